@@ -1,0 +1,44 @@
+# The dropout book. `make` alone explains the commands.
+VENV := .venv
+BIN := $(VENV)/bin
+HTML := _build/html
+PORT ?= 8000
+# One thread for the numerical libraries: chapters run side by side, and their numbers must not depend on the machine.
+export OMP_NUM_THREADS ?= 1
+export PYTHONHASHSEED ?= 0
+export PYDEVD_DISABLE_FILE_VALIDATION := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup book test page serve lab bench clean
+
+help: ## explain the commands
+	@echo "The dropout book: Python 3.11, make and git are all it needs."
+	@echo
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+setup: ## make the virtual environment in .venv, if it is not up to date
+	@scripts/setup.sh $(VENV)
+
+book: setup ## build the book from nothing to _build/html/index.html
+	@$(BIN)/jupyter-book build . -W -n --keep-going
+	@echo "The book is in $(HTML)/index.html"
+
+test: book ## build the book, then test the package, the site and the executed notebooks
+	@$(BIN)/python -m pytest tests
+	@$(BIN)/python scripts/check_notebooks.py _build/jupyter_execute
+
+page: setup ## while writing: build one page without asking for all claims, as PAGE=chapters/02-the-dropout-operation.md
+	@test -n "$(PAGE)" || { echo "say which page: make page PAGE=chapters/02-the-dropout-operation.md" >&2; exit 2; }
+	@DROPOUT_LAB_DRAFT=1 $(BIN)/python -m dropout_lab.book.page $(PAGE)
+
+serve: book ## build the book and serve it on http://localhost:8000 (PORT=… for another port)
+	@$(BIN)/python -m http.server $(PORT) --bind localhost --directory $(HTML)
+
+lab: setup ## open the chapters as notebooks in JupyterLab; experiments keep their results in .experiments
+	@DROPOUT_LAB_STORE=$(CURDIR)/.experiments JUPYTER_CONFIG_DIR=$(CURDIR)/$(VENV)/etc/jupyter $(BIN)/jupyter lab chapters
+
+bench: setup ## compare speed with the peers, in one run, and draw the book's figure
+	@$(BIN)/python benchmarks/run.py
+
+clean: ## remove what was built (the environment stays; remove .venv by hand)
+	rm -rf _build .pytest_cache .hypothesis
