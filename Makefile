@@ -14,7 +14,8 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 help: ## explain the commands
 	@echo "The dropout book: Python 3.11, make and git are all it needs."
 	@echo
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1|\2/' \
+		| awk -F '|' '{ printf "  make %-6s %s\n", $$1, $$2 }'
 
 setup: ## make the virtual environment in .venv, if it is not up to date
 	@scripts/setup.sh $(VENV)
