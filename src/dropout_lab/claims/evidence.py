@@ -35,6 +35,7 @@ def prove(claim_id: str, derivation, closed_form: sympy.Expr, *, under: Sequence
     """
     claim = registry.load()[claim_id]
     _check_assumptions(claim, under)
+    against = getattr(derivation, "against", "enumeration")
     closed_form = sympy.sympify(closed_form)
     if not derivation.equals(closed_form):
         raise NotEstablished(f"claim {claim_id}: derived {derivation.value}, which is not {closed_form}")
@@ -44,7 +45,7 @@ def prove(claim_id: str, derivation, closed_form: sympy.Expr, *, under: Sequence
     for instance in instances:
         if not instance.agrees:
             raise NotEstablished(
-                f"claim {claim_id}: at {instance.values} enumeration gives {instance.exact}, "
+                f"claim {claim_id}: at {instance.values} {against} gives {instance.exact}, "
                 f"the closed form {instance.closed_form_value}"
             )
     return _evidence(
@@ -58,7 +59,7 @@ def prove(claim_id: str, derivation, closed_form: sympy.Expr, *, under: Sequence
         left=derivation.latex(),
         right=sympy.latex(closed_form),
         instances=len(instances),
-        against="the definition evaluated at those values" if derivation.scope == "symbolic parameters" else "enumeration",
+        against=against,
     )
 
 

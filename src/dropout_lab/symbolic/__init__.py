@@ -18,7 +18,28 @@ numbers, exactly.
 
 from __future__ import annotations
 
-from dropout_lab.symbolic.derivations import Derivation, Instance, covariance, expectation, variance
+from dropout_lab.symbolic.derivations import Derivation, covariance, expectation, variance
+from dropout_lab.symbolic.enumeration import enumerated
+from dropout_lab.symbolic.identities import Identity, Solution, identity, solution
+from dropout_lab.symbolic.induction import Induction, induction
+from dropout_lab.symbolic.instances import Instance
 from dropout_lab.symbolic.masks import Masks, NotProved
+from dropout_lab.symbolic.sums import equal
 
-__all__ = ["Derivation", "Instance", "Masks", "NotProved", "covariance", "expectation", "variance"]
+__all__ = [
+    "Derivation",
+    "Identity",
+    "Induction",
+    "Instance",
+    "Masks",
+    "NotProved",
+    "Solution",
+    "covariance",
+    "enumerated",
+    "equal",
+    "expectation",
+    "identity",
+    "induction",
+    "solution",
+    "variance",
+]

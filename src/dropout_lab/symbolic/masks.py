@@ -7,6 +7,7 @@ from itertools import combinations
 
 import sympy as sp
 
+from dropout_lab.symbolic.logs import expand_logs
 from dropout_lab.symbolic.sums import Term, canonical, contract, rebuild, terms
 
 
@@ -23,24 +24,31 @@ class Masks:
         The number of masks: a SymPy symbol for a general number, or an integer. For masks with two indices, as in
         DropConnect, a pair (rows, columns).
     keep_prob:
-        The probability of a 1: an expression for all masks, or a function of the index (or of both indices).
+        The probability of a 1: an expression for all masks, a :class:`sympy.IndexedBase` with one value for each, or a
+        function of the index (or of both indices).
     name:
         The letter of the masks in print.
+
+    Raises :class:`ValueError` for a size that is no symbol or positive integer, and for a number outside [0, 1] as
+    ``keep_prob``.
     """
 
     def __init__(self, size, keep_prob, name: str = "r"):
         sizes = size if isinstance(size, tuple) else (size,)
         self.size = tuple(sp.sympify(extent) for extent in sizes)
         for extent in self.size:
-            if extent.is_number and not (extent.is_Integer and extent > 0):
+            if not (extent.is_Symbol or (extent.is_Integer and extent > 0)):
                 raise ValueError(f"size is a symbol or a positive integer, got {extent}")
-        self._keep_prob: Callable[..., sp.Expr] = keep_prob if callable(keep_prob) else lambda *index: sp.sympify(keep_prob)
+        self._keep_prob = _function_of_index(keep_prob)
         self.base = sp.IndexedBase(name)
 
     def __getitem__(self, index) -> sp.Indexed:
         index = index if isinstance(index, tuple) else (index,)
         if len(index) != len(self.size):
             raise IndexError(f"the masks {self.base} have {len(self.size)} indices, got {index}")
+        for part, extent in zip(index, self.size, strict=True):
+            if sp.sympify(part).is_Integer and not (part >= 1 and (extent.is_Symbol or part <= extent)):
+                raise IndexError(f"the masks {self.base} are numbered from 1 to {extent}, got {part}")
         return self.base[index]
 
     def keep_prob(self, *index) -> sp.Expr:
@@ -67,42 +75,91 @@ class Masks:
         return f"Masks({self.base}, size={self.size}, {self.scope})"
 
 
+def _function_of_index(keep_prob) -> Callable[..., sp.Expr]:
+    if isinstance(keep_prob, sp.IndexedBase):
+        return lambda *index: keep_prob[index]
+    if callable(keep_prob):
+        return keep_prob
+    probability = sp.sympify(keep_prob)
+    if probability.is_number and not 0 <= probability <= 1:
+        raise ValueError(f"keep_prob is a probability between 0 and 1, got {probability}")
+    return lambda *index: probability
+
+
+def as_families(masks) -> tuple[Masks, ...]:
+    """One family of masks or a tuple of them, as a tuple; raises if it is neither, or if two share a letter."""
+    families = masks if isinstance(masks, tuple) else (masks,)
+    for family in families:
+        if not isinstance(family, Masks):
+            raise TypeError(f"masks are symbolic.Masks or a tuple of them, got {type(family).__name__}")
+    letters = [family.base for family in families]
+    if len(set(letters)) < len(letters):
+        raise ValueError(f"independent masks need different names, got {letters}")
+    return families
+
+
 def mean(expression: sp.Expr, families: tuple[Masks, ...], distinct: tuple[tuple[sp.Symbol, sp.Symbol], ...] = ()) -> sp.Expr:
     """E of an expression of degree at most two in each family of masks, as canonical indexed sums.
 
-    ``distinct`` names pairs of free indices that differ. Raises :class:`NotProved` for a higher degree, or for masks
-    inside anything but a polynomial.
+    ``distinct`` names pairs of free indices that differ. Raises :class:`NotProved` for a higher degree, for masks inside
+    anything but a polynomial or the log-odds of a softmax, and for masks that are summed over another range than their own.
     """
     pairs = frozenset(frozenset(pair) for pair in distinct)
     total = sp.Integer(0)
-    for term in terms(expression):
-        averaged = sp.expand(_averaged(term.summand, families))
+    for term in terms(expand_logs(expression)):
+        averaged = sp.expand(_averaged(term, families))
         for monomial in sp.Add.make_args(averaged):
             for contracted in contract(Term(monomial, term.bounds), pairs):
-                total += rebuild(canonical(_as_expression(contracted)))
+                total += rebuild(canonical(contracted.expression()))
     return rebuild(canonical(total))
 
 
-def _as_expression(term: Term) -> sp.Expr:
-    return sp.Sum(term.summand, *term.bounds) if term.bounds else term.summand
-
-
-def _averaged(monomial: sp.Expr, families: tuple[Masks, ...]) -> sp.Expr:
-    rest, result = monomial, sp.Integer(1)
+def _averaged(term: Term, families: tuple[Masks, ...]) -> sp.Expr:
+    rest, result = term.summand, sp.Integer(1)
     for family in families:
-        found = [part for part in rest.atoms(sp.Indexed) if part.base == family.base]
-        found.sort(key=sp.default_sort_key)
-        powers = {part: sp.degree(rest, part) if rest.is_polynomial(part) else None for part in found}
-        if None in powers.values():
-            raise NotProved(f"{monomial} is no polynomial in the masks {family.base}; only those have moments to substitute")
+        found = mask_factors(rest, family)
         if len(found) > 2:
-            raise NotProved(f"{monomial} has degree {len(found)} in the masks {family.base}; at most two different ones can meet")
-        # A mask is 0 or 1, so any power of it is itself.
-        for part, power in powers.items():
-            rest = rest.coeff(part, power)
+            raise NotProved(
+                f"{term.summand} has degree {len(found)} in the masks {family.base}: {len(found)} of them can differ, "
+                "and only the moments of one and of two are known here"
+            )
+        for mask in found:
+            _check_indices(mask, family, term)
+        rest = without_masks(rest, family)
         if found:
             result *= family.moment(found)
     return rest * result
+
+
+def mask_factors(monomial: sp.Expr, family: Masks) -> list[sp.Indexed]:
+    """The different masks among the factors of a monomial; any power of a mask, which is 0 or 1, is the mask itself."""
+    found = set()
+    for factor in sp.Mul.make_args(monomial):
+        base, exponent = factor.as_base_exp()
+        inside = {part for part in factor.atoms(sp.Indexed) if part.base == family.base}
+        if base in inside and exponent.is_Integer and exponent > 0:
+            found.add(base)
+        elif inside:
+            raise NotProved(f"the masks {family.base} stand in {factor}, which is no polynomial in them; expected a polynomial")
+    return sorted(found, key=sp.default_sort_key)
+
+
+def without_masks(monomial: sp.Expr, family: Masks) -> sp.Expr:
+    """The factors of a monomial that are no masks of the family."""
+    bases = {factor: factor.as_base_exp()[0] for factor in sp.Mul.make_args(monomial)}
+    return sp.Mul(*[f for f, base in bases.items() if not (isinstance(base, sp.Indexed) and base.base == family.base)])
+
+
+def _check_indices(mask: sp.Indexed, family: Masks, term: Term) -> None:
+    ranges = {index: (lower, upper) for index, lower, upper in term.bounds}
+    for index, extent in zip(mask.indices, family.size, strict=True):
+        if not (index.is_Symbol or index.is_Integer):
+            raise NotProved(f"the mask {mask} has the index {index}; expected a plain index or an integer")
+        if index.is_Integer and extent.is_Integer and index > extent:
+            raise NotProved(f"the mask {mask} does not exist: the masks run from 1 to {extent}")
+        if index in ranges and ranges[index] != (1, extent):
+            lower, upper = ranges[index]
+            raise NotProved(f"the mask {mask} is summed from {lower} to {upper}, but the masks run from 1 to {extent}")
 
 
 def mask_assignments(used: list[sp.Indexed], families: tuple[Masks, ...]):

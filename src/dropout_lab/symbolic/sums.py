@@ -14,7 +14,17 @@ from itertools import permutations
 import sympy as sp
 
 #: Names for the summation indices of printed results, in the order of use.
-_INDEX_NAMES = "ijklmstuv"
+_INDEX_NAMES = "ijklmstuvabcdefg"
+
+#: Sums over at most this many numbered terms are written out, so that they compare equal to their terms.
+_WRITTEN_OUT = 8
+
+
+class Index(sp.Symbol):
+    """A summation index of a result: it prints like a symbol, and differs from every symbol of the reader.
+
+    So a derivative of a result by ``w[k]`` meets no summation index that happens to be called k as well.
+    """
 
 
 @dataclass(frozen=True)
@@ -29,25 +39,54 @@ class Term:
         bounds = tuple((names.get(index, index), lower, upper) for index, lower, upper in self.bounds)
         return Term(self.summand.xreplace(names), bounds)
 
+    def expression(self) -> sp.Expr:
+        """The term as a SymPy expression."""
+        return sp.Sum(self.summand, *self.bounds) if self.bounds else self.summand
+
 
 def terms(expression: sp.Expr) -> list[Term]:
-    """Write an expression as a sum of terms whose summands are monomials, without any :class:`sympy.Sum` left inside."""
+    """Write an expression as a sum of terms whose summands are monomials.
+
+    A function or a negative power of sums is one factor of a monomial; its arguments are put in canonical form. Raises
+    :class:`TypeError` for what is no expression, and for a sum whose range depends on another summation index.
+    """
     expression = sp.sympify(expression)
+    if not isinstance(expression, sp.Expr):
+        raise TypeError(f"expected a SymPy expression, got {type(expression).__name__}: {expression}")
     if not expression.has(sp.Sum):
         return [Term(monomial) for monomial in sp.Add.make_args(sp.expand(expression))]
     if isinstance(expression, sp.Add):
         return [term for part in expression.args for term in terms(part)]
     if isinstance(expression, sp.Sum):
-        fresh = {index: sp.Dummy(index.name, integer=True) for index, _, _ in expression.limits}
-        bounds = tuple((fresh[index], lower, upper) for index, lower, upper in expression.limits)
-        return [Term(term.summand, bounds + term.bounds) for term in terms(expression.function.xreplace(fresh))]
+        return _terms_of_sum(expression)
     if isinstance(expression, sp.Mul):
         return _product([terms(factor) for factor in expression.args])
     if isinstance(expression, sp.Pow) and expression.exp.is_Integer and expression.exp > 0:
         return _product([terms(expression.base) for _ in range(int(expression.exp))])
-    if expression.has(sp.Sum) and isinstance(expression, sp.Pow):
-        return [Term(expression)]
-    raise TypeError(f"cannot write {expression} as a sum of products of sums; expected a polynomial in its sums")
+    # A product under a negative power is taken apart, so that its factors can cancel against others.
+    if isinstance(expression, sp.Pow) and isinstance(expression.base, sp.Mul) and expression.exp.is_Integer:
+        return terms(sp.Mul(*[factor**expression.exp for factor in expression.base.args]))
+    arguments = [rebuild(canonical(part)) if part.has(sp.Sum) else part for part in expression.args]
+    return [Term(expression.func(*arguments))]
+
+
+def _terms_of_sum(total: sp.Sum) -> list[Term]:
+    indices = {index for index, *_ in total.limits}
+    for limit in total.limits:
+        if len(limit) != 3 or indices & (limit[1].free_symbols | limit[2].free_symbols):
+            raise TypeError(f"the range of {limit[0]} in {total} is not given, or depends on another index; expected 1 to n")
+    (index, lower, upper), rest = total.limits[-1], total.limits[:-1]
+    inner = sp.Sum(total.function, *rest) if rest else total.function
+    if lower.is_Integer and upper.is_Integer and upper - lower < _WRITTEN_OUT:
+        return [term for k in range(int(lower), int(upper) + 1) for term in terms(put(inner, index, sp.Integer(k)))]
+    fresh = sp.Dummy(index.name, integer=True)
+    return [Term(term.summand, ((fresh, lower, upper), *term.bounds)) for term in terms(put(inner, index, fresh))]
+
+
+def put(expression: sp.Expr, index: sp.Symbol, value: sp.Expr) -> sp.Expr:
+    """Replace a free index; an inner sum over an index of the same name keeps its own."""
+    bound = {limit[0] for inner in expression.atoms(sp.Sum, sp.Product) for limit in inner.limits}
+    return expression.subs(index, value) if index in bound else expression.xreplace({index: value})
 
 
 def _product(factors: list[list[Term]]) -> list[Term]:
@@ -66,25 +105,27 @@ def _product(factors: list[list[Term]]) -> list[Term]:
 def contract(term: Term, distinct: frozenset[frozenset[sp.Symbol]] = frozenset()) -> list[Term]:
     """Use up Kronecker deltas: each removes a sum over one of its indices, is 1 for equal and 0 for distinct indices.
 
-    ``distinct`` holds pairs of free indices that are known to differ.
+    A free index is taken to lie in the range of the sum. ``distinct`` holds pairs of free indices that are known to differ.
     """
+    bound = {index: (lower, upper) for index, lower, upper in term.bounds}
     for delta in sorted(term.summand.atoms(sp.KroneckerDelta), key=sp.default_sort_key):
         first, second = delta.indices
-        bound = {index: (lower, upper) for index, lower, upper in term.bounds}
         if first in bound or second in bound:
             gone, kept = (first, second) if first in bound else (second, first)
             _same_range(gone, kept, bound)
             rest = tuple(entry for entry in term.bounds if entry[0] != gone)
             summand = term.summand.xreplace({delta: sp.Integer(1)}).xreplace({gone: kept})
-            return contract(Term(summand, rest), distinct)
+            return [] if summand == 0 else contract(Term(summand, rest), distinct)
         if frozenset((first, second)) in distinct:
             return []
     return [term]
 
 
 def _same_range(gone: sp.Symbol, kept: sp.Expr, bound: dict) -> None:
+    if not (kept.is_Symbol or kept.is_Integer):
+        raise ValueError(f"the index {kept} may leave the range {bound[gone]} of {gone}; expected an index or an integer")
     if kept in bound and bound[kept] != bound[gone]:
-        raise ValueError(f"a mask is indexed by {gone} over {bound[gone]} and by {kept} over {bound[kept]}; expected one range")
+        raise ValueError(f"{gone} runs over {bound[gone]} and {kept} over {bound[kept]}; to be equal they need one range")
 
 
 def canonical(expression: sp.Expr) -> dict[Term, sp.Expr]:
@@ -95,14 +136,17 @@ def canonical(expression: sp.Expr) -> dict[Term, sp.Expr]:
     """
     collected: dict[Term, sp.Expr] = {}
     for term in terms(expression):
-        key, coefficient = _standard(term)
-        collected[key] = collected.get(key, sp.Integer(0)) + coefficient
+        for contracted in contract(term):
+            key, coefficient = _standard(contracted)
+            collected[key] = collected.get(key, sp.Integer(0)) + coefficient
     reduced = {key: sp.factor(_cancelled(coefficient)) for key, coefficient in collected.items()}
     return {key: coefficient for key, coefficient in reduced.items() if coefficient != 0}
 
 
 def _cancelled(coefficient: sp.Expr) -> sp.Expr:
-    return sp.cancel(sp.together(coefficient)) if not coefficient.atoms(sp.Function) else sp.simplify(coefficient)
+    cancelled = sp.cancel(sp.together(coefficient))
+    # Simplification takes sums apart in its own way; a quotient of sums stays one of whole sums.
+    return sp.simplify(cancelled) if cancelled.atoms(sp.Function) and not cancelled.has(sp.Sum) else cancelled
 
 
 def _standard(term: Term) -> tuple[Term, sp.Expr]:
@@ -114,46 +158,67 @@ def _standard(term: Term) -> tuple[Term, sp.Expr]:
     bounds = tuple(entry for entry in term.bounds if entry[0] in used)
     indices = {index for index, _, _ in bounds}
     outer, inner = sp.sympify(term.summand).as_independent(*indices, sp.Indexed, sp.KroneckerDelta, as_Add=False)
+    # A quotient by sums, say, holds indices of its own only: it is a constant here.
+    constant = [part for part in sp.Mul.make_args(inner) if part.has(sp.Sum) and not part.free_symbols & indices]
+    outer, inner = outer * sp.Mul(*constant), sp.Mul(*[part for part in sp.Mul.make_args(inner) if part not in constant])
     if not bounds:
         return Term(inner), outer * factor
+    letters = _free_letters(inner.atoms(sp.Symbol) - indices, len(bounds))
     candidates = []
     for order in permutations(bounds):
-        names = {entry[0]: sp.Symbol(f"{_INDEX_NAMES[k]}", integer=True) for k, entry in enumerate(order)}
-        names = _avoid(names, inner.free_symbols - indices)
+        names = {entry[0]: Index(letter, integer=True) for entry, letter in zip(order, letters, strict=True)}
         renamed = Term(inner, tuple(order)).rename(names)
         candidates.append((sp.srepr(renamed.summand), str(renamed.bounds), renamed))
     return min(candidates, key=lambda candidate: candidate[:2])[2], outer * factor
 
 
-def _avoid(names: dict[sp.Symbol, sp.Symbol], taken: set[sp.Symbol]) -> dict[sp.Symbol, sp.Symbol]:
-    """Other letters for the indices that would collide with a free symbol of the summand."""
-    letters = iter([letter for letter in _INDEX_NAMES if letter not in {symbol.name for symbol in taken}])
-    return {old: sp.Symbol(next(letters), integer=True) for old in names}
+def _free_letters(taken: set[sp.Symbol], count: int) -> list[str]:
+    """Letters for summation indices that collide with no symbol of the summand, bound in an inner sum or not."""
+    names = {symbol.name for symbol in taken}
+    letters = [letter for letter in _INDEX_NAMES if letter not in names]
+    return (letters + [f"i{k}" for k in range(count)])[:count]
 
 
 def rebuild(collected: dict[Term, sp.Expr]) -> sp.Expr:
     """The SymPy expression of a canonical map, with one :class:`sympy.Sum` a term."""
-    parts = []
-    for term, coefficient in collected.items():
-        total = sp.Sum(term.summand, *term.bounds) if term.bounds else term.summand
-        parts.append(sp.Mul(coefficient, total))
-    return sp.Add(*parts)
+    return sp.Add(*[sp.Mul(readable(coefficient), term.expression()) for term, coefficient in collected.items()])
+
+
+def readable(coefficient: sp.Expr) -> sp.Expr:
+    """The same factored coefficient with 1 − p in place of p − 1: p(1 − p), and not −p(p − 1)."""
+    sign, factors = 1, []
+    for factor in sp.Mul.make_args(coefficient):
+        base, exponent = factor.as_base_exp()
+        if base.is_Add and exponent.is_Integer and base.as_coeff_Add()[0] == -1:
+            sign *= (-1) ** int(exponent)
+            factor = sp.Pow(-base, exponent)
+        factors.append(factor)
+    return sp.Mul(sign, *factors)
 
 
 def equal(one: sp.Expr, other: sp.Expr) -> bool:
-    """Whether two expressions are equal, by their canonical forms: exact, and never by numbers."""
-    return not canonical(sp.sympify(one) - sp.sympify(other))
+    """Whether two expressions are equal, by their canonical forms: exact, and never by numbers.
+
+    A quotient of sums is compared by its numerator over the common denominator.
+    """
+    difference = sp.sympify(one) - sp.sympify(other)
+    if not canonical(difference):
+        return True
+    numerator, denominator = sp.together(rebuild(canonical(difference))).as_numer_denom()
+    return denominator.has(sp.Sum, sp.Indexed) and not canonical(numerator)
 
 
 def evaluated(expression: sp.Expr) -> sp.Expr:
-    """Write out every sum and product of an expression whose ranges are numbers by now."""
-    def expand_sum(total: sp.Sum) -> sp.Expr:
-        (index, lower, upper), rest = total.limits[-1], total.limits[:-1]
-        inner = sp.Sum(total.function, *rest) if rest else total.function
-        return sp.Add(*[evaluated(inner.xreplace({index: sp.Integer(k)})) for k in range(int(lower), int(upper) + 1)])
-
-    if not isinstance(expression, sp.Basic) or not expression.has(sp.Sum):
+    """Write out every sum and product of an expression whose ranges are numbers by now; infinite ones stay."""
+    if not isinstance(expression, sp.Basic) or not expression.has(sp.Sum, sp.Product):
         return expression
-    if isinstance(expression, sp.Sum):
-        return expand_sum(expression)
+    if isinstance(expression, (sp.Sum, sp.Product)):
+        (index, lower, upper), rest = expression.limits[-1], expression.limits[:-1]
+        inner = expression.func(expression.function, *rest) if rest else expression.function
+        if lower.is_infinite or upper.is_infinite:
+            return expression
+        if not (lower.is_Integer and upper.is_Integer):
+            raise ValueError(f"the range of {index} in {expression} is no range of integers: {lower} to {upper}")
+        parts = [evaluated(put(inner, index, sp.Integer(k))) for k in range(int(lower), int(upper) + 1)]
+        return sp.Add(*parts) if isinstance(expression, sp.Sum) else sp.Mul(*parts)
     return expression.func(*[evaluated(argument) for argument in expression.args])

@@ -1,0 +1,15 @@
+"""The Sphinx side of the book: execution and its cache, claims on the pages, the ledger, and pages that work from a disk."""
+
+from __future__ import annotations
+
+from sphinx.application import Sphinx
+
+from dropout_lab.book import accessibility, cache, directives, executor, offline, records, site
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register everything; each module says what it adds."""
+    app.setup_extension("myst_nb")
+    for module in (cache, executor, records, directives, site, offline, accessibility):
+        module.setup(app)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,164 @@
+"""Run the chapters before Sphinx reads them: side by side, the longest first, straight into jupyter-cache.
+
+myst-nb would run them one after the other. Here as many kernels run as there are processors; myst-nb then finds every
+notebook in its cache and executes nothing. A failing cell stops the build, once all chapters were tried.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn, JupyterCacheAbstract
+from myst_nb.core.read import create_nb_reader
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util import logging
+
+from dropout_lab.book.problems import BookError, draft
+
+TIMES = "times.json"
+_log = logging.getLogger(__name__)
+_ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+@dataclass
+class Chapter:
+    """A notebook that has to be executed, and how far its execution has come."""
+
+    docname: str
+    path: Path
+    name: str
+    notebook: NotebookNode
+    current: int | None = None
+    seconds: float = 0.0
+
+    def fail(self, error: Exception) -> str:
+        """Where and why the execution failed: chapter, number of the code cell, its first line, and the error."""
+        reason = f"{type(error).__name__}: {error}"
+        if isinstance(error, CellExecutionError):
+            reason = f"{error.ename}: {_ESCAPES.sub('', error.evalue)}"
+        elif isinstance(error, CellTimeoutError):
+            reason = "the cell ran longer than nb_execution_timeout allows"
+        if self.current is None:
+            return f"{self.name}: the kernel did not start: {reason}"
+        cell = self.notebook.cells[self.current]
+        number = sum(before.cell_type == "code" for before in self.notebook.cells[: self.current + 1])
+        lines = self.notebook.metadata.get("source_map")
+        where = f"cell {number} (line {lines[self.current] + 1})" if lines else f"cell {number}"
+        first = next((line.strip() for line in cell.source.splitlines() if line.strip()), "")
+        return f"{self.name}, {where}, `{first}`: {reason}"
+
+
+def kernel_environment() -> dict[str, str]:
+    """The environment of every kernel: one thread, no random hashing, and results computed afresh unless in a draft."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    if not draft():
+        environment.pop("DROPOUT_LAB_STORE", None)
+    return environment
+
+
+def known_times(app: Sphinx) -> dict[str, float]:
+    """Seconds that each chapter took when it was last executed, by docname."""
+    path = _times_path(app)
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def execute_stale(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
+    """Execute those of the documents to be read that are notebooks and not in the cache; raise :class:`BookError`."""
+    if env.mystnb_config.execution_mode != "cache":
+        return
+    cache = get_cache(env.mystnb_config.execution_cache_path)
+    stale = [chapter for docname in docnames if (chapter := _stale(env, cache, docname)) is not None]
+    if not stale:
+        _log.info("all notebooks are in the cache: nothing to execute")
+        return
+    times = known_times(app)
+    # A chapter never seen before may be the longest of all.
+    stale.sort(key=lambda chapter: (-times.get(chapter.docname, float("inf")), chapter.docname))
+    failures = asyncio.run(_execute_all(stale, cache, env.mystnb_config.execution_timeout))
+    times.update({chapter.docname: round(chapter.seconds, 1) for chapter in stale})
+    _times_path(app).write_text(json.dumps(times, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    if failures:
+        raise BookError("cells failed", failures)
+
+
+def setup(app: Sphinx) -> None:
+    """Execute before the documents are read."""
+    app.connect("env-before-read-docs", execute_stale)
+
+
+def _times_path(app: Sphinx) -> Path:
+    # Beside the caches of all states of the package: times are worth knowing after an edit, too.
+    return Path(app.config.nb_execution_cache_path).parent / TIMES
+
+
+def _stale(env: BuildEnvironment, cache: JupyterCacheAbstract, docname: str) -> Chapter | None:
+    path = Path(env.doc2path(docname))
+    text = path.read_text(encoding="utf-8")
+    reader = create_nb_reader(str(path), env.myst_config, env.mystnb_config, text)
+    if reader is None:
+        return None
+    notebook = reader.read(text)
+    try:
+        cache.match_cache_notebook(notebook)
+    except KeyError:
+        return Chapter(docname, path, str(env.doc2path(docname, base=False)), notebook)
+    return None
+
+
+async def _execute_all(chapters: list[Chapter], cache: JupyterCacheAbstract, timeout: int) -> list[str]:
+    kernels = min(len(chapters), os.cpu_count() or 1)
+    _log.info("executing %d notebooks, %d at a time", len(chapters), kernels)
+    free = asyncio.Semaphore(kernels)
+    failures: dict[str, str] = {}
+    done = 0
+
+    async def execute(chapter: Chapter) -> None:
+        nonlocal done
+        async with free:
+            problem = await _execute(chapter, timeout)
+        done += 1
+        if problem:
+            failures[chapter.docname] = problem
+        else:
+            bundle = CacheBundleIn(chapter.notebook, str(chapter.path), data={"execution_seconds": chapter.seconds})
+            cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+        word = "FAILED after" if problem else "executed in"
+        _log.info("[%d/%d] %s %s %.0f s", done, len(chapters), chapter.name, word, chapter.seconds)
+
+    await asyncio.gather(*(execute(chapter) for chapter in chapters))
+    return [failures[chapter.docname] for chapter in sorted(chapters, key=lambda c: c.docname) if chapter.docname in failures]
+
+
+async def _execute(chapter: Chapter, timeout: int) -> str:
+    def remember(cell: NotebookNode, cell_index: int) -> None:
+        chapter.current = cell_index
+
+    client = NotebookClient(
+        chapter.notebook,
+        timeout=timeout if timeout > 0 else None,
+        # Times in the notebook would make every build of it different, and change its key in the cache.
+        record_timing=False,
+        on_cell_start=remember,
+        # Kernels say on the terminal that they listen on a local port; chapter errors come back as outputs.
+        extra_arguments=["--IPKernelApp.log_level=40"],
+        resources={"metadata": {"path": str(chapter.path.parent)}},
+    )
+    started = time.perf_counter()
+    try:
+        await client.async_execute(env=kernel_environment())
+    except (CellExecutionError, CellTimeoutError, DeadKernelError, RuntimeError, OSError) as error:
+        return chapter.fail(error)
+    finally:
+        chapter.seconds = time.perf_counter() - started
+    return ""

@@ -1,0 +1,43 @@
+"""Build one page while writing it, without asking that every claim has its evidence.
+
+    python -m dropout_lab.book.page chapters/02-the-dropout-operation.md
+
+The page and the back matter that it links to go to ``_build/draft``; executed notebooks are shared with the book's cache.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import yaml
+
+from dropout_lab.book.build import build
+
+#: Pages without code that chapters link to: terms, symbols, sources, claims.
+COMPANIONS = tuple(f"chapters/back/{name}" for name in ("claim-ledger", "claim-map", "notation", "glossary", "bibliography"))
+
+
+def main(arguments: list[str]) -> int:
+    """Build the page that is named by its path below the current folder."""
+    source = Path.cwd()
+    if len(arguments) != 1 or not (source / arguments[0]).is_file():
+        print(f"say which page, as its path from {source}: python -m dropout_lab.book.page chapters/….md", file=sys.stderr)
+        return 2
+    page = (source / arguments[0]).resolve().relative_to(source).with_suffix("").as_posix()
+    drafts = source / "_build" / "draft"
+    drafts.mkdir(parents=True, exist_ok=True)
+    chapters = [{"file": name} for name in COMPANIONS if name != page and (source / f"{name}.md").is_file()]
+    toc = drafts / "_toc.yml"
+    toc.write_text(yaml.safe_dump({"format": "jb-book", "root": page, "chapters": chapters}), encoding="utf-8")
+    os.environ["DROPOUT_LAB_DRAFT"] = "1"
+    settings = {"dropout_lab_cache": str(source / "_build" / ".jupyter_cache")}
+    status = build(source, drafts / "html", toc=toc, strict=False, settings=settings)
+    if status == 0:
+        print(f"The page is in {(drafts / 'html' / page).relative_to(source)}.html (links to other chapters lead nowhere)")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

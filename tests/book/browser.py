@@ -1,0 +1,192 @@
+"""A headless Chromium that opens pages from the disk and says what went wrong on them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Page, Request, Route, sync_playwright
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+DESKTOP = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
+
+#: The theme puts its search box and its buttons outside all landmarks; nothing in a page can change that.
+AXE_RULES_OF_THE_THEME = ("region",)
+
+_READY = """async () => {
+  await (window.MathJax?.startup?.promise ?? Promise.resolve());
+  await document.fonts.ready;
+  await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+}"""
+
+# Elements that stick out to the right of the window and lie in no box that scrolls: the ones to blame.
+_STICKING_OUT = """() => {
+  const root = document.documentElement;
+  const main = document.querySelector("main") ?? document.body;
+  if (Math.max(root.scrollWidth, main.scrollWidth - main.clientWidth + root.clientWidth) <= root.clientWidth) return [];
+  const scrolls = element => element && element !== main && element !== document.body && element !== root
+    && (["auto", "scroll", "hidden"].includes(getComputedStyle(element).overflowX) || scrolls(element.parentElement));
+  const culprits = [...main.querySelectorAll("*")].filter(
+    element => element.getBoundingClientRect().right > root.clientWidth + 1 && !scrolls(element.parentElement));
+  return [`${root.scrollWidth} pixels of ${root.clientWidth}`, ...culprits.slice(0, 5).map(
+    element => element.outerHTML.slice(0, 120))];
+}"""
+
+_DARK = """async () => {
+  document.documentElement.dataset.theme = "dark";
+  document.documentElement.dataset.mode = "dark";
+  await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+}"""
+
+# Shows what is folded away, at once: colors are judged as they are in the end, not on their way.
+_UNFOLD = """() => {
+  document.head.insertAdjacentHTML("beforeend", "<style>* { transition: none !important; animation: none !important }</style>");
+  document.querySelectorAll(".toggle-hidden").forEach(element => element.classList.remove("toggle-hidden"));
+  document.querySelectorAll("details").forEach(element => { element.open = true; });
+}"""
+
+_IMAGES = """() => [...document.querySelectorAll("img, main svg, [role=img]")]
+  .filter(element => !element.closest("[aria-hidden=true], mjx-container, button") && !element.parentElement.closest("svg"))
+  .map(element => {
+    const named = element.getAttribute("alt") ?? element.getAttribute("aria-label")
+      ?? document.getElementById(element.getAttribute("aria-labelledby") ?? "")?.textContent
+      ?? (element.getAttribute("role") === "img" ? element.querySelector(":scope > title")?.textContent : null);
+    return [element.outerHTML.slice(0, 120), (named ?? "").trim()];
+  })"""
+
+_REPEATED_IDS = """() => {
+  const ids = [...document.querySelectorAll("[id]")].map(element => element.id);
+  return [...new Set(ids.filter((id, place) => ids.indexOf(id) !== place))];
+}"""
+
+_TEX_ERRORS = """() => [...document.querySelectorAll("[data-mjx-error], mjx-merror")].map(
+  element => `${element.getAttribute("data-mjx-error")}: ${element.closest("mjx-container")?.parentElement?.textContent ?? ""}`)"""
+
+# TeX that MathJax was never shown: its delimiters still stand in the text of the page.
+_RAW_TEX = r"""() => {
+  const walker = document.createTreeWalker(document.querySelector("main") ?? document.body, NodeFilter.SHOW_TEXT);
+  const found = [];
+  for (let node = walker.nextNode(); node; node = walker.nextNode())
+    if (/\\[(\[]|\$[^$\s][^$]*\\[a-z]+[^$]*\$/.test(node.data) && !node.parentElement.closest("pre, code, script, style"))
+      found.push(node.data.trim().slice(0, 120));
+  return found;
+}"""
+
+
+def find_chromium() -> str | None:
+    """The path of a Chromium or Chrome, or None."""
+    return next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), None)
+
+
+@dataclass
+class Findings:
+    """What was wrong on one page, by kind; an empty list is a clean bill."""
+
+    outside: list[str] = field(default_factory=list)
+    console: list[str] = field(default_factory=list)
+    tex: list[str] = field(default_factory=list)
+    raw_tex: list[str] = field(default_factory=list)
+    sideways: list[str] = field(default_factory=list)
+    images: list[tuple[str, str]] = field(default_factory=list)
+    repeated_ids: list[str] = field(default_factory=list)
+    barriers: list[str] = field(default_factory=list)
+
+
+class Browser:
+    """One page of one Chromium, used for all visits; requests that would leave the machine are refused and noted."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self._known: dict[Path, Findings] = {}
+        self._now = Findings()
+        page.route("**/*", self._allow)
+        page.on("request", self._request)
+        page.on("console", lambda message: message.type == "error" and self._now.console.append(message.text))
+        page.on("pageerror", lambda error: self._now.console.append(str(error)))
+        page.on("requestfailed", lambda request: self._now.console.append(f"{request.failure}: {request.url}"))
+
+    def open(self, path: Path, query: str = "") -> Findings:
+        """Load a page from the disk, wait until its formulas are set, and return the findings that loading brings."""
+        self._now = Findings()
+        self.page.set_viewport_size(DESKTOP)
+        self.page.goto(path.resolve().as_uri() + query)
+        self.page.evaluate(_READY)
+        return self._now
+
+    def examine(self, path: Path) -> Findings:
+        """All findings on a page, on a desktop and on a phone, light and dark. A page is visited once."""
+        if path not in self._known:
+            found = self._known[path] = self.open(path)
+            self.page.evaluate(_UNFOLD)
+            found.tex = self.page.evaluate(_TEX_ERRORS)
+            found.raw_tex = self.page.evaluate(_RAW_TEX)
+            found.images = [(html, name) for html, name in self.page.evaluate(_IMAGES)]
+            found.repeated_ids = self.page.evaluate(_REPEATED_IDS)
+            self.page.evaluate(AXE_SCRIPT)
+            found.barriers = self._axe("desktop, light")
+            self.page.set_viewport_size(PHONE)
+            self.page.evaluate(_READY)
+            found.sideways = self.page.evaluate(_STICKING_OUT)
+            found.barriers += self._axe("phone", "scrollable-region-focusable")
+            self.page.evaluate(_DARK)
+            found.barriers += self._axe("dark", "color-contrast", "link-in-text-block")
+        return self._known[path]
+
+    def _axe(self, where: str, *rules: str) -> list[str]:
+        """Violations of serious or critical impact, of the rules named or of all but the theme's own."""
+        # Without preload: axe would fetch the style sheets again, which a page from the disk may not.
+        options: dict[str, Any] = {"resultTypes": ["violations"], "preload": False}
+        if rules:
+            options["runOnly"] = {"type": "rule", "values": list(rules)}
+        else:
+            options["rules"] = {name: {"enabled": False} for name in AXE_RULES_OF_THE_THEME}
+        result = self.page.evaluate(f"axe.run({json.dumps(options)})")
+        return [
+            f"{where}: {violation['id']} ({violation['impact']}): {node['html'][:160]} | {node.get('failureSummary', '')[:300]}"
+            for violation in result["violations"]
+            if violation["impact"] in {"serious", "critical"}
+            for node in violation["nodes"][:5]
+        ]
+
+    def _allow(self, route: Route, request: Request) -> None:
+        if _is_local(request.url):
+            route.continue_()
+        else:
+            route.abort()
+
+    def _request(self, request: Request) -> None:
+        if not _is_local(request.url):
+            self._now.outside.append(request.url)
+
+
+def _is_local(url: str) -> bool:
+    return url.startswith(("file:", "data:", "blob:", "about:"))
+
+
+@contextmanager
+def chromium(executable: str, profile: Path) -> Iterator[Browser]:
+    """A browser with a profile of its own, closed at the end."""
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            str(profile), executable_path=executable, headless=True, args=list(FLAGS), color_scheme="light", viewport=DESKTOP
+        )
+        try:
+            yield Browser(context.pages[0] if context.pages else context.new_page())
+        finally:
+            context.close()

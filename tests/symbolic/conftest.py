@@ -1,0 +1,15 @@
+"""A claims file with one claim, for tests that send a derivation through ``claims.prove``."""
+
+import pytest
+
+CLAIMS_FILE = """
+claims:
+  - {id: "1", section: "1 A", title: a sum, kind: Th, statement: The two sides are equal., expected: "true"}
+"""
+
+
+@pytest.fixture(autouse=True)
+def claims_file(tmp_path, monkeypatch):
+    path = tmp_path / "claims.yaml"
+    path.write_text(CLAIMS_FILE)
+    monkeypatch.setenv("DROPOUT_LAB_CLAIMS", str(path))
