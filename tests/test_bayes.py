@@ -27,7 +27,8 @@ def seeded(seed: int) -> torch.Generator:
 def divergence_by_definition(alpha: float) -> float:
     """∫ q (log q − log p) for q = N(1, α) and log p = −log|w|, by adaptive quadrature of the definition, pole and all.
 
-    Less the limit at α = ∞: there ∫ q log q = −½ log(2πeα), and E log|w| is that of √α z, which is ½ (log α − γ − log 2).
+    Less the limit at α = ∞: there ∫ q log q = −½ log(2πeα), and E log|w| is that of √α z, which is ½ (log α − γ − log
+    2).
     """
     spread = math.sqrt(alpha)
 
@@ -107,8 +108,8 @@ def test_the_regularizer_sums_over_every_weight(sharing: str, kl: str) -> None:
 
 @pytest.mark.parametrize("sharing", SHARINGS)
 def test_outputs_have_the_law_of_a_layer_whose_weights_are_drawn(sharing: str) -> None:
-    """Against 100 000 draws of the weights themselves. Means, variances and correlations between outputs within 5.5 standard errors
-    of the closed forms for both: false alarm below 4e-8 each, 2e-6 in all (normal approximation)."""
+    """Against 100 000 draws of the weights themselves. Means, variances and correlations between outputs within 5.5
+    standard errors of the closed forms for both: false alarm below 4e-8 each, 2e-6 in all (normal approximation)."""
     torch.manual_seed(0)
     layer = LearnedGaussianDropout(3, 2, sharing=sharing, dtype=torch.float64)
     with torch.no_grad():
@@ -117,7 +118,8 @@ def test_outputs_have_the_law_of_a_layer_whose_weights_are_drawn(sharing: str) -
     x = torch.tensor([0.5, -2.0, 1.5], dtype=torch.float64)
     draws = 100_000
     mean = torch.stack([sum(layer.weight[i, j] * x[j] for j in range(3)) + layer.bias[i] for i in range(2)]).detach()
-    spread = torch.stack([sum(alpha[i, j] * (layer.weight[i, j] * x[j]) ** 2 for j in range(3)) for i in range(2)]).sqrt().detach()
+    variances = [sum(alpha[i, j] * (layer.weight[i, j] * x[j]) ** 2 for j in range(3)) for i in range(2)]
+    spread = torch.stack(variances).sqrt().detach()
     local = layer(x.expand(draws, 3), generator=seeded(1)).detach()
     noise = torch.randn(draws, 2, 3, dtype=torch.float64, generator=seeded(2))
     weights = layer.weight.detach() * (1 + alpha.sqrt() * noise)
@@ -151,8 +153,8 @@ def test_zeros_have_no_noise_and_finite_gradients() -> None:
 
 
 def test_learning_alpha_prunes_what_carries_no_signal() -> None:
-    """The label reads one input and not the other: the first's α ends a hundred times lower. Gaussian likelihood with the
-    noise's own variance, .01, full batch, both α from 1."""
+    """The label reads one input and not the other: the first's α ends a hundred times lower. Gaussian likelihood with
+    the noise's own variance, .01, full batch, both α from 1."""
     torch.manual_seed(2)
     x = torch.randn(256, 2)
     y = 3 * x[:, :1] + 0.1 * torch.randn(256, 1)
@@ -169,8 +171,8 @@ def test_learning_alpha_prunes_what_carries_no_signal() -> None:
 
 @pytest.mark.parametrize("logit", [-2.0, 0.0, 0.4, 3.0])
 def test_the_relaxed_masks_mean_and_the_slope_of_its_mean(logit: float) -> None:
-    """Against quadrature over u, within 5 standard errors: false alarm below 6e-7 each. The mean is biased away from ½ towards it;
-    its slope is the gradient that the relaxation follows."""
+    """Against quadrature over u, within 5 standard errors: false alarm below 6e-7 each. The mean is biased away from
+    ½ towards it; its slope is the gradient that the relaxation follows."""
     temperature, draws = 0.5, 200_000
 
     def curve(u: float) -> float:
@@ -212,8 +214,8 @@ def test_concrete_dropout_is_the_layer_on_masked_units_or_channels(name: str, re
     module = ConcreteDropout(layer, keep_prob=0.7, temperature=0.2, rescale=rescale)
     assert module.units == units
     x = torch.randn(shape)
-    per_channel = not isinstance(layer, nn.Linear)
-    mask = bayes.concrete_mask((*shape[:2], *(1,) * (len(shape) - 2)) if per_channel else shape, module.logit, 0.2, generator=seeded(6))
+    drawn = shape if isinstance(layer, nn.Linear) else (*shape[:2], *(1,) * (len(shape) - 2))
+    mask = bayes.concrete_mask(drawn, module.logit, 0.2, generator=seeded(6))
     expected = layer(x * mask / 0.7) if rescale else layer(x * mask)
     torch.testing.assert_close(module(x, generator=seeded(6)), expected)
     module.eval()
@@ -224,8 +226,9 @@ def test_concrete_dropout_is_the_layer_on_masked_units_or_channels(name: str, re
 
 
 def test_the_concrete_regularizer_is_the_divergence_of_a_narrow_mixture() -> None:
-    """One weight: q = p N(m, s²) + (1 − p) N(0, s²), prior N(0, 1/precision). The regularizer leaves out a constant, so differences
-    between settings are compared with quadrature of the definition; what is neglected is of order exp(−m²/8s²)."""
+    """One weight: q = p N(m, s²) + (1 − p) N(0, s²), prior N(0, 1/precision). The regularizer leaves out a constant,
+    so differences between settings are compared with quadrature of the definition; what is neglected is of order
+    exp(−m²/8s²)."""
     precision, s = 1.7, 0.01
 
     def divergence(p: float, m: float) -> float:
@@ -272,7 +275,7 @@ def test_the_concrete_regularizers_terms_and_gradient(rescale: bool) -> None:
 
 
 def test_concrete_dropout_learns_to_keep_what_is_needed() -> None:
-    """A noiseless map of many data leaves no reason to drop; without data the entropy draws p to ½. Fixed seeds, same start."""
+    """A noiseless map of many data leaves no reason to drop; without data the entropy draws p to ½."""
     ends = []
     for examples in (100_000, 0):
         torch.manual_seed(4)
@@ -299,7 +302,8 @@ def variants() -> dict[str, tuple[nn.Module, torch.Tensor]]:
         "concrete, original": ConcreteDropout(nn.Linear(3, 4).double(), keep_prob=0.6, temperature=0.5, rescale=False),
     }
     flat, long = torch.randn(5, 3, dtype=torch.float64), torch.randn(5, 3, 4, dtype=torch.float64)
-    return {name: (layer, long if name == "concrete channels" else flat) for name, layer in (learned | concrete).items()}
+    layers = learned | concrete
+    return {name: (layer, long if name == "concrete channels" else flat) for name, layer in layers.items()}
 
 
 every_variant = pytest.mark.parametrize("name", variants())
@@ -411,9 +415,10 @@ def test_bad_input(name: str) -> None:
 
 @pytest.mark.parametrize("value", [0, 1, 0.0, 1.0, -0.1, 1.1, math.nan])
 def test_keep_probabilities_that_cannot_be_learned_from(value: float) -> None:
-    for build in (lambda: LearnedGaussianDropout(3, 4, keep_prob=value), lambda: ConcreteDropout(nn.Linear(3, 4), keep_prob=value)):
-        with pytest.raises(ValueError, match=str(value)):
-            build()
+    with pytest.raises(ValueError, match=str(value)):
+        LearnedGaussianDropout(3, 4, keep_prob=value)
+    with pytest.raises(ValueError, match=str(value)):
+        ConcreteDropout(nn.Linear(3, 4), keep_prob=value)
 
 
 def test_bad_options() -> None:
@@ -434,5 +439,6 @@ def test_bad_options() -> None:
 
 def test_repr_names_what_matters() -> None:
     layer = LearnedGaussianDropout(3, 4, sharing="unit", kl="sigmoid")
-    assert repr(layer) == "LearnedGaussianDropout(in_features=3, out_features=4, bias=True, sharing='unit', kl='sigmoid')"
-    assert ConcreteDropout(nn.Linear(3, 4), rescale=False).extra_repr() == "precision=1.0, temperature=0.1, rescale=False"
+    assert layer.extra_repr() == "in_features=3, out_features=4, bias=True, sharing='unit', kl='sigmoid'"
+    concrete = ConcreteDropout(nn.Linear(3, 4), rescale=False)
+    assert concrete.extra_repr() == "precision=1.0, temperature=0.1, rescale=False"

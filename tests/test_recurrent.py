@@ -57,7 +57,8 @@ def by_hand(layer, x: torch.Tensor, masks: list[Masks], state=None) -> np.ndarra
                     own = chosen[g if chosen.shape[0] > 1 else 0, n].numpy()
                     operand = np.array([v * m / keep if m else 0.0 for v, m in zip(operand, own, strict=True)])
                 rows = slice(g * hidden, (g + 1) * hidden)
-                return parameters[f"weight_{which}_l{number}"][rows] @ operand + parameters[f"bias_{which}_l{number}"][rows]
+                weight, bias = (parameters[f"{kind}_{which}_l{number}"][rows] for kind in ("weight", "bias"))
+                return weight @ operand + bias
 
             h = np.zeros(hidden) if state is None else state[0][number, n].numpy()
             c = np.zeros(hidden) if state is None else state[-1][number, n].numpy()
@@ -147,8 +148,8 @@ def test_masks_by_kind(layer_type) -> None:
 @every_layer
 @every_kind
 def test_masks_keep_at_their_rate_and_differ_between_samples_gates_layers_and_places(layer_type, kind: str) -> None:
-    """Rates: within 5 standard errors, false alarm below 6e-7 each and 1e-5 over this test's cases. Agreement of two independent
-    masks is Bernoulli with p² + q², held to the same 5 standard errors."""
+    """Rates: within 5 standard errors, false alarm below 6e-7 each and 1e-5 over this test's cases. Agreement of two
+    independent masks is Bernoulli with p² + q², held to the same 5 standard errors."""
     layer = make(layer_type, kind, keep_prob=0.8, **({} if kind == "input" else {"recurrent_keep_prob": 0.3}))
     masks = layer.draw_masks(4000, generator=seeded(3))
 
@@ -205,7 +206,8 @@ def test_dropped_inputs_are_exactly_zero_and_pass_exactly_zero_gradient(layer_ty
     lost = ~masks[0].input.any(dim=0)  # (N, features): dropped for every gate
     assert lost.any() and not lost.all()
     poisoned = x.clone()
-    poisoned[:, lost] = torch.tensor([math.inf, math.nan, -math.inf, 1e300]).double().unsqueeze(1).expand(4, int(lost.sum()))
+    poison = torch.tensor([math.inf, math.nan, -math.inf, 1e300], dtype=torch.float64)
+    poisoned[:, lost] = poison.unsqueeze(1).expand(4, int(lost.sum()))
     poisoned.requires_grad_()
     state = torch.randn(2, 1, 6, 4, dtype=torch.float64)
     start = tuple(state) if layer_type is VariationalLSTM else state[0]
@@ -295,7 +297,8 @@ def test_gradients_with_a_fixed_mask(layer_type, kind: str) -> None:
     masks = layer.draw_masks(2, generator=seeded(8))
 
     def run(x, *parameters):
-        return tuple(flat(torch.func.functional_call(layer, dict(zip(names, parameters, strict=True)), (x,), {"masks": masks})))
+        given = dict(zip(names, parameters, strict=True))
+        return tuple(flat(torch.func.functional_call(layer, given, (x,), {"masks": masks})))
 
     inputs = (x, *layer.parameters())
     assert torch.autograd.gradcheck(run, inputs, fast_mode=True)
@@ -305,7 +308,8 @@ def test_gradients_with_a_fixed_mask(layer_type, kind: str) -> None:
 @every_layer
 @every_kind
 def test_train_eval_train_and_deep_copies(layer_type, kind: str) -> None:
-    """AWD-LSTM's WeightDrop rewrote the wrapped layer's weights: it raised at the second train() and could not be copied."""
+    """AWD-LSTM's WeightDrop rewrote the layer's weights: it raised after train → eval → train and could not be
+    copied."""
     layer = make(layer_type, kind)
     x = torch.randn(4, 2, 3, dtype=torch.float64)
     before = {name: value.clone() for name, value in layer.state_dict().items()}
@@ -349,7 +353,7 @@ def test_narrow_types(layer_type, dtype: torch.dtype) -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(length=st.integers(0, 4), batch=st.integers(0, 3), which=st.integers(0, 1), batch_first=st.booleans())
-def test_shapes_of_outputs_and_states_empty_ones_included(length: int, batch: int, which: int, batch_first: bool) -> None:
+def test_shapes_of_outputs_and_states_even_empty(length: int, batch: int, which: int, batch_first: bool) -> None:
     layer = make(LAYERS[which], batch_first=batch_first)
     shape = (batch, length) if batch_first else (length, batch)
     outputs, *states = flat(layer(torch.zeros(*shape, 3, dtype=torch.float64)))

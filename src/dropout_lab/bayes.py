@@ -1,7 +1,8 @@
 """Dropout whose rates are learned: variational Gaussian dropout and concrete dropout.
 
-Both add a regularizer in nats to the loss: a divergence of the weights' approximate posterior from a prior, for the whole data
-set. With a loss in nats per example and N training examples, minimize ``loss + sum(layer.regularizer() for …) / N``.
+Both add a regularizer in nats to the loss: a divergence of the weights' approximate posterior from a prior, for the
+whole data set. With a loss in nats per example and N training examples, minimize ``loss + sum(layer.regularizer() for
+…) / N``.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from torch import Generator, Tensor, nn
 from dropout_lab import noise
 from dropout_lab.constraints import LAYERS
 
-# ∫₀¹ by Gauss and Legendre: the integrand is even, so the positive half of 80 nodes on [−1, 1] does the work of all of them.
+# ∫₀¹ by Gauss and Legendre: the integrand is even, so the positive half of 80 nodes on [−1, 1] does the work of all
+# of them.
 _nodes, _weights = (half[40:] for half in np.polynomial.legendre.leggauss(80))
 #: 1 − t² at the nodes, and the weights over it; taken in double precision, since 1 − t² cancels near t = 1.
 _FALLING = ((1 - _nodes) * (1 + _nodes)).tolist()
@@ -28,20 +30,22 @@ _LIMIT = (np.euler_gamma + math.log(2)) / 2
 
 
 def exact_kl(log_alpha: Tensor) -> Tensor:
-    """The divergence of N(θ, α θ²) from the log-uniform prior p(|w|) ∝ 1/|w|, in nats a weight; the shape of ``log_alpha``.
+    """The divergence of N(θ, α θ²) from the log-uniform prior p(|w|) ∝ 1/|w|, in nats for each α given.
 
-    The prior is improper, so the divergence is known up to a constant: here it is 0 at α = ∞, where the weight says nothing.
-    By Kingma, Salimans and Welling (2015, appendix C) it is −½ log α + E log|ε| with ε ~ N(1, α). Since ε²/α is a noncentral
-    χ² with u = 1/α, whose E log has the derivative ∫₀¹ exp(−(1 − t²) u/2) dt in u, integrating over u gives
+    The prior is improper, so the divergence is known up to a constant: here it is 0 at α = ∞, where the weight says
+    nothing. By Kingma, Salimans and Welling (2015, appendix C) it is −½ log α + E log|ε| with ε ~ N(1, α). Since ε²/α
+    is a noncentral χ² with u = 1/α, whose E log has the derivative ∫₀¹ exp(−(1 − t²) u/2) dt in u, integrating over u
+    gives
 
         KL(α) = ∫₀¹ (1 − exp(−(1 − t²) / (2α))) / (1 − t²) dt.
 
-    The integrand is entire and 40 nodes leave a relative error below 1e-11. For α < 1/400 the expansion of E log|1 + √α z| takes
-    over, to the same accuracy. The memory needed is 40 times that of ``log_alpha``: with one α for each of a million weights,
-    take :func:`sigmoid_kl`.
+    The integrand is entire and 40 nodes leave a relative error below 1e-11. For α < 1/400 the expansion of E log|1 +
+    √α z| takes over, to the same accuracy. The memory needed is 40 times that of ``log_alpha``: with one α for each
+    of a million weights, take :func:`sigmoid_kl`.
     """
     alpha = log_alpha.clamp(max=math.log(_SMALL_ALPHA)).exp()
-    series = _LIMIT - log_alpha / 2 - alpha * (1 / 2 + alpha * (3 / 4 + alpha * (5 / 2 + alpha * (105 / 8 + alpha * 189 / 2))))
+    expansion = alpha * (1 / 2 + alpha * (3 / 4 + alpha * (5 / 2 + alpha * (105 / 8 + alpha * 189 / 3))))
+    series = _LIMIT - log_alpha / 2 - expansion
     falling, weight = (log_alpha.new_tensor(values) for values in (_FALLING, _WEIGHTS))
     half_u = (-log_alpha.clamp(min=math.log(_SMALL_ALPHA))).exp() / 2
     integral = torch.expm1(-half_u.unsqueeze(-1) * falling) @ -weight
@@ -49,10 +53,10 @@ def exact_kl(log_alpha: Tensor) -> Tensor:
 
 
 def cubic_kl(log_alpha: Tensor) -> Tensor:
-    """The published cubic for :func:`exact_kl`, for α ≤ 1 (Kingma, Salimans and Welling 2015, section 3.3), in nats a weight.
+    """The published cubic for :func:`exact_kl`, for α ≤ 1 (Kingma, Salimans and Welling 2015, section 3.3).
 
-    −KL ≈ const + ½ log α + c₁α + c₂α² + c₃α³, with the constant that is right as α → 0. Measured against :func:`exact_kl` its
-    error lies between −0.041 and 0. Raises ValueError for α > 1, where the cubic means nothing.
+    −KL ≈ const + ½ log α + c₁α + c₂α² + c₃α³, with the constant that is right as α → 0. Measured against
+    :func:`exact_kl` its error lies between −0.041 and 0. Raises ValueError for α > 1, where the cubic means nothing.
     """
     if (log_alpha > 0).any():
         raise ValueError(f"the cubic holds for alpha up to 1, got {log_alpha.detach().max().exp().item():g}")
@@ -62,7 +66,7 @@ def cubic_kl(log_alpha: Tensor) -> Tensor:
 
 
 def sigmoid_kl(log_alpha: Tensor) -> Tensor:
-    """The published fit to :func:`exact_kl` for any α (Molchanov, Ashukha and Vetrov 2017, equation 14), in nats a weight.
+    """The published fit to :func:`exact_kl` for any α (Molchanov, Ashukha and Vetrov 2017, equation 14).
 
     Measured against :func:`exact_kl` its error lies between −0.005 and 0.010.
     """
@@ -75,7 +79,8 @@ _KLS: dict[str, Callable[[Tensor], Tensor]] = {"exact": exact_kl, "cubic": cubic
 
 def _draw(sampler: Callable[..., Tensor], shape: tuple[int, ...], like: Tensor, generator: Generator | None) -> Tensor:
     """float32 numbers from ``torch.rand`` or ``torch.randn``, on the device of ``like``."""
-    # torch.compile cannot trace generator=None when shapes vary, and in-place draws refuse vmap's independent randomness.
+    # torch.compile cannot trace generator=None when shapes vary, and in-place draws refuse vmap's independent
+    # randomness.
     source = {} if generator is None else {"generator": generator}
     return sampler(shape, device=like.device, dtype=torch.float32, **source)
 
@@ -83,7 +88,7 @@ def _draw(sampler: Callable[..., Tensor], shape: tuple[int, ...], like: Tensor, 
 def _open_keep_prob(keep_prob: float) -> float:
     noise.check_keep_prob(keep_prob)
     if keep_prob in (0, 1):
-        raise ValueError(f"a learned keep_prob must start strictly between 0 and 1, from where it can move; got {keep_prob}")
+        raise ValueError(f"a learned keep_prob must start strictly between 0 and 1, got {keep_prob}")
     return keep_prob
 
 
@@ -99,15 +104,16 @@ def _check_input(owner: nn.Module, x: Tensor, channel_axis: int, channels: int, 
 class LearnedGaussianDropout(nn.Linear):
     """A linear layer with multiplicative Gaussian noise on its weights, whose variance α is learned.
 
-    Each weight is w ~ N(θ, α θ²). Training samples the outputs, not the weights (the local reparametrization of Kingma, Salimans
-    and Welling 2015, sections 2.3 and 3.1): y ~ N(θx + b, Σ_j α θ_j² x_j²), independently for each example and output.
-    ``sharing`` says who shares an α: the whole "layer", an input "unit" (as dropout of that unit would), or no one ("weight").
-    α = (1 − p)/p for keep probability p, and ``keep_prob`` is where it starts. ``kl`` names the divergence: "exact", "cubic" or
-    "sigmoid" (:func:`exact_kl`, :func:`cubic_kl`, :func:`sigmoid_kl`). ``eval()`` is exactly the linear layer.
+    Each weight is w ~ N(θ, α θ²). Training samples the outputs, not the weights (the local reparametrization of
+    Kingma, Salimans and Welling 2015, sections 2.3 and 3.1): y ~ N(θx + b, Σ_j α θ_j² x_j²), independently for each
+    example and output. ``sharing`` says who shares an α: the whole "layer", an input "unit" (as dropout of that unit
+    would), or no one ("weight"). α = (1 − p)/p for keep probability p, and ``keep_prob`` is where it starts. ``kl``
+    names the divergence: "exact", "cubic" or "sigmoid" (:func:`exact_kl`, :func:`cubic_kl`, :func:`sigmoid_kl`).
+    ``eval()`` is exactly the linear layer.
 
-    Shapes: (…, in_features) to (…, out_features). Raises ValueError for a keep probability that is not strictly between 0 and 1
-    (at 1 log α is −∞ and cannot move; Gaussian noise has no limit at 0), and for inputs of another width; TypeError for
-    integer input.
+    Shapes: (…, in_features) to (…, out_features). Raises ValueError for a keep probability that is not strictly
+    between 0 and 1 (at 1 log α is −∞ and cannot move; Gaussian noise has no limit at 0), and for inputs of another
+    width; TypeError for integer input.
     """
 
     def __init__(
@@ -173,7 +179,8 @@ class LearnedGaussianDropout(nn.Linear):
             return mean
         # Squares overflow and vanish in half precision, so the variance and the draw are in float32 at least.
         wide = torch.promote_types(mean.dtype, torch.float32)
-        variance = nn.functional.linear(x.to(wide).square(), self.weight.to(wide).square() * self.log_alpha.to(wide).exp())
+        variances = self.weight.to(wide).square() * self.log_alpha.to(wide).exp()
+        variance = nn.functional.linear(x.to(wide).square(), variances)
         # √ has no finite slope at 0, which an input of zeros reaches.
         random = variance > 0
         deviation = torch.where(random, torch.where(random, variance, 1.0).sqrt(), 0.0)
@@ -187,7 +194,7 @@ class LearnedGaussianDropout(nn.Linear):
 
     @torch.no_grad()
     def bound_alpha_(self, bound: float = 1.0) -> None:
-        """Bring every α down to ``bound``, in place: called after the step, as Kingma et al. do to keep α ≤ 1, p ≥ ½."""
+        """Bring every α down to ``bound``, in place, after the step: Kingma et al. keep α ≤ 1, which is p ≥ ½."""
         if not 0 < bound < math.inf:
             raise ValueError(f"bound must be positive and finite, got {bound}")
         self.log_alpha.clamp_(max=math.log(bound))
@@ -199,11 +206,11 @@ class LearnedGaussianDropout(nn.Linear):
 def concrete_mask(
     shape: tuple[int, ...], logit: Tensor, temperature: float = 0.1, *, generator: Generator | None = None
 ) -> Tensor:
-    """A keep mask in (0, 1) that can be differentiated by its rate: σ((logit + log u − log(1 − u)) / temperature), u uniform.
+    """A keep mask in (0, 1), smooth in its rate: σ((logit + log u − log(1 − u)) / temperature) with u uniform.
 
-    Gal, Hron and Kendall (2017, section 3), in terms of the keep probability's ``logit``, which broadcasts against ``shape``.
-    P(mask > ½) is the keep probability exactly; the mean is not, unless that is ½. Raises ValueError for a temperature that is not
-    positive and finite.
+    Gal, Hron and Kendall (2017, section 3), in terms of the keep probability's ``logit``, which broadcasts against
+    ``shape``. P(mask > ½) is the keep probability exactly; the mean is not, unless that is ½. Raises ValueError for a
+    temperature that is not positive and finite.
     """
     if not 0 < temperature < math.inf:
         raise ValueError(f"temperature must be positive and finite, got {temperature}")
@@ -217,14 +224,15 @@ def concrete_mask(
 class ConcreteDropout(nn.Module):
     """A layer with dropout before it whose keep probability is learned (Gal, Hron and Kendall 2017).
 
-    Wraps ``layer``, trained weights and all: a linear layer, whose input units are dropped, or a convolution (transposed or not),
-    whose input channels are. Training multiplies by relaxed masks (:func:`concrete_mask`), one an example, divided by the
-    keep probability if ``rescale``. A relaxed mask is never exactly 0 or 1, so unlike its relatives this layer lets an inf or a
-    NaN through. ``eval()`` is exactly ``layer`` (without ``rescale``: on keep_prob · input).
+    Wraps ``layer``, trained weights and all: a linear layer, whose input units are dropped, or a convolution
+    (transposed or not), whose input channels are. Training multiplies by relaxed masks (:func:`concrete_mask`), one
+    an example, divided by the keep probability if ``rescale``. A relaxed mask is never exactly 0 or 1, so unlike its
+    relatives this layer lets an inf or a NaN through. ``eval()`` is exactly ``layer`` (without ``rescale``: on
+    keep_prob · input).
 
-    ``precision`` is the prior's: weights ~ N(0, 1/precision), the paper's l². ``keep_prob`` is where the learned one starts.
-    Raises TypeError for another kind of layer and for integer input; ValueError for a keep probability not strictly between 0
-    and 1, a precision or temperature that is not positive and finite, and inputs of another shape.
+    ``precision`` is the prior's: weights ~ N(0, 1/precision), the paper's l². ``keep_prob`` is where the learned one
+    starts. Raises TypeError for another kind of layer and for integer input; ValueError for a keep probability not
+    strictly between 0 and 1, a precision or temperature that is not positive and finite, and inputs of another shape.
     """
 
     def __init__(
@@ -277,7 +285,7 @@ class ConcreteDropout(nn.Module):
         return self.layer(x)
 
     def regularizer(self) -> Tensor:
-        """The divergence of the dropped weights from their Gaussian prior, in nats, up to a constant: the two terms' sum.
+        """The divergence of the weights under dropout from their Gaussian prior, in nats, up to a constant.
 
         Section 3 of the paper: ½ precision · p ‖M‖² − K H(p), for keep probability p and K units. M are the weights
         that a kept unit has, which under ``rescale`` are the layer's divided by p. The bias has no prior.
@@ -285,7 +293,7 @@ class ConcreteDropout(nn.Module):
         return self.weight_term() + self.entropy_term()
 
     def weight_term(self) -> Tensor:
-        """½ precision · p ‖M‖² in nats: small weights, and the fewer kept the better (under ``rescale``, ‖W‖²/p: the reverse)."""
+        """½ precision · p ‖M‖² in nats. With the layer's own weights W under ``rescale`` it is ½ precision · ‖W‖²/p."""
         squares = self.layer.weight.to(self.logit.dtype).square().sum()
         return self.precision / 2 * squares * (1 / self.keep_prob if self.rescale else self.keep_prob)
 
@@ -296,4 +304,5 @@ class ConcreteDropout(nn.Module):
         return -self.units * (keep_prob * softplus(-self.logit) + torch.sigmoid(-self.logit) * softplus(self.logit))
 
     def extra_repr(self) -> str:
-        return f"precision={self.precision}, temperature={self.temperature}" + ("" if self.rescale else ", rescale=False")
+        convention = "" if self.rescale else ", rescale=False"
+        return f"precision={self.precision}, temperature={self.temperature}{convention}"

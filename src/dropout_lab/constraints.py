@@ -3,8 +3,9 @@
 A unit inside the ball is left untouched, bit for bit. Two forms of one projection: :func:`max_norm_`, called after the
 optimizer's step, and :class:`MaxNorm`, a parametrization that holds at every moment, gradients included.
 
-A unit's weights are all those that one output reads through: a row of a linear layer, a filter of a convolution, and for a
-transposed convolution, whose weight has its outputs on axis 1, one output channel within its group. Biases are free.
+A unit's weights are all those that one output reads through: a row of a linear layer, a filter of a convolution, and
+for a transposed convolution, whose weight has its outputs on axis 1, one output channel within its group. Biases are
+free.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ def _by_unit(weight: Tensor, unit_axis: int, groups: int) -> tuple[Tensor, tuple
         raise TypeError(f"max-norm needs floating point weights, got {weight.dtype}")
     if weight.dim() < 2 or unit_axis not in (0, 1):
         raise ValueError(
-            "max-norm needs a weight with an axis of units and an axis of inputs: shape (units, inputs, …) with unit_axis=0 "
-            f"or (inputs, units, …) with unit_axis=1; got shape {tuple(weight.shape)} with unit_axis={unit_axis}"
+            "max-norm needs a weight of shape (units, inputs, …) with unit_axis=0 or (inputs, units, …) with unit_axis=1, "
+            f"got shape {tuple(weight.shape)} with unit_axis={unit_axis}"
         )
     if groups < 1 or weight.shape[0] % groups:
         raise ValueError(f"the first axis of shape {tuple(weight.shape)} does not divide into groups={groups}")
@@ -51,7 +52,8 @@ def _norms(wide: Tensor, axes: tuple[int, ...]) -> Tensor:
         return wide.sum(dim=axes, keepdim=True)
     # Squares of large finite weights overflow and those of small ones vanish: divide by the largest first.
     largest = wide.detach().abs().amax(dim=axes, keepdim=True)
-    # A norm has no gradient at 0, and none at infinity: such units take the norm of ones instead, and it is thrown away.
+    # A norm has no gradient at 0, and none at infinity: such units take the norm of ones instead, and it is thrown
+    # away.
     sound = (largest > 0) & largest.isfinite()
     scale = torch.where(sound, largest, 1.0)
     norms = torch.linalg.vector_norm(torch.where(sound, wide / scale, 1.0), dim=axes, keepdim=True)
@@ -83,14 +85,14 @@ def _projected(weight: Tensor, bound: float, unit_axis: int, groups: int) -> Ten
 
 
 def _layout(layer: nn.Module) -> tuple[int, int]:
-    """The axis of the output units in a layer's weight, and the number of groups that the axis of inputs splits into."""
+    """The axis of the output units in a layer's weight, and how many groups the axis of inputs splits into."""
     return (1, layer.groups) if isinstance(layer, _TRANSPOSED) else (0, 1)
 
 
 def _layers(module: nn.Module) -> list[tuple[str, nn.Module]]:
     found = [(name, layer) for name, layer in module.named_modules() if isinstance(layer, LAYERS)]
     if not found:
-        raise ValueError(f"{type(module).__name__} holds no linear layer and no convolution whose weights could be bounded")
+        raise ValueError(f"{type(module).__name__} holds no linear layer and no convolution to bound")
     return found
 
 
@@ -99,13 +101,13 @@ def max_norm_(target: nn.Module | Tensor, bound: float, *, unit_axis: int = 0, g
     """Project each output unit's incoming weights onto the ball of radius ``bound``, in place: call it after the step.
 
     ``target`` is a weight, laid out as :func:`unit_norms` says, or a module: then the weight of every linear layer,
-    convolution and transposed convolution in it is projected, each along its own axis. Units with a norm of at most ``bound``
-    keep every bit; the others keep their direction and end inside the ball, with a norm of at least bound · (1 − 2 eps) for the
-    eps of the weight's type. Source: Srivastava et al. 2014, section 5.1.
+    convolution and transposed convolution in it is projected, each along its own axis. Units with a norm of at most
+    ``bound`` keep every bit; the others keep their direction and end inside the ball, with a norm of at least bound ·
+    (1 − 2 eps) for the eps of the weight's type. Source: Srivastava et al. 2014, section 5.1.
 
     Raises ValueError for a bound that is not positive and finite, a module with nothing to bound, a parametrized weight
-    (which a step cannot change in place), and for weights that are inf or NaN: no projection of those exists, and training
-    has diverged. Nothing has been changed then.
+    (which a step cannot change in place), and for weights that are inf or NaN: no projection of those exists, and
+    training has diverged. Nothing has been changed then.
     """
     bound = _check_bound(bound)
     if isinstance(target, Tensor):
@@ -122,7 +124,8 @@ def max_norm_(target: nn.Module | Tensor, bound: float, *, unit_axis: int = 0, g
         norms = unit_norms(weight, unit_axis=axis, groups=parts)
         if not norms.isfinite().all():
             units = (~norms.isfinite()).nonzero().flatten().tolist()
-            raise ValueError(f"{name} is not finite in unit{'s' if len(units) > 1 else ''} {_some(units)}: no projection exists")
+            plural = "s" if len(units) > 1 else ""
+            raise ValueError(f"no projection exists: {name} is not finite in unit{plural} {_some(units)}")
     for _, weight, axis, parts in weights:
         weight.copy_(_projected(weight, bound, axis, parts))
 
@@ -136,8 +139,8 @@ class MaxNorm(nn.Module):
 
     Use it by ``torch.nn.utils.parametrize.register_parametrization(layer, "weight", MaxNorm(bound))``, or through
     :func:`bound_weights`, which knows each layer's axis. ``forward`` takes and returns a weight laid out as
-    :func:`unit_norms` says. Trained weights inside the ball are kept bit for bit; those outside are read projected, while
-    the free weight keeps what was trained. Units that are inf or NaN pass unchanged, so that they stay in sight.
+    :func:`unit_norms` says. Trained weights inside the ball are kept bit for bit; those outside are read projected,
+    while the free weight keeps what was trained. Units that are inf or NaN pass unchanged, so that they stay in sight.
     Raises ValueError for a bound that is not positive and finite.
     """
 

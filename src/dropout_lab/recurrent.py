@@ -1,10 +1,11 @@
-"""Variational dropout inside recurrent layers: masks on inputs and on the recurrent state, fixed for the whole sequence.
+"""Variational dropout inside recurrent layers: masks on inputs and on the recurrent state, fixed for the sequence.
 
-Both layers share one design. A cell is what its torch counterpart computes; noise enters only where a projection reads its
-operand, W (x ⊙ z_x) and U (h ⊙ z_h). Gal and Ghahramani (2016, "A theoretically grounded application of dropout in recurrent
-neural networks", section 4) call the weights *tied* when one mask serves all gates and *untied* when each gate has its own;
-input-only leaves the recurrent projection alone. State that is carried past the projection (an LSTM's cell, a GRU's z ⊙ h) is
-never masked. Parameters have torch's names, shapes and gate order, so state dicts pass in both directions.
+Both layers share one design. A cell is what its torch counterpart computes; noise enters only where a projection
+reads its operand, W (x ⊙ z_x) and U (h ⊙ z_h). Gal and Ghahramani (2016, "A theoretically grounded application of
+dropout in recurrent neural networks", section 4) call the weights *tied* when one mask serves all gates and *untied*
+when each gate has its own; input-only leaves the recurrent projection alone. State that is carried past the
+projection (an LSTM's cell, a GRU's z ⊙ h) is never masked. Parameters have torch's names, shapes and gate order, so
+state dicts pass in both directions.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ MaskKind = Literal["input", "tied", "untied"]
 class Masks(NamedTuple):
     """One layer's masks for a sequence, True where kept; None where nothing is masked.
 
-    ``input`` is (draws, N, input size) and ``recurrent`` (draws, N, hidden size), where draws is 1, or the number of gates when
-    the masks are untied.
+    ``input`` is (draws, N, input size) and ``recurrent`` (draws, N, hidden size), where draws is 1, or the number of
+    gates when the masks are untied.
     """
 
     input: Tensor | None
@@ -120,13 +121,14 @@ class _Variational(nn.Module):
     ) -> Self:
         """The same layer with a torch module's trained weights (copied), sizes, dtype, device and mode.
 
-        Raises TypeError for another kind of module and ValueError for one that is bidirectional, has a projection, or has a
-        dropout between its layers, which would be lost.
+        Raises TypeError for another kind of module and ValueError for one that is bidirectional, has a projection, or
+        has a dropout between its layers, which would be lost.
         """
         if not isinstance(module, cls.counterpart):
-            raise TypeError(f"{cls.__name__} takes the weights of a torch.nn.{cls.counterpart.__name__}, got {type(module).__name__}")
-        for name, value in (("bidirectional", module.bidirectional), ("proj_size", module.proj_size), ("dropout", module.dropout)):
-            if value:
+            wanted, got = cls.counterpart.__name__, type(module).__name__
+            raise TypeError(f"{cls.__name__} takes the weights of a torch.nn.{wanted}, got {got}")
+        for name in ("bidirectional", "proj_size", "dropout"):
+            if value := getattr(module, name):
                 raise ValueError(f"{cls.__name__} has no {name}, and the module given has {name}={value}")
         weight = module.weight_ih_l0
         layer = cls(
@@ -187,9 +189,8 @@ class _Variational(nn.Module):
         zeros = x.new_zeros(batch_size, self.hidden_size)
         last = []
         for layer, mask in enumerate(masks):
-            weights = {
-                name: getattr(self, f"{name}_l{layer}", None) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-            }
+            names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            weights = {name: getattr(self, f"{name}_l{layer}", None) for name in names}
             # The mask is fixed, so all steps' inputs are projected at once.
             scale = self._scale(self.keep_prob)
             from_input = _project(x, mask.input, scale, weights["weight_ih"], weights["bias_ih"])
@@ -224,7 +225,8 @@ class _Variational(nn.Module):
             raise ValueError(f"masks must hold one entry for each of the {self.num_layers} layers, got {len(masks)}")
         draws = self.gates if self.masks == "untied" else 1
         for layer, given in enumerate(masks):
-            for name, mask, features in zip(given._fields, given, (self._features(layer), self.hidden_size), strict=True):
+            sizes = (self._features(layer), self.hidden_size)
+            for name, mask, features in zip(given._fields, given, sizes, strict=True):
                 shape = (draws, batch_size, features)
                 if mask is not None and (mask.dtype != torch.bool or tuple(mask.shape) != shape):
                     raise ValueError(
@@ -253,13 +255,14 @@ class _Variational(nn.Module):
 
 _ARGUMENTS = """
 
-    ``keep_prob`` is for each layer's inputs, ``recurrent_keep_prob`` for its state (the same, unless given). ``masks`` is "tied",
-    "untied" or "input". With ``rescale`` (inverted dropout) what is kept is divided by its keep probability and ``eval()`` is
-    exactly the layer without dropout; without it, ``eval()`` multiplies inputs and state by their keep probabilities.
+    ``keep_prob`` is for each layer's inputs, ``recurrent_keep_prob`` for its state (the same, unless given).
+    ``masks`` is "tied", "untied" or "input". With ``rescale`` (inverted dropout) what is kept is divided by its keep
+    probability and ``eval()`` is exactly the layer without dropout; without it, ``eval()`` multiplies inputs and
+    state by their keep probabilities.
 
     Shapes: input (T, N, input_size), or (N, T, input_size) with ``batch_first``; state (num_layers, N, hidden_size).
-    Raises ValueError for a keep probability outside [0, 1], sizes below 1, and inputs, states or masks of another shape;
-    TypeError for integer input and packed sequences.
+    Raises ValueError for a keep probability outside [0, 1], sizes below 1, and inputs, states or masks of another
+    shape; TypeError for integer input and packed sequences.
     """
 
 
@@ -278,7 +281,7 @@ class VariationalLSTM(_Variational):
         masks: list[Masks] | None = None,
         generator: Generator | None = None,
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Outputs (T, N, hidden_size) and the last (hidden state, cell); ``state`` is such a pair, zeros if not given."""
+        """Outputs (T, N, hidden_size) and the last (hidden, cell); ``state`` is such a pair, zeros if not given."""
         if state is not None and (isinstance(state, Tensor) or len(state) != 2):
             raise ValueError("the state of an LSTM is a pair: hidden state and cell")
         return self._run(x, state or (), masks, generator)
@@ -290,7 +293,7 @@ class VariationalLSTM(_Variational):
 
 
 class VariationalGRU(_Variational):
-    __doc__ = "A GRU, in torch's form, with masks that are fixed for the sequence (Gal and Ghahramani 2016)." + _ARGUMENTS
+    __doc__ = "A GRU in torch's form with masks that are fixed for the sequence (Gal and Ghahramani 2016)." + _ARGUMENTS
 
     gates = 3
     tensors = 1
@@ -311,7 +314,8 @@ class VariationalGRU(_Variational):
         return outputs, last
 
     def _cell(self, from_input: Tensor, from_hidden: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        (reset_x, update_x, new_x), (reset_h, update_h, new_h) = from_input.chunk(3, dim=-1), from_hidden.chunk(3, dim=-1)
+        reset_x, update_x, new_x = from_input.chunk(3, dim=-1)
+        reset_h, update_h, new_h = from_hidden.chunk(3, dim=-1)
         update = (update_x + update_h).sigmoid()
         candidate = (new_x + (reset_x + reset_h).sigmoid() * new_h).tanh()
         return ((1 - update) * candidate + update * state[0],)

@@ -3,6 +3,7 @@
 import pytest
 
 CLAIMS_FILE = """
+assumptions: []
 claims:
   - {id: "1", section: "1 A", title: a sum, kind: Th, statement: The two sides are equal., expected: "true"}
 """

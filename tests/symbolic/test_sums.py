@@ -3,7 +3,7 @@
 import pytest
 import sympy as sp
 
-from dropout_lab.symbolic.sums import canonical, equal, evaluated, readable, rebuild
+from dropout_lab.symbolic.sums import canonical, equal, evaluated, gradient, readable, rebuild
 
 n, m = sp.symbols("n m", integer=True, positive=True)
 i, j, k = sp.symbols("i j k", integer=True)
@@ -68,6 +68,20 @@ def test_a_derivative_of_a_result_meets_no_summation_index_by_accident():
     expected = 2 * sp.Sum(A[i, j] * A[i, k] * w[j], (i, 1, m), (j, 1, n))
     assert {index.name for index in value.variables} >= {"k"}
     assert equal(sp.diff(value, w[k]), expected)
+
+
+def test_a_gradient_needs_an_index_of_its_own():
+    loss = (y - total(w[i] * x[i], i)) ** 2
+    assert equal(gradient(loss, w[k]), -2 * (y - total(w[i] * x[i], i)) * x[k])
+    with pytest.raises(ValueError, match="not summed over"):
+        gradient(loss, w[i])
+
+
+def test_exponentials_stay_whole():
+    total_of_exp = total(sp.exp(y + total(w[j], j)), i)
+    assert equal(total_of_exp, n * sp.exp(y + total(w[i], i)))
+    assert equal(sp.exp(total(w[i] + x[i], i)), sp.exp(total(w[j], j) + total(x[j], j)))
+    assert not equal(sp.exp(total(w[i], i)), sp.exp(total(x[i], i)))
 
 
 def test_triangular_ranges_are_refused():

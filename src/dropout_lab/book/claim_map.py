@@ -75,10 +75,10 @@ def _svg(view: View, drawing: Drawing, section: str) -> str:
     edges = "".join(_edge(path) for _, _, path in drawing.edges)
     nodes = "".join(_node(view, name, point, section) for name, point in drawing.boxes.items())
     return (
-        f'<svg class="claim-map" xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
+        f'<svg class="claim-graph" xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
         f'viewBox="{-_MARGIN} {-_MARGIN} {width:.0f} {height:.0f}" role="group" '
         'aria-label="Arrows lead from what is used to what uses it; the table below says the same.">'
-        f'<g class="claim-map-edges" aria-hidden="true">{edges}</g>{nodes}</svg>'
+        f'<g class="claim-graph-edges" aria-hidden="true">{edges}</g>{nodes}</svg>'
     )
 
 
@@ -91,7 +91,7 @@ def _edge(path: Sequence[Point]) -> str:
         curve.append(f"C{middle:.0f} {last.y:.0f} {middle:.0f} {point.y:.0f} {point.x:.0f} {point.y:.0f}")
         last = point
     tip = f"M{last.x - 7:.0f} {last.y - 4:.0f}L{last.x:.0f} {last.y:.0f}L{last.x - 7:.0f} {last.y + 4:.0f}Z"
-    return f'<path d="{"".join(curve)}"/><path class="claim-map-tip" d="{tip}"/>'
+    return f'<path d="{"".join(curve)}"/><path class="claim-graph-tip" d="{tip}"/>'
 
 
 def _node(view: View, name: str, left: Point, section: str) -> str:
@@ -100,15 +100,15 @@ def _node(view: View, name: str, left: Point, section: str) -> str:
     text = textwrap.wrap(view.ledger.registry.assumptions[name].name, 18, max_lines=2, placeholder=" …")
     body = _box(left, HEIGHT / 2) + _lines(left, [("", line) for line in text])
     target = (view.map_page, assumption_of(name)) if view.map_page else None
-    return _linked(view, target, f'<g class="claim-map-assumption">{body}</g>')
+    return _linked(view, target, f'<g class="claim-graph-assumption">{body}</g>')
 
 
 def _claim(view: View, name: str, left: Point, section: str) -> str:
     entry = view.ledger.entries[name]
     sign, word = VERDICT_WORDS[entry.verdict]
     inside = not section or entry in view.ledger.of_section(section)
-    classes = f"claim-map-claim claim-verdict-{entry.verdict}{'' if inside else ' claim-map-elsewhere'}"
-    lines = [("claim-map-id", name), ("claim-map-verdict", f"{sign} {_SHORT.get(entry.verdict, word)}")]
+    classes = f"claim-graph-claim claim-verdict-{entry.verdict}{'' if inside else ' claim-graph-elsewhere'}"
+    lines = [("claim-graph-id", name), ("claim-graph-verdict", f"{sign} {_SHORT.get(entry.verdict, word)}")]
     body = f"<title>{escape(f'Claim {name}: {entry.claim.title}')}</title>{_box(left, 4)}{_lines(left, lines)}"
     return _linked(view, (entry.docname, entry.anchor) if entry.docname else None, f'<g class="{classes}">{body}</g>')
 

@@ -107,7 +107,7 @@ def ledger_filter(view: View) -> str:
 def ledger_section(view: View, section: str) -> str:
     """The rows of one section of the source."""
     rows = [_ledger_row(view, entry) for entry in view.ledger.sections().get(section, ())]
-    head = ["Claim", "Kind", "Verdict", "Evidence", "Rests on"]
+    head = ["Claim", "Verdict", "Evidence", "Rests on"]
     return table(f"Claims of section {section}", head, rows, "claim-ledger")
 
 
@@ -136,9 +136,8 @@ def _ledger_row(view: View, entry: Entry) -> str:
     note = f'<p class="claim-note">{inline_math(claim.note)}</p>' if claim.note else ""
     return row(
         [
-            f'<span class="claim-id">{escape(claim.id)}</span> {inline_math(claim.title)}'
-            f"<p>{inline_math(claim.statement)}</p>{note}",
-            escape(claim.kind_name),
+            f'<span class="claim-id">{escape(claim.id)}</span> {inline_math(claim.title)} '
+            f'<span class="claim-strength">{escape(claim.kind_name)}</span><p>{inline_math(claim.statement)}</p>{note}',
             badge(entry.verdict),
             f"{strengths(entry)}<br>{view.cell(entry)}",
             rests,

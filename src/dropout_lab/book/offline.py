@@ -48,6 +48,9 @@ def _configure(app: Sphinx, config: Config) -> None:
     mathjax = config.mathjax3_config = dict(config.mathjax3_config or {})
     # MathJax's own menu offers renderers and speech that would be loaded from files that are not here.
     mathjax["options"] = {**mathjax.get("options", {}), "enableMenu": False}
+    # Claim boxes and tables hold formulas that Sphinx does not see as such, so every page gets MathJax. Said here, because
+    # extensions that are set up later would take it back.
+    app.set_html_assets_policy("always")
     config.html_static_path = [*config.html_static_path, str(STATIC)]
     config.templates_path = [str(TEMPLATES), *config.templates_path]
     # A page from the disk may not read another one, and without that a hit of the search has no summary.

@@ -76,9 +76,8 @@ class View:
 
 
 def badge(verdict: str) -> str:
-    """A verdict as a sign and a word."""
-    sign, word = VERDICT_WORDS[verdict]
-    return f'<span class="claim-badge claim-verdict-{verdict}"><span aria-hidden="true">{sign}</span> {word}</span>'
+    """A verdict as a word; the style sheet puts its sign before it."""
+    return f'<span class="claim-badge claim-verdict-{verdict}">{VERDICT_WORDS[verdict][1]}</span>'
 
 
 def strengths(entry: Entry) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dropout_lab.claims import registry
 from dropout_lab.claims.registry import Claim
 
 MIME_TYPE = "application/vnd.dropout-lab.claim+json"
@@ -82,7 +83,8 @@ def details(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The figures of a record as (label, text) pairs, in the order in which a reader wants them."""
     match record["kind"]:
         case "prove":
-            pairs = [("under", ", ".join(record["under"]))] if record["under"] else []
+            named = registry.load().assumptions
+            pairs = [("under", ", ".join(named[used].name for used in record["under"]))] if record["under"] else []
             checked = f"{record['instances']} instances with random rationals agree exactly with {record['against']}"
             return [*pairs, ("checked again", checked)]
         case "enumerate":

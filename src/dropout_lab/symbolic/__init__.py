@@ -12,7 +12,8 @@ random exact rationals, a second way that shares nothing with the first.
 3. *Identities in symbolic parameters*: :func:`identity` evaluates integrals, derivatives, limits and finite sums, and
    :func:`solution` solves an equation that was itself derived, such as the stationarity of an expected loss.
 
-For falsifiers, :func:`enumerated` averages over a finite joint distribution of the masks, correlated ones too, at given
+Gradients of losses are taken by :func:`gradient`, and :func:`equal` compares two expressions with sums in canonical form. For
+falsifiers, :func:`enumerated` averages over a finite joint distribution of the masks, correlated ones too, at given
 numbers, exactly.
 """
 
@@ -24,7 +25,7 @@ from dropout_lab.symbolic.identities import Identity, Solution, identity, soluti
 from dropout_lab.symbolic.induction import Induction, induction
 from dropout_lab.symbolic.instances import Instance
 from dropout_lab.symbolic.masks import Masks, NotProved
-from dropout_lab.symbolic.sums import equal
+from dropout_lab.symbolic.sums import equal, gradient
 
 __all__ = [
     "Derivation",
@@ -38,6 +39,7 @@ __all__ = [
     "enumerated",
     "equal",
     "expectation",
+    "gradient",
     "identity",
     "induction",
     "solution",

@@ -102,10 +102,10 @@ def identity(definition: sp.Expr, *, within: Mapping[sp.Symbol, tuple] | None = 
         if len(pair) != 2 or not all(end.is_finite for end in pair) or not pair[0] < pair[1]:
             raise ValueError(f"within gives a pair of finite bounds for each parameter, got {pair} for {symbol}")
     value = sp.simplify(definition.doit())
-    if value.has(*METHODS):
-        raise NotProved(f"SymPy leaves {value} of {definition} unevaluated")
     if value.has(sp.Piecewise) and not definition.has(sp.Piecewise):
         raise NotProved(f"the value of {definition} is a case distinction, {value}; give its symbols the assumptions they need")
+    if value.has(*METHODS):
+        raise NotProved(f"SymPy leaves {value} of {definition} unevaluated")
     return Identity(definition, value, limits)
 
 

@@ -42,7 +42,8 @@ class Instance:
         # Roots and logarithms: a difference that can be seen is none that has to be simplified.
         if not abs(sp.N(difference, 30)) < 1e-20:
             return False
-        return sp.expand_mul(sp.expand_log(difference)) == 0 or sp.simplify(difference) == 0
+        over_one_denominator = difference.replace(sp.log, lambda argument: sp.log(sp.together(argument)))
+        return sp.expand_mul(sp.expand_log(over_one_denominator)) == 0 or sp.simplify(difference) == 0
 
 
 class Assignment:

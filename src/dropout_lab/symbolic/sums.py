@@ -54,7 +54,7 @@ def terms(expression: sp.Expr) -> list[Term]:
     if not isinstance(expression, sp.Expr):
         raise TypeError(f"expected a SymPy expression, got {type(expression).__name__}: {expression}")
     if not expression.has(sp.Sum):
-        return [Term(monomial) for monomial in sp.Add.make_args(sp.expand(expression))]
+        return [Term(monomial) for monomial in sp.Add.make_args(_multiplied_out(expression))]
     if isinstance(expression, sp.Add):
         return [term for part in expression.args for term in terms(part)]
     if isinstance(expression, sp.Sum):
@@ -96,10 +96,15 @@ def _product(factors: list[list[Term]]) -> list[Term]:
         for one in result:
             for other in factor:
                 fresh = other.rename({index: sp.Dummy(index.name, integer=True) for index, _, _ in other.bounds})
-                for monomial in sp.Add.make_args(sp.expand(one.summand * fresh.summand)):
+                for monomial in sp.Add.make_args(_multiplied_out(one.summand * fresh.summand)):
                     expanded.append(Term(monomial, one.bounds + fresh.bounds))
         result = expanded
     return result
+
+
+def _multiplied_out(expression: sp.Expr) -> sp.Expr:
+    # Exponentials and logarithms stay whole: SymPy would take exp of a sum apart into a product.
+    return sp.expand(expression, power_exp=False, log=False)
 
 
 def contract(term: Term, distinct: frozenset[frozenset[sp.Symbol]] = frozenset()) -> list[Term]:
@@ -201,11 +206,21 @@ def equal(one: sp.Expr, other: sp.Expr) -> bool:
 
     A quotient of sums is compared by its numerator over the common denominator.
     """
-    difference = sp.sympify(one) - sp.sympify(other)
-    if not canonical(difference):
-        return True
-    numerator, denominator = sp.together(rebuild(canonical(difference))).as_numer_denom()
-    return denominator.has(sp.Sum, sp.Indexed) and not canonical(numerator)
+    difference = canonical(sp.sympify(one) - sp.sympify(other))
+    return not difference or not canonical(sp.numer(sp.together(rebuild(difference))))
+
+
+def gradient(expression: sp.Expr, variable: sp.Expr) -> sp.Expr:
+    """The derivative of an expression with sums by ``w[k]``, k a free index.
+
+    :func:`sympy.diff` takes a summation index that has the same letter for the free one, and gives something else without a
+    word; here that is a :class:`ValueError`.
+    """
+    expression = sp.sympify(expression)
+    bound = {limit[0] for total in expression.atoms(sp.Sum, sp.Product) for limit in total.limits}
+    if bound & variable.free_symbols:
+        raise ValueError(f"{variable} has the index of a sum in {expression}; take a letter that is not summed over")
+    return sp.diff(expression, variable)
 
 
 def evaluated(expression: sp.Expr) -> sp.Expr:
