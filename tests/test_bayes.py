@@ -11,7 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import integrate, special
+from scipy import integrate, special, stats
 from torch import nn
 
 from dropout_lab import bayes
@@ -52,12 +52,22 @@ def test_the_exact_divergence_is_the_definitions(alpha: float) -> None:
     assert found == pytest.approx(divergence_by_definition(alpha), rel=1e-9, abs=1e-10)
 
 
+@pytest.mark.parametrize("alpha", [1e-3, 1 / 401, 1 / 399, 1 / 300, 0.01, 0.3, 1.0, 30.0, 1e5])
+def test_the_exact_divergence_is_a_poisson_mean_of_digammas_to_twelve_digits(alpha: float) -> None:
+    """ε²/α is χ² with 1 + 2J degrees of freedom for a Poisson J of mean 1/2α, and E log χ²_k = log 2 + ψ(k/2)."""
+    mean = 1 / (2 * alpha)
+    counts = np.arange(int(mean + 40 * math.sqrt(mean) + 60))
+    terms = stats.poisson.pmf(counts, mean) * (special.digamma(0.5 + counts) - special.digamma(0.5))
+    found = bayes.exact_kl(torch.tensor(alpha, dtype=torch.float64).log()).item()
+    assert found == pytest.approx(math.fsum(terms) / 2, rel=5e-13)
+
+
 def test_the_exact_divergences_slope_is_dawsons_function() -> None:
     """d KL/d log α = −½ u D(√(u/2)) / √(u/2) with u = 1/α (Hron, Matthews and Ghahramani 2018), and falls to −½."""
     log_alpha = torch.linspace(-30, 12, 400, dtype=torch.float64, requires_grad=True)
     (slope,) = torch.autograd.grad(bayes.exact_kl(log_alpha).sum(), log_alpha)
     root = np.exp(-log_alpha.detach().numpy() / 2) / math.sqrt(2)
-    np.testing.assert_allclose(slope.numpy(), -root * special.dawsn(root), rtol=1e-8)
+    np.testing.assert_allclose(slope.numpy(), -root * special.dawsn(root), rtol=5e-12)
     assert float(slope[0]) == pytest.approx(-0.5, abs=1e-9)
 
 
@@ -89,7 +99,7 @@ def test_the_cubic_refuses_what_it_was_not_fitted_to() -> None:
     with pytest.raises(ValueError, match="got 4"):
         layer.regularizer()
     layer.bound_alpha_()
-    assert float(layer.keep_prob) == 0.5
+    assert layer.keep_prob.item() == 0.5
     torch.testing.assert_close(layer.regularizer(), 4 * bayes.cubic_kl(torch.zeros(())))
 
 
@@ -194,6 +204,14 @@ def test_masks_are_finite_at_every_draw_and_at_extreme_logits() -> None:
     mask = bayes.concrete_mask((200_000, 3), logit, 0.01, generator=seeded(5))
     mask.sum().backward()
     assert mask.isfinite().all() and (mask >= 0).all() and (mask <= 1).all() and logit.grad.isfinite().all()
+
+
+def test_a_uniform_draw_of_zero_drops_without_a_nan(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "rand", lambda shape, **_: torch.zeros(shape))
+    logit = torch.zeros((), requires_grad=True)
+    mask = bayes.concrete_mask((2,), logit)
+    mask.sum().backward()
+    assert torch.equal(mask, torch.zeros(2)) and logit.grad == 0
 
 
 def layers_under_concrete() -> dict[str, tuple[nn.Module, tuple[int, ...], int]]:

@@ -36,7 +36,7 @@ def _by_unit(weight: Tensor, unit_axis: int, groups: int) -> tuple[Tensor, tuple
         raise TypeError(f"max-norm needs floating point weights, got {weight.dtype}")
     if weight.dim() < 2 or unit_axis not in (0, 1):
         raise ValueError(
-            "max-norm needs a weight of shape (units, inputs, …) with unit_axis=0 or (inputs, units, …) with unit_axis=1, "
+            "max-norm needs weights (units, inputs, …) with unit_axis=0, or (inputs, units, …) with unit_axis=1; "
             f"got shape {tuple(weight.shape)} with unit_axis={unit_axis}"
         )
     if groups < 1 or weight.shape[0] % groups:

@@ -1,202 +1,43 @@
-"""Tiny books in a temporary folder, with a claims file and a package of their own."""
+"""The browser of the site's tests. Without one they cannot run, and the report says so; in CI they fail instead."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+import os
+from collections.abc import Iterator
 
-import nbformat
 import pytest
-import yaml
-from sphinx.application import Sphinx
-from sphinx.util.console import strip_colors
-from sphinx.util.docutils import docutils_namespace, patch_docutils
 
-from dropout_lab.claims import MIME_TYPE
+from browser import Browser, chromium, find_chromium
 
-PROVED = {
-    "kind": "prove",
-    "verdict": "true",
-    "says": "The mean is $p h$.",
-    "scope": "any n",
-    "under": [],
-    "left": "h p",
-    "right": "h p",
-    "instances": 4,
-    "against": "enumeration",
-}
-ENUMERATED = {
-    "kind": "enumerate",
-    "verdict": "true",
-    "says": "All masks agree.",
-    "masks": 16,
-    "tolerance": 0.0,
-    "difference": 0.0,
-}
-MEASURED = {
-    "kind": "measure",
-    "verdict": "supported",
-    "says": "Less error.",
-    "effect": -1.5,
-    "interval": [-2.0, -1.0],
-    "seeds": 30,
-    "rule": "the interval lies below 0",
-    "unit": "percentage points",
-    "supported": True,
-    "smallest_detectable": 0.4,
-}
-REFUTED = {
-    "kind": "refute",
-    "verdict": "wrong",
-    "says": "It is not.",
-    "counterexample": "$n = 1$, $p = 4/5$",
-    "claimed": "1/2",
-    "actual": "4/5",
-    "correction": "The weights are $p^k$.",
-    "corrected_by": "1.1",
-}
-CITED = {"kind": "cite", "verdict": "true", "says": "It was first.", "key": "hinton2012", "locator": "p. 1"}
-OPEN = {"kind": "none", "verdict": "open", "says": "Nobody knows."}
-
-BIBLIOGRAPHY = """@article{hinton2012, author = {Hinton, G.}, title = {Improving}, journal = {arXiv}, year = {2012}}\n"""
-ASSUMPTIONS = [
-    {"id": "independent-masks", "name": "independent masks", "statement": "The $r_i$ are independent."},
-    {"id": "linear", "name": "a linear consumer", "statement": "What follows is linear."},
-]
+MISSING = (
+    "No Chromium or Chrome was found, so nothing was checked about how the pages look and behave in a browser. "
+    "On Debian: apt install chromium"
+)
+_left_out: list[str] = []
 
 
-def claim(claim_id: str, expected: str = "true", **fields: Any) -> dict[str, Any]:
-    """An entry of a claims file."""
-    own = {"id": claim_id, "section": f"{claim_id[0]} Part {claim_id[0]}", "title": f"title of {claim_id}", "kind": "I"}
-    return {**own, "statement": f"Statement {claim_id}: $a < b$.", "expected": expected, **fields}
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests that need a browser where there is none, unless this is CI."""
+    if find_chromium() or os.environ.get("CI"):
+        return
+    without = [item for item in items if "browser" in getattr(item, "fixturenames", ())]
+    _left_out.extend(item.nodeid for item in without)
+    items[:] = [item for item in items if item not in without]
+    config.hook.pytest_deselected(items=without)
 
 
-def cell(claim_id: str, *evidence: Mapping[str, Any]) -> nbformat.NotebookNode:
-    """A code cell that was executed and settled a claim."""
-    data = {MIME_TYPE: {"claim": claim_id, "evidence": list(evidence)}, "text/plain": f"evidence for {claim_id}"}
-    output = nbformat.v4.new_output("execute_result", data=data, execution_count=1)
-    return nbformat.v4.new_code_cell(f"settle('{claim_id}')", outputs=[output], execution_count=1)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly what was not run."""
+    if _left_out:
+        terminalreporter.section("BROWSER TESTS NOT RUN", sep="!", red=True, bold=True)
+        terminalreporter.line(f"{MISSING}\n{len(_left_out)} tests were not run.", red=True)
 
 
-@dataclass
-class Built:
-    """A finished or failed build: what was said, and where the site is."""
-
-    site: Path
-    said: str
-    warnings: str
-    status: int
-    error: Exception | None = None
-
-    def page(self, name: str) -> str:
-        """The HTML of a page."""
-        return (self.site / f"{name}.html").read_text(encoding="utf-8")
-
-
-@dataclass
-class Book:
-    """A tiny book: pages by name, Markdown as text and notebooks as lists of cells and text."""
-
-    folder: Path
-    settings: dict[str, Any] = field(default_factory=dict)
-
-    def claims(self, *entries: Mapping[str, Any]) -> None:
-        """Write the claims file."""
-        document = {"assumptions": ASSUMPTIONS, "claims": list(entries)}
-        (self.folder / "claims.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
-
-    def page(self, name: str, text: str) -> None:
-        """Write a Markdown page, or a MyST notebook if the text begins with its header."""
-        (self.folder / f"{name}.md").write_text(text, encoding="utf-8")
-
-    def notebook(self, name: str, *parts: str | nbformat.NotebookNode) -> None:
-        """Write a notebook that was already executed: text becomes Markdown cells."""
-        cells = [nbformat.v4.new_markdown_cell(part) if isinstance(part, str) else part for part in parts]
-        for number, part in enumerate(cells):
-            part["id"] = f"cell-{number}"
-        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-        notebook = nbformat.v4.new_notebook(cells=cells, metadata=kernel)
-        nbformat.write(notebook, self.folder / f"{name}.ipynb")
-
-    def build(self, **settings: Any) -> Built:
-        """Build the book in this process, with every warning a failure; all pages stand in the order of their names."""
-        pages = sorted(path.stem for path in self.folder.glob("*.*") if path.suffix in (".md", ".ipynb"))
-        toctree = "\n".join(name for name in pages if name != "index")
-        self.page("index", f"# A tiny book\n\n```{{toctree}}\n{toctree}\n```\n")
-        config = {
-            "extensions": ["myst_nb", "sphinxcontrib.bibtex", "dropout_lab.book"],
-            "bibtex_bibfiles": ["references.bib"],
-            "exclude_patterns": ["_build", "package"],
-            "myst_enable_extensions": ["dollarmath"],
-            "nb_execution_mode": "off",
-            "nitpicky": True,
-            "html_theme": "basic",
-            **self.settings,
-            **settings,
-        }
-        said, warnings, site = io.StringIO(), io.StringIO(), self.folder / "_build" / "html"
-        status, error = 1, None
-        try:
-            with patch_docutils(), docutils_namespace():
-                app = Sphinx(
-                    self.folder, None, site, self.folder / "_build" / "doctrees", "html", config, said, warnings,
-                    warningiserror=True, keep_going=True,
-                )  # fmt: skip
-                app.build()
-                status = app.statuscode
-        except Exception as raised:  # what Sphinx's command line catches as well
-            error = raised
-        return Built(site, strip_colors(said.getvalue()), strip_colors(warnings.getvalue()), status, error)
-
-
-@pytest.fixture
-def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Book:
-    """An empty book whose claims file the package reads."""
-    folder = tmp_path / "book"
-    folder.mkdir()
-    (folder / "references.bib").write_text(BIBLIOGRAPHY, encoding="utf-8")
-    monkeypatch.setenv("DROPOUT_LAB_CLAIMS", str(folder / "claims.yaml"))
-    monkeypatch.delenv("DROPOUT_LAB_DRAFT", raising=False)
-    return Book(folder)
-
-
-@pytest.fixture
-def full_book(book: Book) -> Book:
-    """A book that holds: every directive, every kind of evidence, two chapters."""
-    book.claims(
-        claim("1.1", uses=["independent-masks"]),
-        claim("1.2", "wrong", uses=["1.1"], note="Better: $p^k$."),
-        claim("2.1", "true-under", uses=["linear", "1.1"], kind="Th"),
-        claim("2.2", "supported", kind="E"),
-        claim("2.3", kind="H"),
-        claim("3.1", "open", kind="E"),
-    )
-    under = {**PROVED, "verdict": "true-under", "under": ["linear"]}
-    book.notebook(
-        "a-first",
-        "# First\n\n```{claim-statement} 1.1\n```\n",
-        cell("1.1", PROVED),
-        cell("1.1", ENUMERATED),
-        "As {claim}`1.1` and {claim}`the measurement <2.2>` say.\n\n```{claim-statement} 1.2\n```\n",
-        cell("1.2", ENUMERATED, REFUTED),
-        "```{claims-settled}\n```\n\n```{claim-map}\n:section: 1\n```\n",
-    )
-    book.notebook(
-        "b-second",
-        "# Second\n",
-        cell("2.1", under),
-        cell("2.2", MEASURED),
-        cell("2.3", CITED),
-        cell("3.1", OPEN),
-        "```{claim-map}\n:section: 2\n```\n",
-    )
-    book.page("c-ledger", "# Ledger\n\n```{claim-ledger}\n```\n")
-    book.page("d-errata", "# Errata\n\n```{claim-errata}\n```\n\n```{chapter-times}\n```\n")
-    book.page("e-map", "# Map\n\n```{claim-map}\n```\n")
-    book.page("f-sources", "# Sources\n\n```{bibliography}\n```\n")
-    return book
-
-
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One Chromium for all tests."""
+    executable = find_chromium()
+    if executable is None:
+        pytest.fail(MISSING, pytrace=False)
+    with chromium(executable, tmp_path_factory.mktemp("chromium")) as found:
+        yield found

@@ -52,7 +52,7 @@ def test_an_identity_is_proved_and_a_slip_rejected_both_ways(name):
 
 
 def test_the_instances_do_not_rest_on_the_value():
-    # A wrong value, as a bug in SymPy's integration would give, passes the comparison with itself, but not the quadrature.
+    # A wrong value, as a bug in SymPy's integration would give, equals itself, but not what quadrature gives.
     found = identity(sp.Integral(sp.exp(-s * t), (t, 0, sp.oo)))
     broken = type(found)(found.definition, 2 * found.value)
     with pytest.raises(NotEstablished, match="quadrature gives"):

@@ -57,6 +57,13 @@ def test_unequal_rates_and_covariances():
     assert not statement.equals(total(q[i] * a[i] * c[i]))
 
 
+def test_centered_masks_have_terms_without_a_coin():
+    centered = total(a[i] * (r[i] - p))
+    assert induction(expectation(centered, r)).equals(0)
+    assert induction(expectation(centered**2, r)).equals(p * (1 - p) * total(a[i] ** 2))
+    assert not induction(expectation(centered**2, r)).equals(p * total(a[i] ** 2))
+
+
 def test_a_sum_over_examples_stays():
     loss = sp.Sum((Y[e] - total(a[i] * X[e, i] * r[i])) ** 2, (e, 1, N))
     penalty = p * (1 - p) * sp.Sum(a[i] ** 2 * X[e, i] ** 2, (i, 1, n), (e, 1, N))

@@ -107,7 +107,7 @@ def ledger_filter(view: View) -> str:
 def ledger_section(view: View, section: str) -> str:
     """The rows of one section of the source."""
     rows = [_ledger_row(view, entry) for entry in view.ledger.sections().get(section, ())]
-    head = ["Claim", "Verdict", "Evidence", "Rests on"]
+    head = ["Claim", "Verdict and evidence", "Rests on"]
     return table(f"Claims of section {section}", head, rows, "claim-ledger")
 
 
@@ -138,8 +138,7 @@ def _ledger_row(view: View, entry: Entry) -> str:
         [
             f'<span class="claim-id">{escape(claim.id)}</span> {inline_math(claim.title)} '
             f'<span class="claim-strength">{escape(claim.kind_name)}</span><p>{inline_math(claim.statement)}</p>{note}',
-            badge(entry.verdict),
-            f"{strengths(entry)}<br>{view.cell(entry)}",
+            f"{badge(entry.verdict)}<br>{strengths(entry)}<br>{view.cell(entry)}",
             rests,
         ],
         f' id="{row_of(claim.id)}" data-verdict="{entry.verdict}" data-evidence="{" ".join(entry.kinds)}"',

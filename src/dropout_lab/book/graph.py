@@ -52,6 +52,7 @@ def draw(uses: Mapping[str, Sequence[str]]) -> Drawing:
     touched = {used for targets in uses.values() for used in targets} | {node for node, targets in uses.items() if targets}
     linked = {node: targets for node, targets in uses.items() if node in touched}
     alone = [node for node in uses if node not in touched]
+    own = layers(linked)
     columns, before = _columns(linked)
     _order(columns, before)
     heights = _heights(columns, before)
@@ -62,13 +63,13 @@ def draw(uses: Mapping[str, Sequence[str]]) -> Drawing:
         for lane in column:
             point = Point(number * (WIDTH + GAP_X), heights[lane])
             lanes[lane] = point
-            if number == 0 or lane[1] == layers(linked)[lane[0]]:
+            if number == own[lane[0]]:
                 boxes[lane[0]] = point
-    bottom = max((point.y + HEIGHT / 2 for point in boxes.values()), default=-GAP_Y)
+    bottom = max((point.y + HEIGHT / 2 for point in boxes.values()), default=-3 * GAP_Y)
     across = max(len(columns), min(len(alone), 4))
     for number, node in enumerate(alone):
         row, column = divmod(number, across)
-        boxes[node] = Point(column * (WIDTH + GAP_X), bottom + GAP_Y + HEIGHT / 2 + row * (HEIGHT + GAP_Y))
+        boxes[node] = Point(column * (WIDTH + GAP_X), bottom + 3 * GAP_Y + HEIGHT / 2 + row * (HEIGHT + GAP_Y))
     edges = tuple((used, node, _path(used, node, boxes, lanes)) for node in uses for used in uses[node])
     lowest = max((point.y + HEIGHT / 2 for point in boxes.values()), default=0.0)
     return Drawing(across * (WIDTH + GAP_X) - GAP_X, lowest, boxes, edges)

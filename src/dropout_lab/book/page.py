@@ -30,7 +30,8 @@ def main(arguments: list[str]) -> int:
     drafts.mkdir(parents=True, exist_ok=True)
     chapters = [{"file": name} for name in COMPANIONS if name != page and (source / f"{name}.md").is_file()]
     toc = drafts / "_toc.yml"
-    toc.write_text(yaml.safe_dump({"format": "jb-book", "root": page, "chapters": chapters}), encoding="utf-8")
+    contents = {"format": "jb-book", "root": page} | ({"chapters": chapters} if chapters else {})
+    toc.write_text(yaml.safe_dump(contents), encoding="utf-8")
     os.environ["DROPOUT_LAB_DRAFT"] = "1"
     settings = {"dropout_lab_cache": str(source / "_build" / ".jupyter_cache")}
     status = build(source, drafts / "html", toc=toc, strict=False, settings=settings)

@@ -88,11 +88,12 @@ def write_data(app: Sphinx, exception: Exception | None) -> None:
 
 
 def forget_failures(app: Sphinx, exception: Exception | None) -> None:
-    """After a build that only warnings failed, have the next one read everything again.
+    """After a build that mere warnings fail, have the next one read everything again.
 
-    Sphinx would find all pages up to date, say nothing about the same warnings, and succeed.
+    Sphinx would find all pages up to date, say nothing about the same warnings, and succeed. Its status is not set yet when
+    this event comes; the number of warnings, of which it is made, is.
     """
-    if exception is None and app.statuscode:
+    if exception is None and app.keep_going and app._warncount:
         Path(app.doctreedir, ENV_PICKLE_FILENAME).unlink(missing_ok=True)
 
 

@@ -60,7 +60,8 @@ class Derivation:
         return equal(self.value, closed_form.xreplace(same))
 
     def instances(self, closed_form: sp.Expr, seed: int = 0, sizes: Sequence[int] = SIZES) -> list[Instance]:
-        """Average the definition over all masks at small sizes with random rationals, and evaluate the closed form there.
+        """Average the definition over all masks at small sizes with random rationals, and evaluate the closed form
+        there.
 
         ``sizes`` are those of masks with one index; masks with two get small rectangles. Masks of a given number are
         enumerated at three draws of the other values; more than 12 of them are refused with a :class:`ValueError`.
@@ -72,7 +73,7 @@ class Derivation:
         symbols = list(dict.fromkeys(s for family in self.families for s in family.size if s.is_Symbol))
         coins = sum(int(sp.prod(f.size)) for f in self.families if all(extent.is_Integer for extent in f.size))
         if coins > 12:
-            raise ValueError(f"{coins} masks have 2^{coins} outcomes, too many for exact instances; use at most 12 or a symbol")
+            raise ValueError(f"{coins} masks have 2^{coins} outcomes, too many to go through; use at most 12 or a symbol")
         if not symbols:
             return [{}, {}, {}]
         least = max([2 if self.distinct else 1, *self._numbered()])
@@ -110,10 +111,10 @@ def _pairs(distinct) -> tuple[tuple[sp.Symbol, sp.Symbol], ...]:
 def expectation(expression: sp.Expr, masks, *, distinct=()) -> Derivation:
     """E over the masks of an expression of degree at most two in them, for general n.
 
-    ``masks`` is one :class:`Masks` or a tuple of independent families; ``distinct`` lists pairs of free indices that differ.
-    The rules are E r_i = p_i, r_i² = r_i and E r_i r_j = p_i p_j + p_i (1 − p_i) δ_ij. Logarithms of products of positive
-    factors are expanded first, so that the log-odds of a softmax with logits linear in the masks can be averaged: there the
-    degree is one, and only E r_i = p_i is used, which needs no independence.
+    ``masks`` is one :class:`Masks` or a tuple of independent families; ``distinct`` lists pairs of free indices that
+    differ. The rules are E r_i = p_i, r_i² = r_i and E r_i r_j = p_i p_j + p_i (1 − p_i) δ_ij. Logarithms of products
+    of positive factors are expanded first, so that the log-odds of a softmax with logits linear in the masks can be
+    averaged: there the degree is one, and only E r_i = p_i is used, which needs no independence.
 
     Raises :class:`NotProved` for any other expression.
     """

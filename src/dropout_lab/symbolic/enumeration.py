@@ -27,12 +27,13 @@ def enumerated(
     masks:
         One family of masks or a tuple of them, each of symbolic or integer size.
     values:
-        A number for each free symbol, the sizes too, and for each :class:`sympy.IndexedBase` a sequence, whose first entry
-        has the index 1 (a sequence of rows for two indices). Exact numbers (integers, SymPy rationals) keep the result exact.
+        A number for each free symbol, the sizes too, and for each :class:`sympy.IndexedBase` a sequence, whose first
+        entry has the index 1 (a sequence of rows for two indices). Exact numbers (integers, SymPy rationals) keep the
+        result exact.
     joint:
-        The joint law of the masks: outcome → probability, an outcome being a tuple of zeros and ones in the order of the
-        index (row by row for masks with two indices, one family after the other). Outcomes left out have probability 0.
-        Without it, the masks are independent with the keep probabilities of their family.
+        The joint law of the masks: outcome → probability, an outcome being a tuple of zeros and ones in the order of
+        the index (row by row for masks with two indices, one family after the other). Outcomes left out have
+        probability 0. Without it, the masks are independent with the keep probabilities of their family.
 
     Raises :class:`ValueError` for a missing value, a sequence that is too short, or a joint law that is none.
 

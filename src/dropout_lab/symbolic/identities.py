@@ -57,15 +57,17 @@ class Identity:
     def instances(self, closed_form: sp.Expr, seed: int = 0, draws: int = DRAWS) -> list[Instance]:
         """The definition and the closed form at random rationals of the parameters.
 
-        A definition of finite sums is evaluated exactly. Integrals are evaluated by quadrature, derivatives by differences and
-        limits by extrapolation, with 30 digits; they have to agree with the closed form within 1e-15 (limits: 1e-8), relative
-        to the larger one.
+        A definition of finite sums is evaluated exactly. Integrals are evaluated by quadrature, derivatives by
+        differences and limits by extrapolation, with 30 digits; they have to agree with the closed form within 1e-15
+        (limits: 1e-8), relative to the larger one.
         """
         generator = random.Random(seed)
         return [self._instance(sp.sympify(closed_form), generator) for _ in range(draws)]
 
     def _instance(self, closed_form: sp.Expr, generator: random.Random) -> Instance:
-        given = {s: low + (high - low) * sp.Rational(generator.randint(1, 11), 12) for s, (low, high) in self.within.items()}
+        given = {}
+        for symbol, (low, high) in self.within.items():
+            given[symbol] = low + (high - low) * sp.Rational(generator.randint(1, 11), 12)
         draw = Assignment([self.definition, closed_form], (), given, (), generator)
         definition = draw(_at_points(self.definition))
         if not self.definition.has(*METHODS):
@@ -85,8 +87,8 @@ def identity(definition: sp.Expr, *, within: Mapping[sp.Symbol, tuple] | None = 
         An expression with unevaluated :class:`sympy.Integral`, :class:`sympy.Derivative`, :class:`sympy.Limit` or
         :class:`sympy.Sum` in it, or a sum over finitely many outcomes written out.
     within:
-        For parameters that are restricted, a pair of finite bounds, such as ``{p: (0, 1)}``: the instances are drawn between
-        them. What a symbol assumes (positive, integer) is respected without that.
+        For parameters that are restricted, a pair of finite bounds, such as ``{p: (0, 1)}``: the instances are drawn
+        between them. What a symbol assumes (positive, integer) is respected without that.
 
     Raises :class:`NotProved` if SymPy leaves something unevaluated, or if the value holds under a condition only.
     """
@@ -103,7 +105,9 @@ def identity(definition: sp.Expr, *, within: Mapping[sp.Symbol, tuple] | None = 
             raise ValueError(f"within gives a pair of finite bounds for each parameter, got {pair} for {symbol}")
     value = sp.simplify(definition.doit())
     if value.has(sp.Piecewise) and not definition.has(sp.Piecewise):
-        raise NotProved(f"the value of {definition} is a case distinction, {value}; give its symbols the assumptions they need")
+        raise NotProved(
+            f"the value of {definition} is a case distinction, {value}; give its symbols the assumptions that they need"
+        )
     if value.has(*METHODS):
         raise NotProved(f"SymPy leaves {value} of {definition} unevaluated")
     return Identity(definition, value, limits)

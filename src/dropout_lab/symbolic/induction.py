@@ -1,12 +1,13 @@
 """Proof by induction on the number of units: one more unit, one more coin, averaged over by its two outcomes.
 
-Let X_n be a quantity of n units, such as (y − S_n)² with S_n = Σ a_i r_i. Without units no coin is left: E X_0 = X_0. Unit n + 1
-adds to X_n what stands in X_{n+1} − X_n, and the new coin is independent of the older ones, so
+Let X_n be a quantity of n units, such as (y − S_n)² with S_n = Σ a_i r_i. Without units no coin is left: E X_0 = X_0.
+Unit n + 1 adds to X_n what stands in X_{n+1} − X_n, and the new coin is independent of the older ones, so
 
     E X_{n+1} − E X_n = E[ p (X_{n+1} − X_n)(r_{n+1} = 1) + (1 − p) (X_{n+1} − X_n)(r_{n+1} = 0) ].
 
-What is left in the brackets has to be of degree one in the older coins; each of them is averaged by its two outcomes again. In
-this way one more unit moves (E S, Var S) from (m, v) to (m + p a, v + p (1 − p) a²). No rule for E r_i r_j is used.
+What is left in the brackets has to be of degree one in the older coins; each of them is averaged by its two outcomes
+again. In this way one more unit moves (E S, Var S) from (m, v) to (m + p a, v + p (1 − p) a²). No rule for E r_i r_j
+is used.
 """
 
 from __future__ import annotations
@@ -60,15 +61,17 @@ class Induction:
         return base and equal(one_more(closed_form, n) - closed_form, self.added)
 
     def instances(self, closed_form: sp.Expr, seed: int = 0, sizes: Sequence[int] = SIZES) -> list[Instance]:
-        """The definition averaged over all masks at small sizes, against the closed form; as for :class:`Derivation`."""
+        """The definition averaged over all masks at small sizes, against the closed form; as for
+        :class:`Derivation`."""
         return self.derivation.instances(closed_form, seed, sizes)
 
 
 def induction(derivation: Derivation) -> Induction:
-    """Prove the quantity of a derivation (an expectation, a variance or a covariance) by induction on n, independently of it.
+    """Prove the quantity of a derivation (an expectation, a variance or a covariance) by induction on n,
+    independently of it.
 
-    Only the definition is taken from ``derivation``, not its value. The definition has sums over all n units of one family of
-    masks, with n a symbol; a single unit r_i with a free index has no place in an induction.
+    Only the definition is taken from ``derivation``, not its value. The definition has sums over all n units of one
+    family of masks, with n a symbol; a single unit r_i with a free index has no place in an induction.
 
     Raises :class:`TypeError` for what is no derivation, and :class:`NotProved` for another shape or a higher degree.
 
@@ -83,10 +86,10 @@ def induction(derivation: Derivation) -> Induction:
     if not n.is_Symbol:
         raise NotProved(f"induction needs a symbol for the number of masks, got {n}")
     if derivation.definition.has(sp.KroneckerDelta):
-        raise NotProved(f"{derivation.definition} singles out a unit by a Kronecker delta; induction needs sums over all units")
+        raise NotProved(f"{derivation.definition} singles out a unit by a Kronecker delta; expected sums over all units")
     start = rebuild(canonical(derivation.statistic(lambda expression: without_units(expand_logs(expression), n))))
     if _has_coins(start, family):
-        raise NotProved(f"without units, masks {family.base} are left in {start}; expected masks in sums from 1 to {n} only")
+        raise NotProved(f"without units, masks {family.base} are left in {start}; they have to be in sums from 1 to {n}")
 
     # The mean of a square of n units is the induction's unknown: a symbol, which has to drop out of what one unit adds.
     unknown: dict[sp.Expr, sp.Dummy] = {}
@@ -120,7 +123,8 @@ def _over_outcomes(expression: sp.Expr, coin: sp.Indexed, family: Masks) -> sp.E
 
 
 def _mean_if_linear(expression: sp.Expr, family: Masks) -> sp.Expr | None:
-    """E of a sum of terms with at most one coin each, by the outcomes of that coin; None if two coins meet in a term."""
+    """E of a sum of terms with at most one coin each, by the outcomes of that coin; None if two coins meet in a
+    term."""
     total = sp.Integer(0)
     for term in terms(expression):
         coins = mask_factors(term.summand, family)
@@ -160,7 +164,7 @@ def _split(term: Term, n: sp.Symbol) -> list[Term]:
         if upper == n:
             last = [Term(part.summand.xreplace({index: n + 1}), part.bounds) for part in parts]
         elif n in upper.free_symbols | lower.free_symbols:
-            raise NotProved(f"the sum over {index} from {lower} to {upper} does not run over the units; expected 1 to {n}")
+            raise NotProved(f"the sum over {index} from {lower} to {upper} is not over the units; expected 1 to {n}")
         else:
             last = []
         parts = [Term(part.summand, (*part.bounds, (index, lower, upper))) for part in parts] + last

@@ -22,7 +22,8 @@ PAIRS = ((1, 2), (2, 1), (2, 2), (2, 3))
 class Instance:
     """One comparison at given values: the definition's value against the closed form's.
 
-    With ``tolerance`` 0 the two numbers are compared exactly; else they may differ by that much, relative to the larger.
+    With ``tolerance`` 0 the two numbers are compared exactly; else they may differ by that much, relative to the
+    larger.
     """
 
     values: str
@@ -49,8 +50,9 @@ class Instance:
 class Assignment:
     """Random rationals for every free symbol and indexed value that it meets, the same one each time it meets it again.
 
-    ``extents`` gives the sizes of the masks. Other ranges in the ``statement`` (expressions) get a small size; an index that
-    is free is drawn from the range over which its place is summed elsewhere, and pairs of ``distinct`` indices differ.
+    ``extents`` gives the sizes of the masks. Other ranges in the ``statement`` (expressions) get a small size; an
+    index that is free is drawn from the range over which its place is summed elsewhere, and pairs of ``distinct``
+    indices differ.
     """
 
     def __init__(
@@ -129,7 +131,7 @@ class Assignment:
         }
         choices = [k for k in range(1, largest + 1) if k not in taken]
         if not choices:
-            raise ValueError(f"no value is left for {symbol}: it has to differ from {sorted(taken)}, and is at most {largest}")
+            raise ValueError(f"no value is left for {symbol}, which differs from {sorted(taken)} and is at most {largest}")
         # Equal indices are allowed unless told otherwise, but a difference of two of them is 0 then and tests little.
         elsewhere = {self._values[other] for other in self._indices if other in self._values}
         fresh = [k for k in choices if k not in elsewhere]

@@ -1,4 +1,5 @@
-"""Logarithms of products of exponentials, as in the log-probabilities of a softmax. All symbols stand for real numbers."""
+"""Logarithms of products of exponentials, as in the log-probabilities of a softmax. All symbols stand for real
+numbers."""
 
 from __future__ import annotations
 
@@ -8,8 +9,8 @@ import sympy as sp
 def expand_logs(expression: sp.Expr) -> sp.Expr:
     """Write log(a·b) as log a + log b for positive factors, and log exp z as z.
 
-    The log-probability of a softmax, log(exp(z_k) / Σ_m exp(z_m)), becomes z_k − log Σ_m exp(z_m): in a difference of two
-    log-probabilities the normalizer cancels.
+    The log-probability of a softmax, log(exp(z_k) / Σ_m exp(z_m)), becomes z_k − log Σ_m exp(z_m): in a difference of
+    two log-probabilities the normalizer cancels.
     """
     expression = sp.sympify(expression)
     return expression.replace(sp.log, _logarithm) if expression.has(sp.log) else expression

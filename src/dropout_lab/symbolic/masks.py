@@ -98,11 +98,14 @@ def as_families(masks) -> tuple[Masks, ...]:
     return families
 
 
-def mean(expression: sp.Expr, families: tuple[Masks, ...], distinct: tuple[tuple[sp.Symbol, sp.Symbol], ...] = ()) -> sp.Expr:
+def mean(
+    expression: sp.Expr, families: tuple[Masks, ...], distinct: tuple[tuple[sp.Symbol, sp.Symbol], ...] = ()
+) -> sp.Expr:
     """E of an expression of degree at most two in each family of masks, as canonical indexed sums.
 
-    ``distinct`` names pairs of free indices that differ. Raises :class:`NotProved` for a higher degree, for masks inside
-    anything but a polynomial or the log-odds of a softmax, and for masks that are summed over another range than their own.
+    ``distinct`` names pairs of free indices that differ. Raises :class:`NotProved` for a higher degree, for masks
+    inside anything but a polynomial or the log-odds of a softmax, and for masks that are summed over another range
+    than their own.
     """
     pairs = frozenset(frozenset(pair) for pair in distinct)
     total = sp.Integer(0)
@@ -140,7 +143,7 @@ def mask_factors(monomial: sp.Expr, family: Masks) -> list[sp.Indexed]:
         if base in inside and exponent.is_Integer and exponent > 0:
             found.add(base)
         elif inside:
-            raise NotProved(f"the masks {family.base} stand in {factor}, which is no polynomial in them; expected a polynomial")
+            raise NotProved(f"the masks {family.base} stand in {factor}; expected a polynomial in them")
     return sorted(found, key=sp.default_sort_key)
 
 

@@ -1,4 +1,5 @@
-"""Numerical values of unevaluated integrals, derivatives, limits and infinite sums, by methods that know no calculus."""
+"""Numerical values of unevaluated integrals, derivatives, limits and infinite sums, by methods that know no
+calculus."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
 """Indexed sums with a symbolic number of terms: one canonical form, and with it an exact test of equality.
 
-An expression is written as a list of terms. Each term is a product, free of sums, with the indices that it is summed over.
-Products and powers of sums become nested sums with fresh indices, so that ``Sum(a[i], (i, 1, n))**2`` and
-``Sum(a[i]*a[j], (i, 1, n), (j, 1, n))`` are the same terms. SymPy leaves such sums alone or returns a Piecewise on the range
-of an index; here an index always runs inside its range, and a Kronecker delta is used up by the sum over one of its indices.
+An expression is written as a list of terms. Each term is a product, free of sums, with the indices that it is summed
+over. Products and powers of sums become nested sums with fresh indices, so that ``Sum(a[i], (i, 1, n))**2`` and
+``Sum(a[i]*a[j], (i, 1, n), (j, 1, n))`` are the same terms. SymPy leaves such sums alone or returns a Piecewise on
+the range of an index; here an index always runs inside its range, and a Kronecker delta is used up by the sum over
+one of its indices.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def _terms_of_sum(total: sp.Sum) -> list[Term]:
     indices = {index for index, *_ in total.limits}
     for limit in total.limits:
         if len(limit) != 3 or indices & (limit[1].free_symbols | limit[2].free_symbols):
-            raise TypeError(f"the range of {limit[0]} in {total} is not given, or depends on another index; expected 1 to n")
+            raise TypeError(f"the range of {limit[0]} in {total} is missing or depends on another index; expected 1 to n")
     (index, lower, upper), rest = total.limits[-1], total.limits[:-1]
     inner = sp.Sum(total.function, *rest) if rest else total.function
     if lower.is_Integer and upper.is_Integer and upper - lower < _WRITTEN_OUT:
@@ -110,7 +111,8 @@ def _multiplied_out(expression: sp.Expr) -> sp.Expr:
 def contract(term: Term, distinct: frozenset[frozenset[sp.Symbol]] = frozenset()) -> list[Term]:
     """Use up Kronecker deltas: each removes a sum over one of its indices, is 1 for equal and 0 for distinct indices.
 
-    A free index is taken to lie in the range of the sum. ``distinct`` holds pairs of free indices that are known to differ.
+    A free index is taken to lie in the range of the sum. ``distinct`` holds pairs of free indices that are known to
+    differ.
     """
     bound = {index: (lower, upper) for index, lower, upper in term.bounds}
     for delta in sorted(term.summand.atoms(sp.KroneckerDelta), key=sp.default_sort_key):
@@ -128,16 +130,16 @@ def contract(term: Term, distinct: frozenset[frozenset[sp.Symbol]] = frozenset()
 
 def _same_range(gone: sp.Symbol, kept: sp.Expr, bound: dict) -> None:
     if not (kept.is_Symbol or kept.is_Integer):
-        raise ValueError(f"the index {kept} may leave the range {bound[gone]} of {gone}; expected an index or an integer")
+        raise ValueError(f"{kept} may leave the range {bound[gone]} of {gone}; expected a plain index or an integer")
     if kept in bound and bound[kept] != bound[gone]:
-        raise ValueError(f"{gone} runs over {bound[gone]} and {kept} over {bound[kept]}; to be equal they need one range")
+        raise ValueError(f"{gone} runs over {bound[gone]}, {kept} over {bound[kept]}; to be equal they need one range")
 
 
 def canonical(expression: sp.Expr) -> dict[Term, sp.Expr]:
     """A map from standard sums to their coefficients, in which equal expressions have equal maps.
 
-    The key of a term is the part that depends on indices, with standard names for its summation indices; everything else
-    goes into the coefficient, which is put over one denominator and cancelled. Zero coefficients are left out.
+    The key of a term is the part that depends on indices, with standard names for its summation indices; everything
+    else goes into the coefficient, which is put over one denominator and cancelled. Zero coefficients are left out.
     """
     collected: dict[Term, sp.Expr] = {}
     for term in terms(expression):
@@ -164,8 +166,9 @@ def _standard(term: Term) -> tuple[Term, sp.Expr]:
     indices = {index for index, _, _ in bounds}
     outer, inner = sp.sympify(term.summand).as_independent(*indices, sp.Indexed, sp.KroneckerDelta, as_Add=False)
     # A quotient by sums, say, holds indices of its own only: it is a constant here.
-    constant = [part for part in sp.Mul.make_args(inner) if part.has(sp.Sum) and not part.free_symbols & indices]
-    outer, inner = outer * sp.Mul(*constant), sp.Mul(*[part for part in sp.Mul.make_args(inner) if part not in constant])
+    factors = sp.Mul.make_args(inner)
+    constant = [part for part in factors if part.has(sp.Sum) and not part.free_symbols & indices]
+    outer, inner = outer * sp.Mul(*constant), sp.Mul(*[part for part in factors if part not in constant])
     if not bounds:
         return Term(inner), outer * factor
     letters = _free_letters(inner.atoms(sp.Symbol) - indices, len(bounds))
@@ -213,8 +216,8 @@ def equal(one: sp.Expr, other: sp.Expr) -> bool:
 def gradient(expression: sp.Expr, variable: sp.Expr) -> sp.Expr:
     """The derivative of an expression with sums by ``w[k]``, k a free index.
 
-    :func:`sympy.diff` takes a summation index that has the same letter for the free one, and gives something else without a
-    word; here that is a :class:`ValueError`.
+    :func:`sympy.diff` takes a summation index that has the same letter for the free one, and gives something else
+    without a word; here that is a :class:`ValueError`.
     """
     expression = sp.sympify(expression)
     bound = {limit[0] for total in expression.atoms(sp.Sum, sp.Product) for limit in total.limits}

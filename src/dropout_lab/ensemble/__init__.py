@@ -1,0 +1,13 @@
+"""Exact ensembles: what all 2^n subnetworks of a network say together.
+
+:func:`masks` lists the masks; :func:`exact_mean` and :func:`exact_geometric_mean` enumerate them, for any function of
+a mask and for any model with few enough units to drop. Two algorithms go further for one dropout layer before the
+output: :func:`softmax_mean` (about 2^30 masks in seconds) and :func:`sigmoid_mean` (any number of units).
+"""
+
+from dropout_lab.ensemble.enumeration import exact_geometric_mean, exact_mean
+from dropout_lab.ensemble.factorized import softmax_mean
+from dropout_lab.ensemble.fourier import BinaryMean, sigmoid_mean
+from dropout_lab.ensemble.masks import TooManyMasks, masks
+
+__all__ = ["BinaryMean", "TooManyMasks", "exact_geometric_mean", "exact_mean", "masks", "sigmoid_mean", "softmax_mean"]

@@ -1,0 +1,235 @@
+"""The arithmetic and the normalized geometric mean over all masks, streamed in bounded memory.
+
+Both means come in two forms. Of a function of masks: ``exact_mean(function, n, keep_prob)``. Of a model with dropout
+layers at inputs x: ``exact_mean(model, x)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple, overload
+
+import torch
+from torch import Tensor, nn
+
+from dropout_lab.ensemble.masks import check_count, keep_probs, stretch
+from dropout_lab.ensemble.members import members
+
+#: How a member's output is read: as it is, as logits of classes on the last axis, or as logits of one binary output.
+Output = Literal["raw", "softmax", "sigmoid"]
+MaskFunction = Callable[[Tensor], Tensor]
+
+KeepProb = float | Sequence[float] | Tensor
+
+#: How many masks are evaluated at once, and how many are enumerated, if nothing else is asked for.
+CHUNK = 4096
+MAX_MASKS = 2**24
+_INSTEAD = (
+    "Use ensemble.softmax_mean for one dropout layer before a softmax, ensemble.sigmoid_mean for one before a binary "
+    "output, inference.monte_carlo for any model, or raise max_masks."
+)
+
+
+class _Stream(NamedTuple):
+    """A function of masks, the probabilities of the units, how to read its outputs, and how many masks at a time."""
+
+    function: MaskFunction
+    probabilities: Tensor
+    output: Output
+    chunk: int
+
+    def mean(self, read: Callable[[Tensor, Output], Tensor], max_masks: int) -> Tensor:
+        """The mean of ``read(outputs, output)`` over the masks, weighted with their probabilities, float64."""
+        n = len(self.probabilities)
+        few = min(self.chunk, 256)
+        check_count(n, max_masks, lambda: self._part(0, few, read), few, _INSTEAD)
+        total = None
+        for start in range(0, 2**n, self.chunk):
+            part = self._part(start, min(start + self.chunk, 2**n), read)
+            if part is not None:
+                total = part if total is None else total + part
+        return total
+
+    def _part(self, start: int, stop: int, read: Callable[[Tensor, Output], Tensor]) -> Tensor | None:
+        table, weights = stretch(start, stop, self.probabilities)
+        # A mask that is never drawn is no member, and its output (log 0, say) must not meet a weight of 0.
+        drawn = weights > 0
+        if not drawn.any():
+            return None
+        table, weights = table[drawn], weights[drawn]
+        values = self.function(table)
+        if not isinstance(values, Tensor) or values.dim() < 1 or len(values) != len(table):
+            got = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
+            raise ValueError(
+                f"the function must map masks {tuple(table.shape)} to a tensor with one row a mask, ({len(table)}, …); "
+                f"got {got}"
+            )
+        values = read(values.detach().to(torch.float64), self.output)
+        return torch.tensordot(weights.to(values.device), values, dims=1)
+
+
+def _stream(
+    source: nn.Module | MaskFunction,
+    over: Tensor | int,
+    keep_prob: KeepProb | None,
+    output: Output | None,
+    chunk: int | None,
+) -> _Stream:
+    if output not in (None, "raw", "softmax", "sigmoid"):
+        raise ValueError(f"output must be 'raw', 'softmax' or 'sigmoid', got {output!r}")
+    if chunk is not None and chunk < 1:
+        raise ValueError(f"chunk must be at least 1 mask, got {chunk}")
+    if isinstance(over, Tensor):
+        if not isinstance(source, nn.Module):
+            raise TypeError(
+                f"inputs x go with a torch model, got {type(source).__name__}; a function of masks takes the number "
+                "of units n"
+            )
+        if keep_prob is not None:
+            raise ValueError("a model's dropout layers have their own keep_prob: pass none")
+        function, probabilities, largest = members(source, over)
+        return _Stream(function, probabilities, output or "softmax", chunk or max(1, min(CHUNK, 2**22 // largest)))
+    if not callable(source):
+        raise TypeError(f"expected a function of masks or a torch model, got {type(source).__name__}")
+    probabilities = keep_probs(0.5 if keep_prob is None else keep_prob, over)
+    return _Stream(source, probabilities, output or "raw", chunk or CHUNK)
+
+
+def _values(values: Tensor, output: Output) -> Tensor:
+    if output == "softmax":
+        _check_classes(values)
+        return values.softmax(-1)
+    return values.sigmoid() if output == "sigmoid" else values
+
+
+def _log_probabilities(values: Tensor, output: Output) -> Tensor:
+    """Log-probabilities of classes on the last axis; "sigmoid" makes an axis of the two classes."""
+    if output == "sigmoid":
+        return torch.stack((nn.functional.logsigmoid(values), nn.functional.logsigmoid(-values)), dim=-1)
+    _check_classes(values)
+    if output == "softmax":
+        return values.log_softmax(-1)
+    if not (values >= 0).all():
+        raise ValueError(
+            "a geometric mean needs probabilities, and a member gave a negative number or NaN; for logits pass "
+            "output='softmax' or output='sigmoid'"
+        )
+    return values.log()
+
+
+def _check_classes(values: Tensor) -> None:
+    if values.dim() < 2 or values.shape[-1] < 2:
+        raise ValueError(
+            "expected at least two classes on the last axis of each member's output, got shape "
+            f"{tuple(values.shape[1:])}; for the logit of a binary output pass output='sigmoid'"
+        )
+
+
+@overload
+def exact_mean(
+    source: MaskFunction,
+    over: int,
+    keep_prob: KeepProb = 0.5,
+    *,
+    output: Output = "raw",
+    chunk: int | None = None,
+    max_masks: int = MAX_MASKS,
+) -> Tensor: ...
+
+
+@overload
+def exact_mean(
+    source: nn.Module,
+    over: Tensor,
+    *,
+    output: Output = "softmax",
+    chunk: int | None = None,
+    max_masks: int = MAX_MASKS,
+) -> Tensor: ...
+
+
+def exact_mean(
+    source: MaskFunction | nn.Module,
+    over: int | Tensor,
+    keep_prob: KeepProb | None = None,
+    *,
+    output: Output | None = None,
+    chunk: int | None = None,
+    max_masks: int = MAX_MASKS,
+) -> Tensor:
+    """The mean over all 2^n masks, each weighted with its probability, accumulated in float64.
+
+    ``exact_mean(function, n, keep_prob)`` averages any function of the masks of ``n`` units: it is given tables of
+    masks, float64 (M, n), and returns one row a mask, (M, …). The mean has shape (…). ``keep_prob`` is one number
+    (default ½) or one a unit.
+
+    ``exact_mean(model, x)`` averages what the subnetworks of a torch model say about the batch ``x`` of shape (N, …):
+    the mean has the shape of ``model(x)``. Every dropout layer is enumerated, each with its own keep probability and
+    in its own convention (inverted or original): dropout of units, channels, sequences and paths, ours and torch's,
+    and DropConnect. A mask belongs to a subnetwork, so all examples of ``x`` share it. Everything else runs as in
+    ``eval()``, and the model's mode is left as it was.
+
+    ``output`` says how a member's output is read before it is averaged: "raw" as it is (the default for functions),
+    "softmax" as logits of the classes on the last axis (the default for models), "sigmoid" as the logit of a binary
+    output. At most ``chunk`` masks are evaluated at a time (default 4096, fewer for models with large activations), so
+    memory does not grow with 2^n. The result carries no gradient.
+
+    Raises :class:`TooManyMasks` for more than ``max_masks``; ValueError for a probability outside [0, 1], a function
+    that does not return one row a mask, and a model without dropout layers or with noise that is not Bernoulli.
+    """
+    return _stream(source, over, keep_prob, output, chunk).mean(_values, max_masks)
+
+
+@overload
+def exact_geometric_mean(
+    source: MaskFunction,
+    over: int,
+    keep_prob: KeepProb = 0.5,
+    *,
+    output: Output = "raw",
+    normalize: bool = True,
+    chunk: int | None = None,
+    max_masks: int = MAX_MASKS,
+) -> Tensor: ...
+
+
+@overload
+def exact_geometric_mean(
+    source: nn.Module,
+    over: Tensor,
+    *,
+    output: Output = "softmax",
+    normalize: bool = True,
+    chunk: int | None = None,
+    max_masks: int = MAX_MASKS,
+) -> Tensor: ...
+
+
+def exact_geometric_mean(
+    source: MaskFunction | nn.Module,
+    over: int | Tensor,
+    keep_prob: KeepProb | None = None,
+    *,
+    output: Output | None = None,
+    normalize: bool = True,
+    chunk: int | None = None,
+    max_masks: int = MAX_MASKS,
+) -> Tensor:
+    """The geometric mean of class probabilities over all 2^n masks: exp of the weighted mean of their logarithms.
+
+    Arguments as for :func:`exact_mean`. Members give probabilities of the classes on the last axis ("raw"), their
+    logits ("softmax"), or the logit of a binary output ("sigmoid", whose mean is that of the positive class).
+    ``normalize`` divides by the sum over the classes, which for a geometric mean is below 1 (unless all members agree).
+    Accumulated in logarithms, float64. For one dropout layer before a softmax this is what weight scaling gives
+    (Srivastava et al. 2014, section 1; Hinton et al. 2012).
+
+    Raises what :func:`exact_mean` raises, and ValueError for members that are not probabilities, or where every class
+    has probability 0 in some member, so that there is nothing to normalize.
+    """
+    logs = _stream(source, over, keep_prob, output, chunk).mean(_log_probabilities, max_masks)
+    if normalize:
+        total = logs.logsumexp(-1, keepdim=True)
+        if total.isneginf().any():
+            raise ValueError("every class has probability 0 in some member: the geometric mean is 0 for all of them")
+        logs = logs - total
+    return logs[..., 0].exp() if output == "sigmoid" else logs.exp()

@@ -1,0 +1,247 @@
+"""The site of a tiny book: the ledger as data and as pages, links, errata, map, and what is written anew."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+from conftest import CITED, ENUMERATED, MEASURED, OPEN, PROVED, REFUTED, Book, cell, claim
+
+from dropout_lab.book.ledger import Ledger
+from dropout_lab.book.records import Page, Settled
+from dropout_lab.claims import Registry
+from dropout_lab.claims.registry import Assumption, Claim
+
+
+def parsed(html: str) -> BeautifulSoup:
+    return BeautifulSoup(html, "html.parser")
+
+
+def entry(claim_id: str, expected: str = "true", uses: tuple[str, ...] = ()) -> Claim:
+    return Claim(claim_id, "1 A", f"title of {claim_id}", "I", "statement", expected, uses)
+
+
+def test_the_ledger_as_data(full_book):
+    built = full_book.build()
+    assert built.status == 0, (built.error, built.warnings)
+    rows = json.loads((built.site / "ledger.json").read_text(encoding="utf-8"))
+    assert [row["id"] for row in rows] == ["1.1", "1.2", "2.1", "2.2", "2.3", "3.1"]
+    assert rows[0] == {
+        "id": "1.1",
+        "section": "1 Part 1",
+        "statement": "Statement 1.1: $a < b$.",
+        "kind": "I",
+        "expected": "true",
+        "verdict": "true",
+        "uses": ["independent-masks"],
+        "page": "a-first.html",
+        "anchor": "claim-1-1",
+        "evidence": [PROVED, ENUMERATED],
+    }
+    assert [row["verdict"] for row in rows] == ["true", "wrong", "true-under", "supported", "true", "open"]
+    assert rows[1]["evidence"] == [ENUMERATED, REFUTED]
+    assert rows[3]["evidence"] == [MEASURED]
+    assert rows[4]["evidence"] == [CITED]
+    assert rows[5]["evidence"] == [], "that a claim is open is a verdict, not evidence"
+
+
+def test_every_link_leads_somewhere_and_every_id_is_unique(full_book):
+    built = full_book.build()
+    pages = {path.name: parsed(path.read_text(encoding="utf-8")) for path in built.site.glob("*.html")}
+    ids = {name: [element["id"] for element in page.find_all(id=True)] for name, page in pages.items()}
+    for name, found in ids.items():
+        assert len(found) == len(set(found)), name
+    checked = 0
+    for name in ("a-first.html", "b-second.html", "c-ledger.html", "d-errata.html", "e-map.html"):
+        for link in pages[name].find(class_="body").find_all("a", href=True):
+            target, _, anchor = link["href"].partition("#")
+            assert (target or name) in pages, link
+            assert not anchor or anchor in ids[target or name], link
+            checked += 1
+    assert checked > 50
+
+
+def test_a_cell_shows_its_evidence_and_has_the_anchor_once(full_book):
+    page = parsed(full_book.build().page("a-first"))
+    faces = page.select(".claim-cell")
+    assert [face.get("id") for face in faces] == ["claim-1-1", None, "claim-1-2"]
+    assert "mathjax_process" in faces[0]["class"]
+    assert r"\(p h\)" in faces[0].text
+    assert len(faces[2].select(".claim-evidence")) == 2
+
+
+def test_prose_links_to_the_cell_that_settles(full_book):
+    page = parsed(full_book.build().page("a-first"))
+    here, there = page.select("a.claim-link")
+    assert (here["href"], here.text, here["title"]) == ("#claim-1-1", "claim 1.1", "Claim 1.1: title of 1.1")
+    assert (there["href"], there.text) == ("b-second.html#claim-2-2", "the measurement")
+
+
+def test_the_statement_box(full_book):
+    box = parsed(full_book.build().page("a-first")).select_one(".claim-statement")
+    assert r"Statement 1.1: \(a < b\)." in box.text
+    assert "identity" in box.text and "section 1 Part 1" in box.text
+    assert box.select_one(".claim-badge").text == "true"
+    assert {link["href"] for link in box.find_all("a")} == {
+        "#claim-1-1",
+        "c-ledger.html#ledger-1-1",
+        "e-map.html#assumption-independent-masks",
+    }
+
+
+def test_the_table_of_a_page_holds_its_claims_only(full_book):
+    table = parsed(full_book.build().page("a-first")).select_one("[aria-label='Claims settled on this page']")
+    rows = [[cell.text for cell in row.find_all(["th", "td"])] for row in table.select("tbody tr")]
+    assert [row[0] for row in rows] == ["1.1 title of 1.1", "1.2 title of 1.2"]
+    assert rows[0][2] == "symbolic, any nenumerated, 16 masks"
+
+
+def test_the_ledger_page(full_book):
+    page = parsed(full_book.build().page("c-ledger"))
+    assert [title.text.strip("¶") for title in page.select("section section h2")] == ["1 Part 1", "2 Part 2", "3 Part 3"]
+    rows = page.select("table.claim-ledger tbody tr")
+    assert [(row["id"], row["data-verdict"], row["data-evidence"]) for row in rows] == [
+        ("ledger-1-1", "true", "prove enumerate"),
+        ("ledger-1-2", "wrong", "enumerate refute"),
+        ("ledger-2-1", "true-under", "prove"),
+        ("ledger-2-2", "supported", "measure"),
+        ("ledger-2-3", "true", "cite"),
+        ("ledger-3-1", "open", ""),
+    ]
+    assert "6 claims, 5 of them fully established" in page.text
+    counted = {row.th.text: row.td.text for row in page.select(".claim-counts tbody tr")}
+    assert counted["true"] == "2"
+    assert counted["proof"] == "2" and counted["none: opinion or open"] == "1"
+    assert "Better:" in rows[1].text
+    assert page.select_one("form#claim-filter").has_attr("hidden"), "without the script there is nothing to filter with"
+    assert all(label.find(["select", "input"]) for label in page.select("form label"))
+    assert page.find("script", src=re.compile("claim-ledger.js"))
+
+
+def test_only_the_ledger_loads_its_script(full_book):
+    assert "claim-ledger.js" not in full_book.build().page("a-first")
+
+
+def test_errata_come_from_the_evidence_the_worst_first(full_book):
+    page = parsed(full_book.build().page("d-errata"))
+    assert [box["class"][-1] for box in page.select(".claim-erratum")] == ["claim-verdict-wrong", "claim-verdict-true-under"]
+    wrong, under = (box.text for box in page.select(".claim-erratum"))
+    for part in (r"\(n = 1\), \(p = 4/5\)", "Claimed: 1/2. Computed: 4/5.", r"The weights are \(p^k\).", "Better:"):
+        assert part in wrong
+    assert "a linear consumer: What follows is linear." in under
+
+
+def test_the_map_and_its_table_say_the_same(full_book):
+    page = parsed(full_book.build().page("e-map"))
+    graph = page.select_one("svg.claim-graph")
+    assert [text.text for text in graph.select(".claim-graph-id")] == ["1.1", "1.2", "2.1", "2.2", "2.3", "3.1"]
+    assert [text.text for text in graph.select(".claim-graph-verdict")][:2] == ["✓ true", "✗ wrong"]
+    assert {link["href"] for link in graph.find_all("a")} >= {"a-first.html#claim-1-1", "b-second.html#claim-3-1"}
+    assert len(graph.select(".claim-graph-tip")) == 4, "one arrow for each use"
+    rows = [[cell.text for cell in row.find_all(["th", "td"])] for row in page.select("details tbody tr")]
+    assert rows[0] == ["1.1 title of 1.1", "true", "independent masks", "1.2, 2.1"]
+    assert [row["id"] for row in page.select("tr[id^=assumption]")] == ["assumption-independent-masks", "assumption-linear"]
+
+
+def test_a_section_map_shows_what_the_section_rests_on(full_book):
+    graph = parsed(full_book.build().page("b-second")).select_one("svg.claim-graph")
+    assert [text.text for text in graph.select(".claim-graph-id")] == ["1.1", "2.1", "2.2", "2.3"]
+    assert len(graph.select(".claim-graph-elsewhere")) == 1
+
+
+def test_wide_content_scrolls_in_a_box_with_a_name(full_book):
+    built = full_book.build()
+    for name in ("a-first", "c-ledger", "e-map"):
+        page = parsed(built.page(name))
+        for wide in page.select("table.claim-table, svg.claim-graph"):
+            box = wide.find_parent(class_="claim-scroll")
+            assert box["tabindex"] == "0" and box["role"] == "region" and box["aria-label"]
+
+
+def test_two_builds_in_two_folders_are_the_same(full_book, tmp_path):
+    first = full_book.build()
+    other = tmp_path / "elsewhere" / "deeper"
+    other.mkdir(parents=True)
+    for path in full_book.folder.iterdir():
+        if path.is_file():
+            (other / path.name).write_bytes(path.read_bytes())
+    second = Book(other, full_book.patch).build()
+    for name in ("ledger.json", "c-ledger.html", "e-map.html", "a-first.html", "searchindex.js"):
+        assert (first.site / name).read_bytes() == (second.site / name).read_bytes(), name
+
+
+def test_a_changed_verdict_is_written_on_unchanged_pages(full_book):
+    assert "✗ wrong" in full_book.build().page("e-map")
+    entries = [claim("1.1"), claim("1.2", "imprecise")]
+    entries += [claim("2.1", "true-under", uses=["linear"]), claim("2.2", "supported", kind="E"), claim("2.3")]
+    full_book.claims(*entries, claim("3.1", "open", kind="E"))
+    text = (full_book.folder / "a-first.ipynb").read_text(encoding="utf-8")
+    (full_book.folder / "a-first.ipynb").write_text(text.replace('"verdict": "wrong"', '"verdict": "imprecise"'), "utf-8")
+    built = full_book.build()
+    assert built.status == 0, built.error
+    assert "≈ imprecise" in built.page("e-map")
+    assert json.loads((built.site / "ledger.json").read_text())[1]["verdict"] == "imprecise"
+
+
+def test_a_new_record_alone_rewrites_the_pages_that_show_it(full_book):
+    full_book.build()
+    full_book.notebook(
+        "b-second",
+        "# Second\n",
+        cell("2.1", {**PROVED, "verdict": "true-under", "under": ["linear"]}),
+        cell("2.2", {**MEASURED, "seeds": 77}),
+        cell("2.3", CITED),
+        cell("3.1", OPEN),
+    )
+    built = full_book.build()
+    assert "0 added, 2 changed, 0 removed" in built.said  # the page and the index that the fixture writes again
+    assert "measured, 77 seeds" in built.page("c-ledger")
+
+
+def test_nothing_is_written_when_nothing_changed(full_book):
+    first = full_book.build()
+    index = full_book.folder / "index.md"
+    seen = index.stat()
+    written = (first.site / "c-ledger.html").stat().st_mtime_ns
+    second = full_book.build()
+    assert second.status == 0
+    assert index.stat().st_mtime_ns >= seen.st_mtime_ns
+    assert (second.site / "c-ledger.html").stat().st_mtime_ns == written
+
+
+def pages(**evidence: tuple[str, list[dict]]) -> dict[str, Page]:
+    """Pages by docname, each settling one claim."""
+    return {
+        docname: Page([Settled(claim_id, tuple(records), f"claim-{claim_id}", f"{docname}.md:1")])
+        for docname, (claim_id, records) in evidence.items()
+    }
+
+
+def test_the_first_page_in_reading_order_settles():
+    registry = Registry([entry("1")], [])
+    found = pages(later=("1", [ENUMERATED]), earlier=("1", [PROVED]))
+    ledger = Ledger(registry, found, ["earlier", "later"])
+    assert (ledger.entries["1"].docname, ledger.entries["1"].evidence) == ("earlier", (PROVED, ENUMERATED))
+
+
+@pytest.mark.parametrize("below, full", [(PROVED, {"1", "2", "3"}), (OPEN, set())])
+def test_fully_established_only_with_all_that_it_rests_on(below, full):
+    registry = Registry([entry("1", uses=("a",)), entry("2", uses=("1",)), entry("3", uses=("2",))], [Assumption("a", "a", "a")])
+    found = pages(x=("1", [below]), y=("2", [PROVED]), z=("3", [PROVED]))
+    ledger = Ledger(registry, found, ["x", "y", "z"])
+    assert ledger.fully_established == full
+    assert ledger.lacking("3") == (() if full else ("1",))
+
+
+def test_a_section_includes_its_subsections_only():
+    section = [Claim(str(k), s, "t", "I", "s", "true") for k, s in enumerate(["7 Variants", "7.1 DropConnect", "71 Other"])]
+    ledger = Ledger(Registry(section, []), {}, [])
+    assert [found.claim.id for found in ledger.of_section("7")] == ["0", "1"]
+
+
+def test_no_page_is_named_by_an_absolute_path(full_book):
+    built = full_book.build()
+    assert str(Path(full_book.folder).resolve()) not in (built.site / "ledger.json").read_text()

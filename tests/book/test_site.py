@@ -1,0 +1,151 @@
+"""The built site, as a reader gets it: every page from the disk, read as files and opened in a browser.
+
+``make book`` builds it beforehand. Each browser test looks at the findings of one visit to a page, made once for all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from browser import Browser
+from dropout_lab import claims
+from site_files import ADDED, EXECUTED, SITE, START, broken, contents, is_outside, name, pages, toc_pages
+
+every_page = pytest.mark.parametrize("page", pages(), ids=name)
+
+#: Alternative text that Sphinx or matplotlib made up: a file's name, or the object's.
+_NO_TEXT = re.compile(r"\.(svg|png|jpe?g|gif)$|<(Figure|Axes)|^(image|figure|plot)\.?$", re.IGNORECASE)
+
+
+@pytest.fixture(autouse=True)
+def site() -> None:
+    """Nothing can be said about a site that was not built."""
+    if not START.is_file():
+        pytest.fail(f"The book is not built: {START} does not exist. Run make book first.", pytrace=False)
+
+
+def executed() -> list[Path]:
+    """The executed notebooks of the build."""
+    return sorted(EXECUTED.rglob("*.ipynb"))
+
+
+# ---- Read as files
+
+
+def test_the_pages_are_those_of_the_table_of_contents() -> None:
+    found = {name(page) for page in pages()}
+    wanted = toc_pages()
+    assert len(wanted) == len(set(wanted)), "the table of contents names a page twice"
+    assert found - ADDED == set(wanted)
+
+
+def test_the_ledger_is_there_as_data_and_has_every_claim() -> None:
+    ledger = json.loads((SITE / "ledger.json").read_text(encoding="utf-8"))
+    registry = claims.load()
+    assert [row["id"] for row in ledger] == list(registry)
+    for row in ledger:
+        assert row["verdict"] == row["expected"] == registry[row["id"]].expected
+        assert row["page"] and row["anchor"], f"claim {row['id']} is settled nowhere"
+        assert row["anchor"] in contents(SITE / row["page"]).ids, f"claim {row['id']} has no place on {row['page']}"
+
+
+@every_page
+def test_nothing_is_loaded_from_elsewhere(page: Path) -> None:
+    assert [address for address in contents(page).loads if is_outside(address)] == []
+
+
+@every_page
+def test_what_a_page_loads_is_there(page: Path) -> None:
+    addresses = [address for address in contents(page).loads if not is_outside(address) and not address.startswith("data:")]
+    assert [address for address in addresses if broken(page, address)] == []
+
+
+@every_page
+def test_internal_links_lead_somewhere(page: Path) -> None:
+    links = [link for link in contents(page).links if link not in {"", "#"} and not is_outside(link)]
+    assert [link for link in links if broken(page, link)] == []
+
+
+@every_page
+def test_no_cell_failed(page: Path) -> None:
+    assert not re.search(r'class="[^"]*\b(traceback|stderr)\b', page.read_text(encoding="utf-8"))
+
+
+def test_notebooks_were_executed_without_an_error() -> None:
+    assert executed(), f"there is no executed notebook in {EXECUTED}"
+    for path in executed():
+        for number, cell in enumerate(nbformat.read(path, as_version=4).cells):
+            if cell.cell_type == "code" and cell.source.strip():
+                assert cell.execution_count is not None, f"cell {number} of {path.name} was not executed"
+                assert all(output.output_type != "error" for output in cell.outputs), f"cell {number} of {path.name} failed"
+
+
+def test_every_chapter_with_code_is_among_the_executed_notebooks() -> None:
+    sources = {page.removesuffix(".html"): SITE / "_sources" / f"{page.removesuffix('.html')}.md" for page in toc_pages()}
+    with_code = {docname for docname, path in sources.items() if path.is_file() and "{code-cell}" in path.read_text("utf-8")}
+    assert with_code == {path.relative_to(EXECUTED).with_suffix("").as_posix() for path in executed()}
+
+
+# ---- Opened in a browser
+
+
+@every_page
+def test_no_request_leaves_the_machine(page: Path, browser: Browser) -> None:
+    assert browser.examine(page).outside == []
+
+
+@every_page
+def test_the_console_stays_silent(page: Path, browser: Browser) -> None:
+    assert browser.examine(page).console == []
+
+
+@every_page
+def test_every_formula_is_set(page: Path, browser: Browser) -> None:
+    found = browser.examine(page)
+    assert found.tex == []
+    assert found.raw_tex == []
+
+
+@every_page
+def test_no_page_scrolls_sideways_on_a_phone(page: Path, browser: Browser) -> None:
+    assert browser.examine(page).sideways == []
+
+
+@every_page
+def test_every_image_has_a_text(page: Path, browser: Browser) -> None:
+    without = [html for html, text in browser.examine(page).images if len(text) < 10 or _NO_TEXT.search(text)]
+    assert without == []
+
+
+@every_page
+def test_no_id_stands_twice(page: Path, browser: Browser) -> None:
+    assert browser.examine(page).repeated_ids == []
+
+
+@every_page
+def test_no_serious_barrier(page: Path, browser: Browser) -> None:
+    assert browser.examine(page).barriers == []
+
+
+def test_search_works_from_the_disk(browser: Browser) -> None:
+    found = browser.open(SITE / "search.html", "?q=dropout")
+    browser.page.wait_for_selector("#search-results li a")
+    assert found.console == []
+    assert found.outside == []
+
+
+def test_the_ledger_can_be_narrowed(browser: Browser) -> None:
+    ledger = next(page for page in pages() if 'id="claim-filter"' in page.read_text(encoding="utf-8"))
+    browser.open(ledger)
+    rows = browser.page.locator("table.claim-ledger tbody tr")
+    total = rows.count()
+    assert total == len(claims.load())
+    browser.page.select_option("#claim-filter select[name=verdict]", "wrong")
+    visible = [row for row in rows.all() if row.is_visible()]
+    assert 0 < len(visible) < total
+    assert {row.get_attribute("data-verdict") for row in visible} == {"wrong"}
