@@ -110,7 +110,7 @@ def test_the_regularizer_sums_over_every_weight(sharing: str, kl: str) -> None:
     with torch.no_grad():
         layer.log_alpha.sub_(torch.rand_like(layer.log_alpha))
     function = {"exact": bayes.exact_kl, "cubic": bayes.cubic_kl, "sigmoid": bayes.sigmoid_kl}[kl]
-    each = [float(function(value)) for value in layer.log_alpha.expand(4, 3).reshape(-1)]
+    each = [function(value).item() for value in layer.log_alpha.expand(4, 3).reshape(-1)]
     assert float(layer.regularizer()) == pytest.approx(math.fsum(each), rel=1e-12)
     (gradient,) = torch.autograd.grad(layer.regularizer(), layer.log_alpha)
     assert gradient.shape == {"layer": (1, 1), "unit": (1, 3), "weight": (4, 3)}[sharing] and (gradient < 0).all()

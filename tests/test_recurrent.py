@@ -381,6 +381,12 @@ def test_compiled_and_exported(layer_type) -> None:
     masks = layer.draw_masks(2, generator=seeded(11))
     compiled = torch.compile(layer, backend="aot_eager", fullgraph=True)
     torch.testing.assert_close(compiled(x, masks=masks)[0], layer(x, masks=masks)[0])
+    for batch in (2, 3):  # another shape is traced with symbolic sizes
+        x = torch.randn(3, batch, 3, dtype=torch.float64)
+        torch.manual_seed(12)
+        drawn = layer(x)[0]
+        torch.manual_seed(12)
+        torch.testing.assert_close(compiled(x)[0], drawn)
 
 
 def test_repr_names_what_matters() -> None:

@@ -92,7 +92,10 @@ STATEMENTS = {
     "6.4": (
         expectation(gradient, r),
         2 * p**2 * gram + 2 * p * (1 - p) * ridge - 2 * p * moment,
-        [2 * p**2 * gram + 2 * p * (1 - p) * ridge - 2 * moment, 2 * p**2 * gram - 2 * p * (1 - p) * ridge - 2 * p * moment],
+        [
+            2 * p**2 * gram + 2 * p * (1 - p) * ridge - 2 * moment,
+            2 * p**2 * gram - 2 * p * (1 - p) * ridge - 2 * p * moment,
+        ],
     ),
     "6.9": (expectation(gradient, r), sp.diff(expectation(data_loss(r), r).value, w[k]), [gradient.subs(r[i], p)]),
     "3.7": (

@@ -5,8 +5,8 @@ wrote independently, and is handed to :func:`dropout_lab.claims.prove`, which al
 sizes and random exact rationals, a second way that shares nothing with the first.
 
 1. *Averaging over the masks*: :func:`expectation`, :func:`variance`, :func:`covariance`. The expression is a
-   polynomial of degree at most two in independent Bernoulli masks, or in the log-probabilities of a softmax whose
-   logits are linear in them. Indexed sums keep the number n of masks a symbol; E r_i = p_i and E r_i r_j = p_i p_j +
+   polynomial of degree at most two in independent Bernoulli masks, or the log-odds of a softmax whose logits are linear
+   in them. Indexed sums keep the number n of masks a symbol; E r_i = p_i and E r_i r_j = p_i p_j +
    p_i (1 − p_i) δ_ij do the rest.
 2. *Induction*: :func:`induction`. One more unit is added, the one new coin is averaged over by its two outcomes, and
    the closed form has to grow by just that; at n = 0 it has to be the definition's value without units.

@@ -73,7 +73,7 @@ class Derivation:
         symbols = list(dict.fromkeys(s for family in self.families for s in family.size if s.is_Symbol))
         coins = sum(int(sp.prod(f.size)) for f in self.families if all(extent.is_Integer for extent in f.size))
         if coins > 12:
-            raise ValueError(f"{coins} masks have 2^{coins} outcomes, too many to go through; use at most 12 or a symbol")
+            raise ValueError(f"{coins} masks have 2^{coins} outcomes, too many to list; use at most 12, or a symbol")
         if not symbols:
             return [{}, {}, {}]
         least = max([2 if self.distinct else 1, *self._numbered()])

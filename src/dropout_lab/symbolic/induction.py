@@ -86,10 +86,10 @@ def induction(derivation: Derivation) -> Induction:
     if not n.is_Symbol:
         raise NotProved(f"induction needs a symbol for the number of masks, got {n}")
     if derivation.definition.has(sp.KroneckerDelta):
-        raise NotProved(f"{derivation.definition} singles out a unit by a Kronecker delta; expected sums over all units")
+        raise NotProved(f"{derivation.definition} singles out units by Kronecker deltas; expected sums over all")
     start = rebuild(canonical(derivation.statistic(lambda expression: without_units(expand_logs(expression), n))))
     if _has_coins(start, family):
-        raise NotProved(f"without units, masks {family.base} are left in {start}; they have to be in sums from 1 to {n}")
+        raise NotProved(f"without units, masks {family.base} are left in {start}; expected sums from 1 to {n}")
 
     # The mean of a square of n units is the induction's unknown: a symbol, which has to drop out of what one unit adds.
     unknown: dict[sp.Expr, sp.Dummy] = {}

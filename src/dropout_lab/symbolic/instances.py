@@ -131,7 +131,7 @@ class Assignment:
         }
         choices = [k for k in range(1, largest + 1) if k not in taken]
         if not choices:
-            raise ValueError(f"no value is left for {symbol}, which differs from {sorted(taken)} and is at most {largest}")
+            raise ValueError(f"no value is left for {symbol}, not {sorted(taken)} and at most {largest}")
         # Equal indices are allowed unless told otherwise, but a difference of two of them is 0 then and tests little.
         elsewhere = {self._values[other] for other in self._indices if other in self._values}
         fresh = [k for k in choices if k not in elsewhere]

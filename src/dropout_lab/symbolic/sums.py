@@ -75,7 +75,7 @@ def _terms_of_sum(total: sp.Sum) -> list[Term]:
     indices = {index for index, *_ in total.limits}
     for limit in total.limits:
         if len(limit) != 3 or indices & (limit[1].free_symbols | limit[2].free_symbols):
-            raise TypeError(f"the range of {limit[0]} in {total} is missing or depends on another index; expected 1 to n")
+            raise TypeError(f"the range of {limit[0]} in {total} is missing or depends on another index")
     (index, lower, upper), rest = total.limits[-1], total.limits[:-1]
     inner = sp.Sum(total.function, *rest) if rest else total.function
     if lower.is_Integer and upper.is_Integer and upper - lower < _WRITTEN_OUT:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
-from conftest import CITED, ENUMERATED, MEASURED, OPEN, PROVED, REFUTED, Book, cell, claim
+from tiny_book import CITED, ENUMERATED, MEASURED, OPEN, PROVED, REFUTED, Book, cell, claim
 
 from dropout_lab.book.ledger import Ledger
 from dropout_lab.book.records import Page, Settled

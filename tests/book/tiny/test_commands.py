@@ -7,12 +7,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import PROVED, Book, cell, claim
+from tiny_book import PROVED, Book, cell, claim
 
 import dropout_lab
 from dropout_lab.book import build, page
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = Path(dropout_lab.__file__).parent
 
 

@@ -6,7 +6,7 @@ import json
 import os
 
 import pytest
-from conftest import PROVED, Book, claim
+from tiny_book import PROVED, Book, claim
 
 HEADER = """---
 jupytext:

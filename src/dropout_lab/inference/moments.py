@@ -1,0 +1,86 @@
+"""Gaussian moment matching for DropConnect (Wan et al. 2013, section 4.1)."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Generator, Tensor
+
+from dropout_lab import noise
+
+
+class Moments(NamedTuple):
+    """Mean and variance of each entry of a random array, both of the array's shape."""
+
+    mean: Tensor
+    variance: Tensor
+
+    def sample(self, samples: int, *, generator: Generator | None = None) -> Tensor:
+        """Independent Gaussians with these moments, shape (samples, …)."""
+        if samples < 1:
+            raise ValueError(f"samples must be at least 1, got {samples}")
+        shape = (samples, *self.mean.shape)
+        normal = torch.randn(shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype)
+        return self.mean + self.variance.sqrt() * normal
+
+    def relu(self) -> Moments:
+        """The moments of max(0, u) for Gaussian u with these moments, in closed form.
+
+        With t = μ/σ: E = μ Φ(t) + σ φ(t) and E max(0, u)² = (μ² + σ²) Φ(t) + μ σ φ(t). Where the variance is 0, max(0,
+        μ) and 0.
+        """
+        random = self.variance > 0
+        # A variance of 0 takes another road, so that neither the value nor the gradient meets 0/0.
+        deviation = torch.where(random, self.variance, 1.0).sqrt()
+        ratio = self.mean / deviation
+        below = torch.special.ndtr(ratio)
+        density = torch.exp(-ratio.square() / 2) / math.sqrt(2 * math.pi)
+        mean = self.mean * below + deviation * density
+        square = (self.mean.square() + deviation.square()) * below + self.mean * deviation * density
+        # Both are differences of nearly equal numbers far below 0, where the truth is about 0.
+        variance = (square - mean.square()).clamp(min=0)
+        return Moments(
+            torch.where(random, mean.clamp(min=0), self.mean.clamp(min=0)), torch.where(random, variance, 0.0)
+        )
+
+
+def moment_matching(
+    x: Tensor | Moments, weight: Tensor, bias: Tensor | None = None, keep_prob: float = 0.5, *, rescale: bool = True
+) -> Moments:
+    """Mean and variance of a DropConnect layer's pre-activations u = (R ⊙ W) x + b, over its masks, exactly.
+
+    ``x`` is (…, in_features), ``weight`` (out_features, in_features), ``bias`` (out_features,); the moments are
+    (…, out_features). For keep probability p the mean is pWx + b and the variance p(1 − p) W² x² (squares entry by
+    entry); with ``rescale`` R is divided by p. ``x`` may itself be :class:`Moments` of independent inputs, for example
+    another layer's ``.relu()``; then Var u = Σ W² (p E x² − p² (E x)²). Given x the outputs are independent. Taking
+    them for Gaussian, as :meth:`Moments.sample` and :meth:`Moments.relu` do, is the approximation.
+
+    Raises ValueError for shapes that do not fit and for a keep probability outside [0, 1], TypeError for integers.
+    """
+    noise.check_keep_prob(keep_prob)
+    inputs = x if isinstance(x, Moments) else Moments(x, torch.zeros_like(x))
+    for name, value in (("x", inputs.mean), ("weight", weight)):
+        if not value.is_floating_point():
+            raise TypeError(f"{name} must be floating point, got {value.dtype}")
+    if weight.dim() != 2 or inputs.mean.dim() < 1 or inputs.mean.shape[-1] != weight.shape[1]:
+        raise ValueError(
+            "expected x of shape (…, in_features) and weight (out_features, in_features), got "
+            f"{tuple(inputs.mean.shape)} and {tuple(weight.shape)}"
+        )
+    if inputs.variance.shape != inputs.mean.shape:
+        raise ValueError(
+            f"mean and variance of x must have one shape, got {tuple(inputs.mean.shape)} and "
+            f"{tuple(inputs.variance.shape)}"
+        )
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError(f"bias must have shape ({len(weight)},), got {tuple(bias.shape)}")
+    kept = 1.0 if rescale and keep_prob > 0 else keep_prob
+    # Per unit of weight: p(1 − p)(E x)² + p Var x, over p² if rescaled. At p = 0 everything is 0 in both conventions.
+    mask_noise = kept * (1 - keep_prob) * (kept / keep_prob if keep_prob > 0 else 0.0)
+    input_noise = kept * (kept / keep_prob if keep_prob > 0 else 0.0)
+    variance = torch.nn.functional.linear(
+        mask_noise * inputs.mean.square() + input_noise * inputs.variance, weight.square()
+    )
+    return Moments(torch.nn.functional.linear(kept * inputs.mean, weight, bias), variance)

@@ -1,0 +1,56 @@
+"""Tiny books: an empty one, and one with every directive and every kind of evidence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tiny_book import BIBLIOGRAPHY, CITED, ENUMERATED, MEASURED, OPEN, PROVED, REFUTED, Book, cell, claim
+
+
+@pytest.fixture
+def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Book:
+    """An empty book; the package reads its claims file."""
+    folder = tmp_path / "book"
+    folder.mkdir()
+    (folder / "references.bib").write_text(BIBLIOGRAPHY, encoding="utf-8")
+    monkeypatch.setenv("DROPOUT_LAB_CLAIMS", str(folder / "claims.yaml"))
+    monkeypatch.delenv("DROPOUT_LAB_DRAFT", raising=False)
+    return Book(folder, monkeypatch)
+
+
+@pytest.fixture
+def full_book(book: Book) -> Book:
+    """A book that holds: two chapters, and the pages that are made from them."""
+    book.claims(
+        claim("1.1", uses=["independent-masks"]),
+        claim("1.2", "wrong", uses=["1.1"], note="Better: $p^k$."),
+        claim("2.1", "true-under", uses=["linear", "1.1"], kind="Th"),
+        claim("2.2", "supported", kind="E"),
+        claim("2.3", kind="H"),
+        claim("3.1", "open", kind="E"),
+    )
+    under = {**PROVED, "verdict": "true-under", "under": ["linear"]}
+    book.notebook(
+        "a-first",
+        "# First\n\n```{claim-statement} 1.1\n```\n",
+        cell("1.1", PROVED),
+        cell("1.1", ENUMERATED),
+        "As {claim}`1.1` and {claim}`the measurement <2.2>` say.\n\n```{claim-statement} 1.2\n```\n",
+        cell("1.2", ENUMERATED, REFUTED),
+        "```{claims-settled}\n```\n\n```{claim-map}\n:section: 1\n```\n",
+    )
+    book.notebook(
+        "b-second",
+        "# Second\n",
+        cell("2.1", under),
+        cell("2.2", MEASURED),
+        cell("2.3", CITED),
+        cell("3.1", OPEN),
+        "```{claim-map}\n:section: 2\n```\n",
+    )
+    book.page("c-ledger", "# Ledger\n\n```{claim-ledger}\n```\n")
+    book.page("d-errata", "# Errata\n\n```{claim-errata}\n```\n\n```{chapter-times}\n```\n")
+    book.page("e-map", "# Map\n\n```{claim-map}\n```\n")
+    book.page("f-sources", "# Sources\n\n```{bibliography}\n```\n")
+    return book

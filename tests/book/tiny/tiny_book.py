@@ -1,0 +1,161 @@
+"""A tiny book in a folder, with a claims file of its own, and one record of every kind of evidence."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+import yaml
+from sphinx.application import Sphinx
+from sphinx.util.console import strip_colors
+from sphinx.util.docutils import docutils_namespace, patch_docutils
+
+from dropout_lab.claims import MIME_TYPE
+
+PROVED = {
+    "kind": "prove",
+    "verdict": "true",
+    "says": "The mean is $p h$.",
+    "scope": "any n",
+    "under": [],
+    "left": "h p",
+    "right": "h p",
+    "instances": 4,
+    "against": "enumeration",
+}
+ENUMERATED = {
+    "kind": "enumerate",
+    "verdict": "true",
+    "says": "All masks agree.",
+    "masks": 16,
+    "tolerance": 0.0,
+    "difference": 0.0,
+}
+MEASURED = {
+    "kind": "measure",
+    "verdict": "supported",
+    "says": "Less error.",
+    "effect": -1.5,
+    "interval": [-2.0, -1.0],
+    "seeds": 30,
+    "rule": "the interval lies below 0",
+    "unit": "percentage points",
+    "supported": True,
+    "smallest_detectable": 0.4,
+}
+REFUTED = {
+    "kind": "refute",
+    "verdict": "wrong",
+    "says": "It is not.",
+    "counterexample": "$n = 1$, $p = 4/5$",
+    "claimed": "1/2",
+    "actual": "4/5",
+    "correction": "The weights are $p^k$.",
+    "corrected_by": "1.1",
+}
+CITED = {"kind": "cite", "verdict": "true", "says": "It was first.", "key": "hinton2012", "locator": "p. 1"}
+OPEN = {"kind": "none", "verdict": "open", "says": "Nobody knows."}
+
+BIBLIOGRAPHY = "@article{hinton2012, author = {Hinton, G.}, title = {Improving}, journal = {arXiv}, year = {2012}}\n"
+ASSUMPTIONS = [
+    {"id": "independent-masks", "name": "independent masks", "statement": "The $r_i$ are independent."},
+    {"id": "linear", "name": "a linear consumer", "statement": "What follows is linear."},
+]
+
+
+def claim(claim_id: str, expected: str = "true", **fields: Any) -> dict[str, Any]:
+    """An entry of a claims file."""
+    own = {"id": claim_id, "section": f"{claim_id[0]} Part {claim_id[0]}", "title": f"title of {claim_id}", "kind": "I"}
+    return {**own, "statement": f"Statement {claim_id}: $a < b$.", "expected": expected, **fields}
+
+
+def cell(claim_id: str, *evidence: Mapping[str, Any]) -> nbformat.NotebookNode:
+    """A code cell that was executed and settled a claim."""
+    data = {MIME_TYPE: {"claim": claim_id, "evidence": list(evidence)}, "text/plain": f"evidence for {claim_id}"}
+    output = nbformat.v4.new_output("execute_result", data=data, execution_count=1)
+    return nbformat.v4.new_code_cell(f"settle('{claim_id}')", outputs=[output], execution_count=1)
+
+
+@dataclass
+class Built:
+    """A finished or failed build: what was said, and where the site is."""
+
+    site: Path
+    said: str
+    warnings: str
+    status: int
+    error: Exception | None = None
+
+    def page(self, name: str) -> str:
+        """The HTML of a page."""
+        return (self.site / f"{name}.html").read_text(encoding="utf-8")
+
+
+@dataclass
+class Book:
+    """A tiny book: Markdown pages are text, notebooks are lists of text and of cells that were executed before."""
+
+    folder: Path
+    patch: pytest.MonkeyPatch
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def claims(self, *entries: Mapping[str, Any]) -> None:
+        """Write the claims file: a new one each time, since a process reads each file once."""
+        document = {"assumptions": ASSUMPTIONS, "claims": list(entries)}
+        path = self.folder / f"claims-{len(list(self.folder.glob('claims-*.yaml')))}.yaml"
+        path.write_text(yaml.safe_dump(document), encoding="utf-8")
+        self.patch.setenv("DROPOUT_LAB_CLAIMS", str(path))
+
+    def page(self, name: str, text: str) -> None:
+        """Write a Markdown page, or a MyST notebook if the text begins with its header."""
+        (self.folder / f"{name}.md").write_text(text, encoding="utf-8")
+
+    def notebook(self, name: str, *parts: str | nbformat.NotebookNode) -> None:
+        """Write a notebook that was executed before: text becomes Markdown cells."""
+        cells = [nbformat.v4.new_markdown_cell(part) if isinstance(part, str) else part for part in parts]
+        for number, part in enumerate(cells):
+            part["id"] = f"cell-{number}"
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), self.folder / f"{name}.ipynb")
+
+    def build(self) -> Built:
+        """Build the book in this process, with every warning a failure; all pages stand in the order of their names."""
+        pages = sorted(path.stem for path in self.folder.glob("*.*") if path.suffix in (".md", ".ipynb"))
+        toctree = "\n".join(name for name in pages if name != "index")
+        self.page("index", f"# A tiny book\n\n```{{toctree}}\n{toctree}\n```\n")
+        config = {
+            "extensions": ["myst_nb", "sphinxcontrib.bibtex", "dropout_lab.book"],
+            "bibtex_bibfiles": ["references.bib"],
+            "exclude_patterns": ["_build", "package"],
+            "myst_enable_extensions": ["dollarmath"],
+            "nb_execution_mode": "off",
+            "nitpicky": True,
+            "html_theme": "basic",
+            **self.settings,
+        }
+        said, warnings, site = io.StringIO(), io.StringIO(), self.folder / "_build" / "html"
+        status, error = 1, None
+        try:
+            with patch_docutils(), docutils_namespace():
+                app = Sphinx(
+                    self.folder,
+                    None,
+                    site,
+                    self.folder / "_build" / "doctrees",
+                    "html",
+                    config,
+                    said,
+                    warnings,
+                    warningiserror=True,
+                    keep_going=True,
+                )
+                app.build()
+                status = app.statuscode
+        except Exception as raised:  # what Sphinx's command line catches as well
+            error = raised
+        return Built(site, strip_colors(said.getvalue()), strip_colors(warnings.getvalue()), status, error)
