@@ -19,6 +19,23 @@ from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
+__all__ = [
+    "DASHES",
+    "FAINT",
+    "INK",
+    "MARKERS",
+    "MUTED",
+    "PALETTE",
+    "PAPER",
+    "bars_of_masks",
+    "difference",
+    "every_seed",
+    "interval",
+    "mask_cells",
+    "mean_and_interval",
+    "style",
+]
+
 #: Text, axes, and marks that belong to no series.
 INK = "#22262b"
 #: Text and lines of second rank, such as a zero line.

@@ -36,7 +36,7 @@ _READY = """async () => {
 }"""
 
 # Elements that stick out to the right of the window and lie in no box that scrolls: the ones to blame.
-_STICKING_OUT = """() => {
+STICKING_OUT = """() => {
   const root = document.documentElement;
   const main = document.querySelector("main") ?? document.body;
   if (Math.max(root.scrollWidth, main.scrollWidth - main.clientWidth + root.clientWidth) <= root.clientWidth) return [];
@@ -75,8 +75,8 @@ _REPEATED_IDS = """() => {
   return [...new Set(ids.filter((id, place) => ids.indexOf(id) !== place))];
 }"""
 
-_TEX_ERRORS = """() => [...document.querySelectorAll("[data-mjx-error], mjx-merror")].map(
-  element => `${element.getAttribute("data-mjx-error")}: ${element.closest("mjx-container")?.parentElement?.textContent ?? ""}`)"""
+_TEX_ERRORS = """() => [...new Set([...document.querySelectorAll("[data-mjx-error]")].map(
+  element => `${element.dataset.mjxError}, in: ${element.closest("p, li, td, div").textContent.trim().slice(0, 120)}`))]"""
 
 # TeX that MathJax was never shown: its delimiters still stand in the text of the page.
 _RAW_TEX = r"""() => {
@@ -142,7 +142,7 @@ class Browser:
             found.barriers = self._axe("desktop, light")
             self.page.set_viewport_size(PHONE)
             self.page.evaluate(_READY)
-            found.sideways = self.page.evaluate(_STICKING_OUT)
+            found.sideways = self.page.evaluate(STICKING_OUT)
             found.barriers += self._axe("phone", "scrollable-region-focusable")
             self.page.evaluate(_DARK)
             found.barriers += self._axe("dark", "color-contrast", "link-in-text-block")

@@ -14,6 +14,7 @@ import pytest
 
 from browser import Browser
 from dropout_lab import claims
+from dropout_lab.book import offline
 from site_files import ADDED, EXECUTED, SITE, START, broken, contents, is_outside, name, pages, toc_pages
 
 every_page = pytest.mark.parametrize("page", pages(), ids=name)
@@ -63,6 +64,13 @@ def test_nothing_is_loaded_from_elsewhere(page: Path) -> None:
 def test_what_a_page_loads_is_there(page: Path) -> None:
     addresses = [address for address in contents(page).loads if not is_outside(address) and not address.startswith("data:")]
     assert [address for address in addresses if broken(page, address)] == []
+
+
+def test_of_mathjax_only_what_a_page_can_load_comes_along() -> None:
+    folder = SITE / "_static" / "mathjax"
+    files = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+    assert files == set(offline.mathjax_files(offline.mathjax_folder()))
+    assert sum((folder / path).stat().st_size for path in files) < 3_000_000
 
 
 @every_page

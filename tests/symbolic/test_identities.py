@@ -83,6 +83,15 @@ def test_what_sympy_cannot_do_is_said():
         identity(p**2 + p, within={p: (1, 0)})
 
 
+def test_the_gradient_of_a_sum():
+    found = identity(sp.diff((y - sp.Sum(w[i] * c[i], (i, 1, n))) ** 2 + s * sp.Sum(w[i] ** 2, (i, 1, n)), w[k]))
+    closed_form = -2 * (y - sp.Sum(w[i] * c[i], (i, 1, n))) * c[k] + 2 * s * w[k]
+    claims.prove("1", found, closed_form, says="The gradient of ridge regression.")
+    for wrong in (closed_form - 4 * s * w[k], closed_form.subs(y, 0)):
+        assert not found.equals(wrong)
+        assert not all(instance.agrees for instance in found.instances(wrong))
+
+
 def test_an_orthogonal_design_shrinks_every_coefficient_by_p():
     r = Masks(n, p)
     gram = sp.Sum(r[i] * r[j] * w[i] * w[j] * D[i] * sp.KroneckerDelta(i, j) / p**2, (i, 1, n), (j, 1, n))

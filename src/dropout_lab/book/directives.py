@@ -77,13 +77,20 @@ class ClaimsSettled(Widget):
         return [self.placeholder("claims-settled")]
 
 
+class ClaimCounts(Widget):
+    """How many claims there are, by verdict and by kind of evidence."""
+
+    def run(self) -> list[nodes.Node]:
+        return [self.placeholder("claim-counts")]
+
+
 class ClaimLedger(Widget):
     """The whole ledger: counts, filter, and a section for each section of the source."""
 
     def run(self) -> list[nodes.Node]:
         names = dict.fromkeys(claim.section for claim in claims.load().values())
         sections = [self.section(name, self.placeholder("ledger-section", name)) for name in names]
-        return [self.placeholder("claim-ledger"), *sections]
+        return [self.placeholder("claim-counts"), self.placeholder("claim-ledger"), *sections]
 
 
 class ClaimErrata(Widget):
@@ -119,6 +126,7 @@ def setup(app: Sphinx) -> None:
     app.add_role_to_domain("glue", "math", PasteRoleAny())
     app.add_directive("claim-statement", ClaimStatement)
     app.add_directive("claims-settled", ClaimsSettled)
+    app.add_directive("claim-counts", ClaimCounts)
     app.add_directive("claim-ledger", ClaimLedger)
     app.add_directive("claim-errata", ClaimErrata)
     app.add_directive("claim-map", ClaimMap)

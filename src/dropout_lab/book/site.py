@@ -114,8 +114,10 @@ def _html(app: Sphinx, view: View, widget: str, argument: str) -> str:
             return faces.statement(view, argument)
         case "claims-settled":
             return faces.settled(view)
+        case "claim-counts":
+            return faces.counts(view)
         case "claim-ledger":
-            return faces.counts(view) + faces.ledger_filter(view)
+            return faces.ledger_filter(view)
         case "ledger-section":
             return faces.ledger_section(view, argument)
         case "claim-errata":

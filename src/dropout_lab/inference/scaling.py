@@ -1,13 +1,15 @@
 """Weight scaling: one deterministic pass of a network trained in the original convention (Srivastava et al. 2014).
 
-Which layer reads a dropout layer's output is found by tracing the model (``torch.fx``), not guessed from its order.
+Which layer reads a dropout layer's output is found by tracing the model (``torch.fx``), not guessed from the order of
+its modules.
 """
 
 from __future__ import annotations
 
 import copy
+import math
 import operator
-from collections import Counter
+from collections.abc import Iterator
 
 import torch
 from torch import fx
@@ -15,10 +17,169 @@ from torch import fx
 from dropout_lab import nn
 from dropout_lab.constraints import LAYERS
 
-#: Layers that drop activations in either convention; the factor reaches whatever reads their output.
-_DROPOUTS = (nn.Dropout, nn.SpatialDropout, nn.VariationalDropout)
-#: What only moves or averages numbers: scaling before it is scaling after it.
+#: Layers that multiply activations by masks. Their keep probability goes into the weights that read them.
+_ACTIVATIONS = (nn.Dropout, nn.SpatialDropout, nn.VariationalDropout, nn.DropPath)
+#: What only moves or averages numbers: a factor before it is a factor after it.
 _TRANSPARENT = (
-    torch.nn.Identity, torch.nn.Flatten, torch.nn.Unflatten, torch.nn.AvgPool1d, torch.nn.AvgPool2d, torch.nn.AvgPool3d,
-    torch.nn.AdaptiveAvgPool1d, torch.nn.AdaptiveAvgPool2d, torch.nn.AdaptiveAvgPool3d,
+    torch.nn.Identity,
+    torch.nn.Flatten,
+    torch.nn.Unflatten,
+    torch.nn.AvgPool1d,
+    torch.nn.AvgPool2d,
+    torch.nn.AvgPool3d,
+    torch.nn.AdaptiveAvgPool1d,
+    torch.nn.AdaptiveAvgPool2d,
+    torch.nn.AdaptiveAvgPool3d,
+    torch.nn.modules.dropout._DropoutNd,
+    *_ACTIVATIONS,
 )
+_TRANSPARENT_CALLS = (
+    *("flatten", "reshape", "view", "transpose", "permute", "contiguous", "squeeze", "unsqueeze", "mean", "sum"),
+    *(torch.flatten, torch.reshape, torch.transpose, torch.permute, torch.squeeze, torch.unsqueeze, torch.mean),
+    *(torch.sum, operator.getitem),
+)
+#: What asks for an array's shape and not for its numbers.
+_SHAPES = ("size", "dim", "numel")
+
+
+class _Tracer(fx.Tracer):
+    """Follows activations from layer to layer: the layers of torch and of this package are not looked into."""
+
+    def is_leaf_module(self, m: torch.nn.Module, module_qualified_name: str) -> bool:
+        return type(m).__module__.startswith("dropout_lab.") or super().is_leaf_module(m, module_qualified_name)
+
+
+def weight_scaling(model: torch.nn.Module) -> torch.nn.Module:
+    """A copy of a trained model of the original convention that needs no factor at test time, in ``eval()``.
+
+    Wherever a dropout layer with ``rescale=False`` and keep probability p is read by a linear layer or a convolution,
+    that layer's weights are multiplied by p and the dropout layer becomes the inverted one. Biases are not scaled: they
+    were never masked. In ``eval()`` the copy computes what the model computes; put back into training mode it is the
+    model in the inverted convention, with the same distribution over subnetworks. A DropConnect layer's own weights are
+    scaled. Layers that are inverted already are left as they are. :func:`undo_weight_scaling` leads back.
+
+    Raises ValueError where the output of a dropout layer is not read by such layers alone (an activation function, a
+    normalization, a sum with a shortcut, or nothing), where weights are tied, parametrized, or also read something that
+    was not dropped, for a model that ``torch.fx`` cannot trace, and for one with nothing to scale.
+    """
+    return _convert(model, to_inverted=True).eval()
+
+
+def undo_weight_scaling(model: torch.nn.Module) -> torch.nn.Module:
+    """A copy of an inverted model in the original convention: what :func:`weight_scaling` did, taken back.
+
+    The weights are divided by p, which gives those of before up to one rounding, and every inverted dropout layer
+    becomes the original one. The copy has the mode of ``model``. Raises what :func:`weight_scaling` raises, and
+    ValueError for a keep probability of 0, which left nothing to undo.
+    """
+    return _convert(model, to_inverted=False)
+
+
+def _convert(model: torch.nn.Module, *, to_inverted: bool) -> torch.nn.Module:
+    converted = copy.deepcopy(model)
+    modules = dict(converted.named_modules())
+    changing = {
+        name: module for name, module in modules.items() if getattr(module, "rescale", None) is (not to_inverted)
+    }
+    if not changing:
+        wanted, found = ("original", "inverted") if to_inverted else ("inverted", "original")
+        raise ValueError(
+            f"nothing to convert: {type(model).__name__} has no dropout layer in the {wanted} convention "
+            f"(rescale={not to_inverted}); the {found} convention and torch's own layers need no other weights"
+        )
+    for name, module in changing.items():
+        if not isinstance(module, (*_ACTIVATIONS, nn.DropConnect)):
+            raise ValueError(f"{_describe(name, module)} has no weights of the next layer to scale")
+        if module.keep_prob == 0 and not to_inverted:
+            raise ValueError(f"{_describe(name, module)} has keep_prob 0: the weights cannot be divided by it")
+    with torch.no_grad():
+        for layer, factor in _factors(converted, modules, changing):
+            layer.weight.mul_(factor if to_inverted else 1 / factor)
+    for module in changing.values():
+        module.rescale = to_inverted
+    return converted
+
+
+def _factors(
+    model: torch.nn.Module, modules: dict[str, torch.nn.Module], changing: dict[str, torch.nn.Module]
+) -> Iterator[tuple[torch.nn.Module, float]]:
+    """Each layer whose weights have to be multiplied, with the factor."""
+    own = {name: module for name, module in changing.items() if isinstance(module, nn.DropConnect)}
+    dropped = {name: module for name, module in changing.items() if name not in own}
+    nodes = list(_trace(model).nodes) if dropped else []
+    calls: dict[fx.Node, float] = {}
+    for node in nodes:
+        if node.op == "call_module" and node.target in dropped:
+            name = node.target
+            for reader in _readers(node, node, modules):
+                calls[reader] = calls.get(reader, 1.0) * modules[name].keep_prob
+    unread = dropped.keys() - {node.target for node in nodes if node.op == "call_module"}
+    if unread:
+        raise ValueError(f"{_describe(min(unread), modules[min(unread)])} is never called: nothing reads its output")
+    for name in own:
+        yield own[name], own[name].keep_prob
+    for name in {node.target: None for node in calls}:
+        layer = modules[name]
+        factors = [calls.get(node, 1.0) for node in nodes if node.op == "call_module" and modules[node.target] is layer]
+        if any(not math.isclose(factor, factors[0]) for factor in factors):
+            raise ValueError(
+                f"{_describe(name, layer)} is called more than once, and not always on units dropped at the same rate: "
+                "no one factor is right for its weights"
+            )
+        _check_owned(name, layer, modules, nodes)
+        yield layer, factors[0]
+
+
+def _trace(model: torch.nn.Module) -> fx.Graph:
+    try:
+        return _Tracer().trace(model)
+    # Tracing runs the model's own code on stand-ins for tensors, which can fail in any way.
+    except Exception as error:
+        raise ValueError(
+            f"cannot follow the activations through {type(model).__name__}: torch.fx failed with "
+            f"{type(error).__name__}: {error}. Weight scaling needs a forward() without branches on values"
+        ) from error
+
+
+def _readers(dropout: fx.Node, node: fx.Node, modules: dict[str, torch.nn.Module]) -> Iterator[fx.Node]:
+    """The calls of linear layers and convolutions that read ``node``, the output of ``dropout`` or a view of it."""
+    source = _describe(dropout.target, modules[dropout.target])
+    for user in node.users:
+        if user.op == "call_module":
+            module = modules[user.target]
+            if isinstance(module, LAYERS) and not isinstance(module, nn.DropConnect):
+                yield user
+            elif isinstance(module, _TRANSPARENT):
+                yield from _readers(dropout, user, modules)
+            else:
+                raise ValueError(
+                    f"{source} is read by {_describe(user.target, module)}, which is not linear: no factor on weights "
+                    "does what the factor on activations does. Use inference.monte_carlo"
+                )
+        elif user.op == "output":
+            raise ValueError(f"{source} is read by no layer: it is an output of the model, and no weights can be scaled")
+        elif user.target in _TRANSPARENT_CALLS:
+            yield from _readers(dropout, user, modules)
+        elif not (user.target in _SHAPES or (user.target is getattr and user.args[1] == "shape")):
+            called = getattr(user.target, "__name__", user.target)
+            raise ValueError(
+                f"{source} is read by {called}(), not by a linear layer or a convolution: no factor on weights does what "
+                "the factor on activations does. Use inference.monte_carlo"
+            )
+
+
+def _check_owned(
+    name: str, layer: torch.nn.Module, modules: dict[str, torch.nn.Module], nodes: list[fx.Node]
+) -> None:
+    """Raise ValueError unless the layer's weight is a plain parameter which nothing else reads."""
+    weight = layer._parameters.get("weight")
+    if weight is None:
+        raise ValueError(f"the weight of {_describe(name, layer)} is parametrized: remove the parametrization first")
+    owners = [other for other in modules.values() if any(weight is mine for mine in other._parameters.values())]
+    read = [node for node in nodes if node.op == "get_attr" and operator.attrgetter(node.target)(modules[""]) is weight]
+    if len(owners) > 1 or read:
+        raise ValueError(f"the weight of {_describe(name, layer)} is tied to another use, which must not be scaled")
+
+
+def _describe(name: str, module: torch.nn.Module) -> str:
+    return f"{type(module).__name__} {name!r}" if name else type(module).__name__

@@ -81,6 +81,8 @@ class Identity:
 def identity(definition: sp.Expr, *, within: Mapping[sp.Symbol, tuple] | None = None) -> Identity:
     """An identity in symbolic parameters: SymPy evaluates the definition, the author's closed form has to be the same.
 
+    Gradients of sums (:func:`~dropout_lab.symbolic.gradient`) count among them: there k lies in the range of the sum.
+
     Parameters
     ----------
     definition:
@@ -103,7 +105,9 @@ def identity(definition: sp.Expr, *, within: Mapping[sp.Symbol, tuple] | None = 
     for symbol, pair in limits.items():
         if len(pair) != 2 or not all(end.is_finite for end in pair) or not pair[0] < pair[1]:
             raise ValueError(f"within gives a pair of finite bounds for each parameter, got {pair} for {symbol}")
-    value = sp.simplify(definition.doit())
+    # SymPy turns a sum over a Kronecker delta, as gradients have it, into a case distinction on the range of its index.
+    deltas = definition.has(sp.KroneckerDelta)
+    value = rebuild(canonical(definition)) if deltas else sp.simplify(definition.doit())
     if value.has(sp.Piecewise) and not definition.has(sp.Piecewise):
         raise NotProved(
             f"the value of {definition} is a case distinction, {value}; give its symbols the assumptions that they need"
