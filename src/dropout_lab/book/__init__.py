@@ -1,4 +1,4 @@
-"""The Sphinx side of the book: execution and its cache, claims on the pages, the ledger, and pages that work from a disk."""
+"""The Sphinx side of the book: execution and its cache, claims and their ledger, and pages that work from the disk."""
 
 from __future__ import annotations
 

@@ -15,19 +15,21 @@ from typing import Any
 from jupyter_book.sphinx import build_sphinx
 
 
-def build(source: Path, output: Path, *, toc: Path, strict: bool = True, settings: Mapping[str, Any] | None = None) -> int:
+def build(
+    source: Path, output: Path, *, toc: Path, strict: bool = True, settings: Mapping[str, Any] | None = None
+) -> int:
     """Build the book in ``source`` as HTML into ``output``; 0 if it holds.
 
     ``settings`` are Sphinx settings that override those of ``_config.yml``. With ``strict`` every warning counts as a
     failure, once all of them were shown.
     """
-    overrides = {"external_toc_path": toc.as_posix(), "latex_individualpages": False, "nitpicky": strict, **(settings or {})}
+    overrides = {"external_toc_path": toc.as_posix(), "latex_individualpages": False, "nitpicky": strict}
     result = build_sphinx(
         source,
         output,
         path_config=source / "_config.yml",
         noconfig=True,
-        confoverrides=overrides,
+        confoverrides={**overrides, **(settings or {})},
         warningiserror=strict,
         keep_going=strict,
     )

@@ -1,7 +1,7 @@
 """Where executed notebooks are kept: under a key of everything that their outputs depend on.
 
-jupyter-cache keys a notebook on its code cells and its kernel, not on the package that the cells import. So each state of
-the package and of the pinned versions gets a cache of its own: edited source executes again, unchanged source does not.
+jupyter-cache keys a notebook on its code cells and its kernel, not on the package that the cells import. So each state
+of the package and of the pinned versions gets a cache of its own: edited source executes again, unchanged does not.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def package_key(package: Path, pins: Path) -> str:
 
 
 def set_keys(app: Sphinx, config: Config) -> None:
-    """Point myst-nb to the cache of this state of the package, and have pages read again when the Sphinx side changed."""
+    """Point myst-nb to the cache of this state of the package; have pages read again when the Sphinx side changed."""
     package = Path(config.dropout_lab_package or PACKAGE)
     root = Path(config.dropout_lab_cache or Path(app.outdir).parent / ".jupyter_cache").resolve()
     config.nb_execution_cache_path = str(root / package_key(package, Path(app.srcdir) / "requirements.txt"))

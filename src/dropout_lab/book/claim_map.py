@@ -17,7 +17,7 @@ _SHORT = {"true-under": "true, if …", "not-seen": "not seen", "unsettled": "no
 
 
 def claim_map(view: View, section: str = "") -> str:
-    """The graph of the whole book, or of one section with everything that its claims rest on; then the same as a table."""
+    """The graph of the whole book, or of a section and all that its claims rest on; then the same as a table."""
     shown = _shown(view, section)
     if not shown:
         return ""
@@ -45,7 +45,7 @@ def claim_map(view: View, section: str = "") -> str:
 
 
 def _shown(view: View, section: str) -> dict[str, list[str]]:
-    """What each shown node uses, among the shown ones: assumptions first, then claims, in the order of the claims file."""
+    """What each shown node uses: first the assumptions, then the claims, both in the order of the claims file."""
     registry = view.ledger.registry
     own = [entry.claim.id for entry in view.ledger.of_section(section)] if section else list(registry)
     needed = set(own).union(*(registry.rests_on(name) for name in own))

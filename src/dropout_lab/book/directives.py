@@ -1,7 +1,7 @@
 """The role and the directives with which chapters speak of claims.
 
-While a page is read nothing is known yet about verdicts, so each leaves a placeholder; :mod:`dropout_lab.book.site` fills
-it once all pages have been read.
+While a page is read nothing is known yet about verdicts, so each leaves a placeholder; :mod:`dropout_lab.book.site`
+fills it once all pages have been read.
 """
 
 from __future__ import annotations

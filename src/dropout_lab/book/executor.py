@@ -137,7 +137,7 @@ async def _execute_all(chapters: list[Chapter], cache: JupyterCacheAbstract, tim
         _log.info("[%d/%d] %s %s %.0f s", done, len(chapters), chapter.name, word, chapter.seconds)
 
     await asyncio.gather(*(execute(chapter) for chapter in chapters))
-    return [failures[chapter.docname] for chapter in sorted(chapters, key=lambda c: c.docname) if chapter.docname in failures]
+    return [failures[docname] for docname in sorted(failures)]
 
 
 async def _execute(chapter: Chapter, timeout: int) -> str:

@@ -75,11 +75,12 @@ def counts(view: View) -> str:
     by_kind = [row([EVIDENCE_WORDS[kind], str(kinds[kind])]) for kind in EVIDENCE_KINDS if kinds[kind]]
     if kinds["none"]:
         by_kind.append(row(["none: opinion or open", str(kinds["none"])]))
-    proofs = ", ".join(f"{number} {escape(text)}" for text, number in sorted(worth.items(), key=lambda item: (-item[1], item[0])))
+    commonest = sorted(worth.items(), key=lambda item: (-item[1], item[0]))
+    proofs = ", ".join(f"{number} {escape(text)}" for text, number in commonest)
     established = len(view.ledger.fully_established)
     return (
-        f"<p>{len(entries)} claims, {established} of them fully established: settled (the wrong and the imprecise ones by a "
-        "better statement), and so is every claim that they rest on.</p>"
+        f"<p>{len(entries)} claims, {established} of them fully established: settled (the wrong and the imprecise ones by "
+        "a better statement), and so is every claim that they rest on.</p>"
         '<div class="claim-counts">'
         + table("Claims by verdict", ["Verdict", "Claims"], by_verdict)
         + table("Claims by kind of evidence; a claim can have several", ["Evidence", "Claims"], by_kind)
@@ -94,7 +95,7 @@ def ledger_filter(view: View) -> str:
     given = {entry.verdict for entry in entries}
     verdicts = "".join(f'<option value="{v}">{word}</option>' for v, (_, word) in VERDICT_WORDS.items() if v in given)
     used = {kind for entry in entries for kind in entry.kinds}
-    kinds = "".join(f'<option value="{kind}">{EVIDENCE_WORDS[kind]}</option>' for kind in EVIDENCE_KINDS if kind in used)
+    kinds = "".join(f'<option value="{k}">{EVIDENCE_WORDS[k]}</option>' for k in EVIDENCE_KINDS if k in used)
     return (
         '<form class="claim-filter" id="claim-filter" role="search" aria-label="Filter the claims" hidden>'
         f'<label>Verdict <select name="verdict"><option value="">all</option>{verdicts}</select></label>'
@@ -150,7 +151,8 @@ def _erratum(view: View, entry: Entry) -> str:
     parts = [f"<dt>The source says</dt><dd>{inline_math(claim.statement)}</dd>"]
     under = dict.fromkeys(name for record in entry.evidence for name in record.get("under", ()))
     known = view.ledger.registry.assumptions
-    if conditions := [f"{view.assumption(name)}: {inline_math(known[name].statement)}" for name in under if name in known]:
+    conditions = [f"{view.assumption(name)}: {inline_math(known[name].statement)}" for name in under if name in known]
+    if conditions:
         parts.append(f"<dt>It needs</dt><dd>{'<br>'.join(conditions)}</dd>")
     for record in entry.evidence:
         if record["kind"] == "refute":

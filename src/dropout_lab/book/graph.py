@@ -1,7 +1,7 @@
 """A layered drawing of what rests on what: every node stands to the right of all that it uses.
 
 Pure and deterministic: longest-path layers, barycenter sweeps for the order in a layer, and heights that draw each node
-as near to its neighbors as the order allows. Edges that pass over layers run along reserved lanes, so they cross no box.
+as near to its neighbors as the order allows. Edges that pass over layers run along reserved lanes and cross no box.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def layers(uses: Mapping[str, Sequence[str]]) -> dict[str, int]:
 
 def draw(uses: Mapping[str, Sequence[str]]) -> Drawing:
     """Lay out a graph: ``uses`` gives for every node, in a fixed order, the nodes that it uses (each of them a key)."""
-    touched = {used for targets in uses.values() for used in targets} | {node for node, targets in uses.items() if targets}
+    touched = {name for node, targets in uses.items() if targets for name in (node, *targets)}
     linked = {node: targets for node, targets in uses.items() if node in touched}
     alone = [node for node in uses if node not in touched]
     own = layers(linked)

@@ -39,8 +39,8 @@ class Entry:
 class Ledger:
     """All claims of the registry as the book settles them.
 
-    ``pages`` holds what reading found, by docname; ``order`` the docnames as they are read. Evidence for a claim that the
-    registry lacks has no entry: :meth:`problems` names it.
+    ``pages`` holds what reading found, by docname; ``order`` the docnames as they are read. Evidence for a claim that
+    the registry lacks has no entry: :meth:`problems` names it.
     """
 
     def __init__(self, registry: Registry, pages: Mapping[str, Page], order: Sequence[str]):
@@ -69,8 +69,8 @@ class Ledger:
 
     def lacking(self, claim_id: str) -> tuple[str, ...]:
         """What keeps a claim from being fully established: itself, or claims that it rests on."""
-        rests_on = (claim_id, *self.registry.rests_on(claim_id))
-        return tuple(used for used in rests_on if used in self.entries and self.entries[used].verdict not in ESTABLISHED)
+        claims = [used for used in (claim_id, *self.registry.rests_on(claim_id)) if used in self.entries]
+        return tuple(used for used in claims if self.entries[used].verdict not in ESTABLISHED)
 
     def of_page(self, docname: str) -> list[Entry]:
         """The claims that a page gives evidence for, in the order of the page."""
@@ -101,7 +101,8 @@ class Ledger:
                 if mention.what == "section" and not self.of_section(mention.name):
                     found.append(f"{mention.place}: no claim of the claims file stands in section {mention.name!r}")
                 elif mention.what == "claim" and mention.name not in self.registry:
-                    found.append(f"{mention.place}: the prose names claim {mention.name!r}, which the claims file lacks")
+                    missing = f"the prose names claim {mention.name!r}, which the claims file lacks"
+                    found.append(f"{mention.place}: {missing}")
             for settled in page.settled:
                 for record in settled.evidence:
                     if record["kind"] == "cite" and record["key"] not in bibliography:

@@ -2,7 +2,7 @@
 
     python -m dropout_lab.book.page chapters/02-the-dropout-operation.md
 
-The page and the back matter that it links to go to ``_build/draft``; executed notebooks are shared with the book's cache.
+The page and the back matter that it links to go to ``_build/draft``; the cache of executed notebooks is the book's.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ import yaml
 from dropout_lab.book.build import build
 
 #: Pages without code that chapters link to: terms, symbols, sources, claims.
-COMPANIONS = tuple(f"chapters/back/{name}" for name in ("claim-ledger", "claim-map", "notation", "glossary", "bibliography"))
+COMPANIONS = ("claim-ledger", "claim-map", "notation", "glossary", "bibliography")
 
 
 def main(arguments: list[str]) -> int:
     """Build the page that is named by its path below the current folder."""
     source = Path.cwd()
     if len(arguments) != 1 or not (source / arguments[0]).is_file():
-        print(f"say which page, as its path from {source}: python -m dropout_lab.book.page chapters/….md", file=sys.stderr)
+        print(f"say which page, by its path below {source}, such as chapters/02-the-dropout-operation.md", file=sys.stderr)
         return 2
     page = (source / arguments[0]).resolve().relative_to(source).with_suffix("").as_posix()
     drafts = source / "_build" / "draft"
     drafts.mkdir(parents=True, exist_ok=True)
-    chapters = [{"file": name} for name in COMPANIONS if name != page and (source / f"{name}.md").is_file()]
+    back = [f"chapters/back/{name}" for name in COMPANIONS]
+    chapters = [{"file": name} for name in back if name != page and (source / f"{name}.md").is_file()]
     toc = drafts / "_toc.yml"
     contents = {"format": "jb-book", "root": page} | ({"chapters": chapters} if chapters else {})
     toc.write_text(yaml.safe_dump(contents), encoding="utf-8")
@@ -36,7 +37,8 @@ def main(arguments: list[str]) -> int:
     settings = {"dropout_lab_cache": str(source / "_build" / ".jupyter_cache")}
     status = build(source, drafts / "html", toc=toc, strict=False, settings=settings)
     if status == 0:
-        print(f"The page is in {(drafts / 'html' / page).relative_to(source)}.html (links to other chapters lead nowhere)")
+        built = (drafts / "html" / page).relative_to(source)
+        print(f"The page is in {built}.html (links to other chapters lead nowhere)")
     return status
 
 

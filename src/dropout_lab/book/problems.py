@@ -1,4 +1,4 @@
-"""How a build stops: one error that lists everything that is amiss, so that nobody has to build again to see the next line."""
+"""How a build stops: one error lists all that is amiss, so that nobody has to build again to see the next line."""
 
 from __future__ import annotations
 

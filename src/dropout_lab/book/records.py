@@ -37,7 +37,7 @@ class Mention:
 
 @dataclass
 class Page:
-    """All that one document says about claims; ``widgets`` are the names of the directives that are filled at the end."""
+    """All that one document says about claims; ``widgets`` names the directives that are filled at the end."""
 
     settled: list[Settled] = field(default_factory=list)
     mentions: list[Mention] = field(default_factory=list)

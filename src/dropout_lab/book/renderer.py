@@ -18,7 +18,7 @@ class ClaimRenderer:
 
     @staticmethod
     def handle_mime(renderer: NbElementRenderer, data: MimeData, inline: bool) -> list[nodes.Element] | None:
-        """Note the evidence and return its face, or ``None`` for other MIME types (and for a claim that does not exist)."""
+        """Note the evidence and return its face; ``None`` for other MIME types, and for a claim that does not exist."""
         if inline or data.mime_type != claims.MIME_TYPE:
             return None
         env = renderer.renderer.sphinx_env
@@ -47,7 +47,7 @@ def _sources(renderer: NbElementRenderer, evidence: Sequence[dict], line: int) -
     cited = [record for record in evidence if record["kind"] == "cite"]
     if not cited:
         return []
-    links = ["{cite}`%s`%s" % (record["key"], f", {record['locator']}" if record["locator"] else "") for record in cited]
+    links = [f"{{cite}}`{record['key']}`" + (f", {record['locator']}" if record["locator"] else "") for record in cited]
     paragraph = nodes.paragraph(classes=["claim-sources"])
     with renderer.renderer.current_node_context(paragraph):
         renderer.renderer.nested_render_text("Source: " + "; ".join(links), line, inline=True)

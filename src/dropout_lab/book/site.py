@@ -1,4 +1,4 @@
-"""From the pages that were read to the site: the ledger is made and judged, every placeholder filled, the data written."""
+"""From the pages that were read to the site: the ledger is made and judged, placeholders are filled, data is written."""
 
 from __future__ import annotations
 
@@ -55,7 +55,9 @@ def judge(app: Sphinx, env: BuildEnvironment) -> list[str]:
     }
     before = getattr(env, "dropout_lab_seen", {})
     env.dropout_lab_seen = seen
-    changed = [docname for docname, page in records.pages(env).items() if page.widgets and seen["claims"] != before.get("claims")]
+    changed = []
+    if seen["claims"] != before.get("claims"):
+        changed.extend(docname for docname, page in records.pages(env).items() if page.widgets)
     if seen["times"] != before.get("times"):
         changed.extend(records.with_widget(env, "chapter-times"))
     return changed
@@ -90,8 +92,8 @@ def write_data(app: Sphinx, exception: Exception | None) -> None:
 def forget_failures(app: Sphinx, exception: Exception | None) -> None:
     """After a build that mere warnings fail, have the next one read everything again.
 
-    Sphinx would find all pages up to date, say nothing about the same warnings, and succeed. Its status is not set yet when
-    this event comes; the number of warnings, of which it is made, is.
+    Sphinx would find all pages up to date, say nothing about the same warnings, and succeed. Its status is not set yet
+    when this event comes; the number of warnings, of which it is made, is.
     """
     if exception is None and app.keep_going and app._warncount:
         Path(app.doctreedir, ENV_PICKLE_FILENAME).unlink(missing_ok=True)

@@ -36,8 +36,8 @@ EVIDENCE_WORDS = {
 class View:
     """The ledger as seen from one page: ``href(docname, anchor)`` gives the link from there.
 
-    ``titles`` names the pages; ``ledger_page`` and ``map_page`` are the docnames of the pages that hold the whole ledger
-    and the whole map, or empty.
+    ``titles`` names the pages; ``ledger_page`` and ``map_page`` are the docnames of the pages that hold the whole
+    ledger and the whole map, or empty.
     """
 
     ledger: Ledger
@@ -49,10 +49,12 @@ class View:
 
     def link(self, docname: str, anchor: str, html: str) -> str:
         """A link to a place of the book around HTML; only the HTML if there is no such place."""
-        return f'<a class="reference internal" href="{escape(self.href(docname, anchor))}">{html}</a>' if docname else html
+        if not docname:
+            return html
+        return f'<a class="reference internal" href="{escape(self.href(docname, anchor))}">{html}</a>'
 
     def claim(self, claim_id: str) -> str:
-        """A claim's id with a link to its row in the ledger, or to the cell that settles it where there is no ledger."""
+        """A claim's id with a link to its row in the ledger; to the cell that settles it where there is no ledger."""
         entry = self.ledger.entries[claim_id]
         if self.ledger_page:
             return self.link(self.ledger_page, row_of(claim_id), escape(claim_id))
@@ -72,7 +74,8 @@ class View:
     def used(self, names: Iterable[str]) -> str:
         """What a claim uses, as links: claims by their ids, assumptions by their names."""
         known = self.ledger.registry.assumptions
-        return ", ".join(self.assumption(name) if name in known else self.claim(name) for name in names) or "nothing else"
+        links = [self.assumption(name) if name in known else self.claim(name) for name in names]
+        return ", ".join(links) or "nothing else"
 
 
 def badge(verdict: str) -> str:
@@ -88,18 +91,16 @@ def strengths(entry: Entry) -> str:
 
 def scrolling(label: str, content: str) -> str:
     """Wide content in a container that scrolls by itself and can be reached with the keyboard."""
-    return (
-        f'<div class="claim-scroll mathjax_process" role="region" tabindex="0" aria-label="{escape(label)}">{content}</div>'
-    )
+    attributes = f'class="claim-scroll mathjax_process" role="region" tabindex="0" aria-label="{escape(label)}"'
+    return f"<div {attributes}>{content}</div>"
 
 
 def table(label: str, head: Iterable[str], rows: Iterable[str], classes: str = "") -> str:
     """A table with column heads; ``rows`` are complete ``<tr>`` elements."""
     columns = "".join(f'<th scope="col">{name}</th>' for name in head)
     body = "\n".join(rows)
-    return scrolling(
-        label, f'<table class="claim-table {classes}"><thead><tr>{columns}</tr></thead><tbody>\n{body}\n</tbody></table>'
-    )
+    content = f"<thead><tr>{columns}</tr></thead><tbody>\n{body}\n</tbody>"
+    return scrolling(label, f'<table class="{f"claim-table {classes}".strip()}">{content}</table>')
 
 
 def row(cells: Iterable[str], attributes: str = "") -> str:

@@ -19,9 +19,10 @@ PACKAGE = Path(dropout_lab.__file__).parent
 @pytest.fixture
 def jupyter_book(book: Book) -> Book:
     """A tiny book with this project's own settings; its notebook is not executed."""
-    settings = (ROOT / "_config.yml").read_text(encoding="utf-8")
-    (book.folder / "_config.yml").write_text(settings.replace("execute_notebooks: cache", "execute_notebooks: off"), "utf-8")
-    (book.folder / "_toc.yml").write_text("format: jb-book\nroot: chapters/index\nchapters:\n  - file: chapters/a-first\n", "utf-8")
+    settings = (ROOT / "_config.yml").read_text(encoding="utf-8").replace("notebooks: cache", "notebooks: off")
+    (book.folder / "_config.yml").write_text(settings, encoding="utf-8")
+    contents = "format: jb-book\nroot: chapters/index\nchapters:\n  - file: chapters/a-first\n"
+    (book.folder / "_toc.yml").write_text(contents, encoding="utf-8")
     (book.folder / "chapters").mkdir()
     shutil.move(book.folder / "references.bib", book.folder / "chapters")
     book.claims(claim("1.1"), claim("1.2"))

@@ -44,7 +44,8 @@ def runs(book: Book) -> int:
 def test_what_the_package_says_is_what_the_page_says(running):
     """Editing the package or a pin executes again and changes the page; anything else executes nothing."""
     count = "with open('runs.txt', 'a') as file: file.write('x')"
-    running.page("a-first", chapter("First", f"{count}\n\nfrom package.numbers import ANSWER\nprint('answer', ANSWER)"))
+    code = f"{count}\n\nfrom package.numbers import ANSWER\nprint('answer', ANSWER)"
+    running.page("a-first", chapter("First", code))
     first = running.build()
     assert first.status == 0, (first.error, first.warnings)
     assert "[1/1] a-first.md executed in" in first.said
@@ -52,7 +53,7 @@ def test_what_the_package_says_is_what_the_page_says(running):
 
     assert "nothing to execute" in running.build().said
     (running.folder / "package" / "book" / "side.py").write_text("changed = True\n", encoding="utf-8")
-    running.page("a-first", chapter("First, better", f"{count}\n\nfrom package.numbers import ANSWER\nprint('answer', ANSWER)"))
+    running.page("a-first", chapter("First, better", code))
     assert "better" in running.build().page("a-first")
     assert runs(running) == 1, "neither prose nor the Sphinx side of the package changes what a cell prints"
 
@@ -108,7 +109,7 @@ def test_kernels_run_on_one_thread_and_compute_afresh(running, monkeypatch):
 
 
 def test_evidence_travels_through_the_cache(running):
-    """A chapter that settles a claim with the package's own functions; the second build takes the record from the cache."""
+    """A chapter settles a claim with the package's own functions; the second build takes the record from the cache."""
     running.claims(claim("1.1"))
     cell = "from dropout_lab import claims\n\nclaims.enumerate('1.1', [1, 2], [1, 2], masks=4, says='They agree.')"
     running.page("a-first", chapter("First", cell))

@@ -95,7 +95,8 @@ def test_something_settled_on_top_of_something_open(book):
 
 def test_all_problems_are_listed_at_once(book):
     book.claims(claim("1.1"), claim("1.2", "imprecise"), claim("1.3", kind="H"))
-    book.notebook("a-first", "# First\n", cell("1.2", ENUMERATED), cell("1.3", {**CITED, "key": "x"}), "See {claim}`4.4`.")
+    cited = cell("1.3", {**CITED, "key": "x"})
+    book.notebook("a-first", "# First\n", cell("1.2", ENUMERATED), cited, "See {claim}`4.4`.")
     message = failure(book)
     for part in ("claim 1.1 (title of 1.1) has no evidence", "claim 1.2", "cites 'x'", "'4.4'"):
         assert part in message

@@ -1,4 +1,4 @@
-"""The layout of the map: arrows lead to the right, boxes lie apart, no edge runs through a box, and nothing is left to chance."""
+"""The layout of the map: arrows lead right, boxes lie apart, no edge runs through a box, nothing is left to chance."""
 
 from __future__ import annotations
 

@@ -101,7 +101,8 @@ def test_the_table_of_a_page_holds_its_claims_only(full_book):
 
 def test_the_ledger_page(full_book):
     page = parsed(full_book.build().page("c-ledger"))
-    assert [title.text.strip("¶") for title in page.select("section section h2")] == ["1 Part 1", "2 Part 2", "3 Part 3"]
+    titles = [title.text.strip("¶") for title in page.select("section section h2")]
+    assert titles == ["1 Part 1", "2 Part 2", "3 Part 3"]
     rows = page.select("table.claim-ledger tbody tr")
     assert [(row["id"], row["data-verdict"], row["data-evidence"]) for row in rows] == [
         ("ledger-1-1", "true", "prove enumerate"),
@@ -127,8 +128,9 @@ def test_only_the_ledger_loads_its_script(full_book):
 
 def test_errata_come_from_the_evidence_the_worst_first(full_book):
     page = parsed(full_book.build().page("d-errata"))
-    assert [box["class"][-1] for box in page.select(".claim-erratum")] == ["claim-verdict-wrong", "claim-verdict-true-under"]
-    wrong, under = (box.text for box in page.select(".claim-erratum"))
+    boxes = page.select(".claim-erratum")
+    assert [box["class"][-1] for box in boxes] == ["claim-verdict-wrong", "claim-verdict-true-under"]
+    wrong, under = (box.text for box in boxes)
     for part in (r"\(n = 1\), \(p = 4/5\)", "Claimed: 1/2. Computed: 4/5.", r"The weights are \(p^k\).", "Better:"):
         assert part in wrong
     assert "a linear consumer: What follows is linear." in under
@@ -143,7 +145,8 @@ def test_the_map_and_its_table_say_the_same(full_book):
     assert len(graph.select(".claim-graph-tip")) == 4, "one arrow for each use"
     rows = [[cell.text for cell in row.find_all(["th", "td"])] for row in page.select("details tbody tr")]
     assert rows[0] == ["1.1 title of 1.1", "true", "independent masks", "1.2, 2.1"]
-    assert [row["id"] for row in page.select("tr[id^=assumption]")] == ["assumption-independent-masks", "assumption-linear"]
+    named = [row["id"] for row in page.select("tr[id^=assumption]")]
+    assert named == ["assumption-independent-masks", "assumption-linear"]
 
 
 def test_a_section_map_shows_what_the_section_rests_on(full_book):
@@ -178,8 +181,9 @@ def test_a_changed_verdict_is_written_on_unchanged_pages(full_book):
     entries = [claim("1.1"), claim("1.2", "imprecise")]
     entries += [claim("2.1", "true-under", uses=["linear"]), claim("2.2", "supported", kind="E"), claim("2.3")]
     full_book.claims(*entries, claim("3.1", "open", kind="E"))
-    text = (full_book.folder / "a-first.ipynb").read_text(encoding="utf-8")
-    (full_book.folder / "a-first.ipynb").write_text(text.replace('"verdict": "wrong"', '"verdict": "imprecise"'), "utf-8")
+    notebook = full_book.folder / "a-first.ipynb"
+    text = notebook.read_text(encoding="utf-8")
+    notebook.write_text(text.replace('"verdict": "wrong"', '"verdict": "imprecise"'), encoding="utf-8")
     built = full_book.build()
     assert built.status == 0, built.error
     assert "≈ imprecise" in built.page("e-map")
@@ -229,7 +233,8 @@ def test_the_first_page_in_reading_order_settles():
 
 @pytest.mark.parametrize("below, full", [(PROVED, {"1", "2", "3"}), (OPEN, set())])
 def test_fully_established_only_with_all_that_it_rests_on(below, full):
-    registry = Registry([entry("1", uses=("a",)), entry("2", uses=("1",)), entry("3", uses=("2",))], [Assumption("a", "a", "a")])
+    entries = [entry("1", uses=("a",)), entry("2", uses=("1",)), entry("3", uses=("2",))]
+    registry = Registry(entries, [Assumption("a", "a", "a")])
     found = pages(x=("1", [below]), y=("2", [PROVED]), z=("3", [PROVED]))
     ledger = Ledger(registry, found, ["x", "y", "z"])
     assert ledger.fully_established == full
@@ -237,8 +242,9 @@ def test_fully_established_only_with_all_that_it_rests_on(below, full):
 
 
 def test_a_section_includes_its_subsections_only():
-    section = [Claim(str(k), s, "t", "I", "s", "true") for k, s in enumerate(["7 Variants", "7.1 DropConnect", "71 Other"])]
-    ledger = Ledger(Registry(section, []), {}, [])
+    sections = ["7 Variants", "7.1 DropConnect", "71 Other"]
+    claims = [Claim(str(number), name, "t", "I", "s", "true") for number, name in enumerate(sections)]
+    ledger = Ledger(Registry(claims, []), {}, [])
     assert [found.claim.id for found in ledger.of_section("7")] == ["0", "1"]
 
 
