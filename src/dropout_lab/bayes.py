@@ -86,7 +86,7 @@ def _draw(sampler: Callable[..., Tensor], shape: tuple[int, ...], like: Tensor, 
 
 
 def _open_keep_prob(keep_prob: float) -> float:
-    noise.check_keep_prob(keep_prob)
+    keep_prob = noise.check_keep_prob(keep_prob)
     if keep_prob in (0, 1):
         raise ValueError(f"a learned keep_prob must start strictly between 0 and 1, got {keep_prob}")
     return keep_prob

@@ -77,15 +77,13 @@ class _Variational(nn.Module):
             raise ValueError(f"masks must be 'input', 'tied' or 'untied', got {masks!r}")
         if masks == "input" and recurrent_keep_prob is not None:
             raise ValueError("masks='input' leaves the recurrent state alone: recurrent_keep_prob has no meaning")
-        noise.check_keep_prob(keep_prob)
         if recurrent_keep_prob is None:
             recurrent_keep_prob = 1.0 if masks == "input" else keep_prob
-        noise.check_keep_prob(recurrent_keep_prob)
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.num_layers = num_layers
-        self.keep_prob = keep_prob
-        self.recurrent_keep_prob = recurrent_keep_prob
+        self.keep_prob = noise.check_keep_prob(keep_prob)
+        self.recurrent_keep_prob = noise.check_keep_prob(recurrent_keep_prob)
         self.masks = masks
         self.bias = bias
         self.batch_first = batch_first
@@ -158,7 +156,8 @@ class _Variational(nn.Module):
         def draw(features: int, keep_prob: float) -> Tensor | None:
             if keep_prob == 1:
                 return None
-            return noise.bernoulli((draws, batch_size, features), keep_prob, generator=generator, device=device).bool()
+            shape = (draws, batch_size, features)
+            return noise.bernoulli(shape, keep_prob, generator=generator, device=device, dtype=torch.bool)
 
         return [
             Masks(draw(self._features(layer), self.keep_prob), draw(self.hidden_size, self.recurrent_keep_prob))
@@ -168,7 +167,7 @@ class _Variational(nn.Module):
     def _scale(self, keep_prob: float) -> float:
         if self.training:
             return 1 / keep_prob if self.rescale and keep_prob > 0 else 1.0
-        return 1.0 if self.rescale else float(keep_prob)
+        return 1.0 if self.rescale else keep_prob
 
     def _run(
         self, x: Tensor, state: Sequence[Tensor], masks: list[Masks] | None, generator: Generator | None

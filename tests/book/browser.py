@@ -56,13 +56,14 @@ _DARK = """async () => {
 
 # Shows what is folded away, at once: colors are judged as they are in the end, not on their way.
 _UNFOLD = """() => {
-  document.head.insertAdjacentHTML("beforeend", "<style>* { transition: none !important; animation: none !important }</style>");
+  document.head.insertAdjacentHTML("beforeend", "<style>* { transition: none !important; animation: none }</style>");
   document.querySelectorAll(".toggle-hidden").forEach(element => element.classList.remove("toggle-hidden"));
   document.querySelectorAll("details").forEach(element => { element.open = true; });
 }"""
 
 _IMAGES = """() => [...document.querySelectorAll("img, main svg, [role=img]")]
-  .filter(element => !element.closest("[aria-hidden=true], mjx-container, button") && !element.parentElement.closest("svg"))
+  .filter(element => !element.closest("[aria-hidden=true], mjx-container, button"))
+  .filter(element => !element.parentElement.closest("svg"))
   .map(element => {
     const named = element.getAttribute("alt") ?? element.getAttribute("aria-label")
       ?? document.getElementById(element.getAttribute("aria-labelledby") ?? "")?.textContent
@@ -76,14 +77,15 @@ _REPEATED_IDS = """() => {
 }"""
 
 _TEX_ERRORS = """() => [...new Set([...document.querySelectorAll("[data-mjx-error]")].map(
-  element => `${element.dataset.mjxError}, in: ${element.closest("p, li, td, div").textContent.trim().slice(0, 120)}`))]"""
+  element => `${element.dataset.mjxError}: ${element.closest("p, li, td, div").textContent.trim().slice(0, 120)}`))]"""
 
 # TeX that MathJax was never shown: its delimiters still stand in the text of the page.
 _RAW_TEX = r"""() => {
   const walker = document.createTreeWalker(document.querySelector("main") ?? document.body, NodeFilter.SHOW_TEXT);
   const found = [];
+  const tex = /\\[(\[]|\$[^$\s][^$]*\\[a-z]+[^$]*\$/;
   for (let node = walker.nextNode(); node; node = walker.nextNode())
-    if (/\\[(\[]|\$[^$\s][^$]*\\[a-z]+[^$]*\$/.test(node.data) && !node.parentElement.closest("pre, code, script, style"))
+    if (tex.test(node.data) && !node.parentElement.closest("pre, code, script, style"))
       found.push(node.data.trim().slice(0, 120));
   return found;
 }"""
@@ -160,7 +162,7 @@ class Browser:
         inside = {"exclude": [["mjx-container > *"]]}
         result = self.page.evaluate(f"axe.run({json.dumps(inside)}, {json.dumps(options)})")
         return [
-            f"{where}: {violation['id']} ({violation['impact']}): {node['html'][:160]} | {node.get('failureSummary', '')[:300]}"
+            f"{where}: {violation['id']} ({violation['impact']}): {node['html'][:160]} | {node['failureSummary'][:300]}"
             for violation in result["violations"]
             if violation["impact"] in {"serious", "critical"}
             for node in violation["nodes"][:5]
@@ -186,7 +188,12 @@ def chromium(executable: str, profile: Path) -> Iterator[Browser]:
     """A browser with a profile of its own, closed at the end."""
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
-            str(profile), executable_path=executable, headless=True, args=list(FLAGS), color_scheme="light", viewport=DESKTOP
+            str(profile),
+            executable_path=executable,
+            headless=True,
+            args=list(FLAGS),
+            color_scheme="light",
+            viewport=DESKTOP,
         )
         try:
             yield Browser(context.pages[0] if context.pages else context.new_page())

@@ -15,7 +15,7 @@ _FAULTY = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>F
 <p id="twice">Once</p><p id="twice">Twice</p>
 <p style="color: #bbbbbb; background: #ffffff">Hardly legible.</p>
 <img src="nowhere.svg"><img src="https://example.org/image.png" alt="A picture from another machine">
-<p>\\(\\frac{{1}}\\) and <span class="tex2jax_ignore">\\(x\\)</span></p>
+<p>\\(\\frac{{1}}\\) and <span class="mathjax_ignore">\\(x\\)</span></p>
 <div style="width: 900px">Too wide for a phone.</div>
 <script>throw new Error("broken");</script></main></body></html>"""
 

@@ -1,6 +1,6 @@
 """The built site, as a reader gets it: every page from the disk, read as files and opened in a browser.
 
-``make book`` builds it beforehand. Each browser test looks at the findings of one visit to a page, made once for all of them.
+``make book`` builds it beforehand. The browser tests share the findings of one visit to each page.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 from browser import Browser
 from dropout_lab import claims
 from dropout_lab.book import offline
-from site_files import ADDED, EXECUTED, SITE, START, broken, contents, is_outside, name, pages, toc_pages
+from site_files import ADDED, EXECUTED, ROOT, SITE, START, broken, contents, is_outside, name, pages, toc_pages
 
 every_page = pytest.mark.parametrize("page", pages(), ids=name)
 
@@ -62,8 +62,8 @@ def test_nothing_is_loaded_from_elsewhere(page: Path) -> None:
 
 @every_page
 def test_what_a_page_loads_is_there(page: Path) -> None:
-    addresses = [address for address in contents(page).loads if not is_outside(address) and not address.startswith("data:")]
-    assert [address for address in addresses if broken(page, address)] == []
+    own = [address for address in contents(page).loads if not is_outside(address) and not address.startswith("data:")]
+    assert [address for address in own if broken(page, address)] == []
 
 
 def test_of_mathjax_only_what_a_page_can_load_comes_along() -> None:
@@ -89,13 +89,14 @@ def test_notebooks_were_executed_without_an_error() -> None:
     for path in executed():
         for number, cell in enumerate(nbformat.read(path, as_version=4).cells):
             if cell.cell_type == "code" and cell.source.strip():
-                assert cell.execution_count is not None, f"cell {number} of {path.name} was not executed"
-                assert all(output.output_type != "error" for output in cell.outputs), f"cell {number} of {path.name} failed"
+                place = f"cell {number} of {path.name}"
+                assert cell.execution_count is not None, f"{place} was not executed"
+                assert all(output.output_type != "error" for output in cell.outputs), f"{place} failed"
 
 
 def test_every_chapter_with_code_is_among_the_executed_notebooks() -> None:
-    sources = {page.removesuffix(".html"): SITE / "_sources" / f"{page.removesuffix('.html')}.md" for page in toc_pages()}
-    with_code = {docname for docname, path in sources.items() if path.is_file() and "{code-cell}" in path.read_text("utf-8")}
+    sources = {page.removesuffix(".html"): ROOT / f"{page.removesuffix('.html')}.md" for page in toc_pages()}
+    with_code = {name for name, path in sources.items() if "{code-cell}" in path.read_text(encoding="utf-8")}
     assert with_code == {path.relative_to(EXECUTED).with_suffix("").as_posix() for path in executed()}
 
 

@@ -1,4 +1,4 @@
-"""What a screen reader and a keyboard need and the extensions leave out: unique ids, and boxes that scroll reached by Tab."""
+"""What screen readers and keyboards need and the extensions leave out: unique ids, sound lists, reachable boxes."""
 
 from __future__ import annotations
 

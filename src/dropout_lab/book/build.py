@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_book.sphinx import build_sphinx
+from sphinx.util.console import color_terminal, nocolor
 
 
 def build(
@@ -24,6 +25,8 @@ def build(
     failure, once all of them were shown.
     """
     overrides = {"external_toc_path": toc.as_posix(), "latex_individualpages": False, "nitpicky": strict}
+    if not color_terminal():
+        nocolor()
     result = build_sphinx(
         source,
         output,

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from html import escape
 
-from dropout_lab.book.ledger import EVIDENCE_KINDS, Entry
+from dropout_lab.book.ledger import EVIDENCE_KINDS, Entry, of_source
 from dropout_lab.book.records import row_of
 from dropout_lab.book.words import EVIDENCE_WORDS, VERDICT_WORDS, View, badge, row, strengths, table
 from dropout_lab.claims import strength
@@ -26,7 +26,8 @@ def statement(view: View, claim_id: str) -> str:
         return ""
     entry = view.ledger.entries[claim_id]
     claim = entry.claim
-    foot = [escape(claim.kind_name), f"source, section {escape(claim.section)}"]
+    where = f"source, section {claim.section}" if of_source(claim) else claim.section
+    foot = [escape(claim.kind_name), escape(where)]
     if entry.docname:
         foot.append(view.link(entry.docname, entry.anchor, "evidence"))
     if view.ledger_page:
@@ -79,8 +80,8 @@ def counts(view: View) -> str:
     proofs = ", ".join(f"{number} {escape(text)}" for text, number in commonest)
     established = len(view.ledger.fully_established)
     return (
-        f"<p>{len(entries)} claims, {established} of them fully established: settled (the wrong and the imprecise ones by "
-        "a better statement), and so is every claim that they rest on.</p>"
+        f"<p>{len(entries)} claims, {established} of them fully established: settled (the wrong and the imprecise ones "
+        "by a better statement), and so is every claim that they rest on.</p>"
         '<div class="claim-counts">'
         + table("Claims by verdict", ["Verdict", "Claims"], by_verdict)
         + table("Claims by kind of evidence; a claim can have several", ["Evidence", "Claims"], by_kind)
@@ -114,7 +115,7 @@ def ledger_section(view: View, section: str) -> str:
 
 def errata(view: View, verdict: str) -> str:
     """The corrections of one degree: what the source says, what was computed, and what is right."""
-    found = [entry for entry in view.ledger.entries.values() if entry.verdict == verdict]
+    found = [entry for entry in view.ledger.entries.values() if entry.verdict == verdict and of_source(entry.claim)]
     return "\n".join(_erratum(view, entry) for entry in found) or "<p>None.</p>"
 
 

@@ -148,6 +148,11 @@ class Ledger:
         return Registry(kept, list(self.registry.assumptions.values()))
 
 
+def of_source(claim: Claim) -> bool:
+    """Whether the source makes the claim: its sections have numbers, and what lies beyond it has none."""
+    return claim.section[:1].isdigit()
+
+
 def in_section(claim: Claim, number: str) -> bool:
     """Whether a claim stands in the section with this number or in one of its subsections."""
     own = claim.section.split(maxsplit=1)[0].rstrip(".:")

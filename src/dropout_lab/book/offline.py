@@ -1,7 +1,7 @@
 """Pages that work from the disk: nothing that a page loads lies outside the site's own folder.
 
-MathJax comes from the package ``sphinx-mathjax-offline``. That package is not loaded as an extension, because it would copy
-all of its 24 MB: here only the files that a page can ask for go along.
+MathJax comes from the package ``sphinx-mathjax-offline``. That package is not loaded as an extension, because it would
+copy all of its 24 MB: here only the files that a page can ask for go along.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ def setup(app: Sphinx) -> None:
 
 
 def mathjax_folder() -> Path:
-    """Where the package ``sphinx-mathjax-offline`` keeps MathJax; raises :class:`FileNotFoundError` if it is not installed."""
+    """Where ``sphinx-mathjax-offline`` keeps MathJax; raises :class:`FileNotFoundError` if it is not installed."""
     spec = importlib.util.find_spec("sphinx-mathjax-offline")
     if spec is None or spec.origin is None:
-        raise FileNotFoundError("MathJax for offline pages is missing: the package sphinx-mathjax-offline is not installed")
+        raise FileNotFoundError("MathJax is missing: the package sphinx-mathjax-offline is not installed")
     return Path(spec.origin).parent / "static" / "mathjax"
 
 
@@ -48,8 +48,8 @@ def _configure(app: Sphinx, config: Config) -> None:
     mathjax = config.mathjax3_config = dict(config.mathjax3_config or {})
     # MathJax's own menu offers renderers and speech that would be loaded from files that are not here.
     mathjax["options"] = {**mathjax.get("options", {}), "enableMenu": False}
-    # Claim boxes and tables hold formulas that Sphinx does not see as such, so every page gets MathJax. Said here, because
-    # extensions that are set up later would take it back.
+    # Claim boxes and tables hold formulas that Sphinx does not see as such, so every page gets MathJax. Said here and
+    # not in setup, because creating the application takes it back.
     app.set_html_assets_policy("always")
     config.html_static_path = [*config.html_static_path, str(STATIC)]
     config.templates_path = [str(TEMPLATES), *config.templates_path]

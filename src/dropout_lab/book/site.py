@@ -1,4 +1,4 @@
-"""From the pages that were read to the site: the ledger is made and judged, placeholders are filled, data is written."""
+"""From the pages that were read to the site: the ledger is made and judged, placeholders filled, data written."""
 
 from __future__ import annotations
 

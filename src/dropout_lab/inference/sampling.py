@@ -105,7 +105,8 @@ def _sample(model: nn.Module, x: Tensor, samples: int, output: str) -> tuple[Ten
     entropy_of = _ENTROPY.get(output)
     mean = squares = member_entropy = torch.zeros((), dtype=torch.float64, device=x.device)
     for count in range(1, samples + 1):
-        raw = model(x)
+        # A layer that drops in place would leave the next pass a masked input.
+        raw = model(x.clone())
         if output == "softmax" and (raw.dim() < 2 or raw.shape[-1] < 2):
             raise ValueError(
                 f"expected logits (N, classes) of at least two classes, got shape {tuple(raw.shape)}; "

@@ -136,6 +136,17 @@ def test_errata_come_from_the_evidence_the_worst_first(full_book):
     assert "a linear consumer: What follows is linear." in under
 
 
+def test_what_lies_beyond_the_source_is_no_erratum_of_it(book):
+    book.claims(claim("B1", "true-under", section="Beyond the source", uses=["linear"]))
+    under = {**PROVED, "verdict": "true-under", "under": ["linear"]}
+    book.notebook("a-first", "# First\n\n```{claim-statement} B1\n```\n", cell("B1", under))
+    book.page("b-errata", "# Errata\n\n```{claim-errata}\n```\n")
+    built = book.build()
+    assert built.status == 0, built.error
+    assert not parsed(built.page("b-errata")).select(".claim-erratum")
+    assert "identity · Beyond the source" in parsed(built.page("a-first")).text
+
+
 def test_the_map_and_its_table_say_the_same(full_book):
     page = parsed(full_book.build().page("e-map"))
     graph = page.select_one("svg.claim-graph")

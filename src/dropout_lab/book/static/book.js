@@ -1,7 +1,8 @@
-// Boxes that scroll sideways can be reached with the Tab key, and a formula that is wider than its line gets such a box.
+// Boxes that scroll sideways can be reached with the Tab key; a formula that is wider than its line gets such a box.
 (() => {
   "use strict";
-  const BOXES = "pre, .cell_output .output, .pst-scrollable-table-container, .claim-formula, .claim-graph, mjx-container[display]";
+  // The boxes around the claims' tables and maps are focusable from the start.
+  const BOXES = "pre, .cell_output .output, .pst-scrollable-table-container, .claim-formula, mjx-container[display]";
   const INLINE = "mjx-container:not([display])";
 
   const mark = box => {

@@ -1,0 +1,102 @@
+"""Randomness of the experiments: each replica owns its streams, and no stream sees another replica.
+
+A seed and a purpose determine a stream, so arms with one seed share their split, their initial weights and the order of
+their batches, and a replica draws the same numbers whoever stands beside it in the stack. NumPy's SFC64 is used since
+its numbers are the same on every processor, which does not hold for torch's masks, and since it is several times faster.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+#: 16 random bits decide whether a unit is kept, so a keep probability is rounded to a multiple of 1/65536.
+_LEVELS = 1 << 16
+#: Draws are made ahead, about so many numbers a replica, to spread what a call costs.
+_AHEAD = 1 << 16
+
+
+class Purpose(enum.IntEnum):
+    """What a stream is for. The numbers are part of the recipes: to change one changes every result."""
+
+    SPLIT = 0
+    HELD_OUT = 1
+    LABELS = 2
+    WEIGHTS = 3
+    ORDER = 4
+    NOISE = 5
+    MEASURE = 6
+
+
+def stream(seed: int, purpose: Purpose, *key: int) -> np.random.Generator:
+    """The stream of a seed for a purpose; ``key`` tells apart several streams for one purpose."""
+    if seed < 0:
+        raise ValueError(f"a seed must not be negative, got {seed}")
+    return np.random.Generator(np.random.SFC64(np.random.SeedSequence(seed, spawn_key=(int(purpose), *key))))
+
+
+class Bits:
+    """Sixteen random bits for each element, drawn by each replica's own stream, in order, some steps ahead.
+
+    ``active`` says which replicas draw at all; the others get zeros and cost nothing.
+    """
+
+    def __init__(self, streams: Sequence[np.random.Generator], active: Sequence[bool]) -> None:
+        self._drawing = [(row, source) for row, (source, draws) in enumerate(zip(streams, active, strict=True)) if draws]
+        self._replicas = len(streams)
+        self._size = 0
+        self._left = 0
+
+    def draw(self, shape: tuple[int, ...]) -> Tensor:
+        """int16 (S, *shape), uniform over all values; overwritten by a later draw of this object."""
+        size = int(np.prod(shape))
+        if size != self._size:
+            # A shape other than the last one starts afresh: what was drawn ahead is dropped.
+            self._size, self._left = size, 0
+            words = -(-size // 4)
+            self._steps = max(1, _AHEAD // (4 * words))
+            self._words = np.zeros((self._replicas, self._steps, words), np.uint64)
+        if not self._left:
+            for row, source in self._drawing:
+                self._words[row] = source.integers(0, _MAX_WORD, self._words.shape[1:], np.uint64, endpoint=True)
+            self._left = self._steps
+        step = self._steps - self._left
+        self._left -= 1
+        return torch.from_numpy(self._words[:, step].view(np.int16)[:, :size].reshape(self._replicas, *shape))
+
+
+_MAX_WORD = np.iinfo(np.uint64).max
+
+
+class BernoulliDraws:
+    """0/1 masks for a stack, each replica with its keep probability and its own stream.
+
+    A replica whose keep probability is 1 draws nothing.
+    """
+
+    def __init__(self, streams: Sequence[np.random.Generator], keep_probs: Sequence[float]) -> None:
+        self._bits = Bits(streams, [keep_prob < 1 for keep_prob in keep_probs])
+        levels = [round(keep_prob * _LEVELS) - _LEVELS // 2 - 1 for keep_prob in keep_probs]
+        self._levels = torch.tensor(levels, dtype=torch.int16)
+
+    def draw(self, shape: tuple[int, ...]) -> Tensor:
+        """bool (S, *shape), True where kept."""
+        return self._bits.draw(shape) <= self._levels.view(-1, *[1] * len(shape))
+
+
+class NormalDraws:
+    """Standard normal numbers for a stack, float32, by each replica's own stream."""
+
+    def __init__(self, streams: Sequence[np.random.Generator]) -> None:
+        self._streams = streams
+
+    def draw(self, shape: tuple[int, ...]) -> Tensor:
+        """float32 (S, *shape)."""
+        drawn = np.empty((len(self._streams), *shape), np.float32)
+        for row, source in zip(drawn, self._streams, strict=True):
+            source.standard_normal(out=row)
+        return torch.from_numpy(drawn)

@@ -1,0 +1,201 @@
+"""Paired differences with 95 % intervals, judged by a rule that was fixed before the numbers were seen.
+
+The interval speaks of what varies from seed to seed: the training subset, the initial weights, the order of the batches
+and the masks. Splits of one data set share examples, so it does not speak of other digits than these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import optimize, stats
+
+#: One minus the confidence of every interval, and the level of every test.
+ALPHA = 0.05
+#: With this probability an effect of the smallest detectable size would have met the rule against zero.
+POWER = 0.8
+_RESAMPLES = 9999
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Where the whole 95 % interval of the effect must lie for the claim to count as supported."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ValueError(f"a rule needs low < high, got {self.low} and {self.high}")
+
+    @classmethod
+    def below(cls, value: float) -> Rule:
+        """The interval lies below ``value``."""
+        return cls(-np.inf, value)
+
+    @classmethod
+    def above(cls, value: float) -> Rule:
+        """The interval lies above ``value``."""
+        return cls(value, np.inf)
+
+    @classmethod
+    def within(cls, low: float, high: float) -> Rule:
+        """The interval lies between two values: the effect, whatever it is, is too small to matter."""
+        return cls(low, high)
+
+    def met_by(self, interval: tuple[float, float]) -> bool:
+        """Whether the interval lies strictly inside."""
+        return self.low < interval[0] and interval[1] < self.high
+
+    def __str__(self) -> str:
+        if np.isinf(self.low):
+            return f"the 95 % interval lies below {self.high:g}"
+        if np.isinf(self.high):
+            return f"the 95 % interval lies above {self.low:g}"
+        return f"the 95 % interval lies between {self.low:g} and {self.high:g}"
+
+
+@dataclass(frozen=True)
+class Family:
+    """A rule with a correction for the number of comparisons that it is one of."""
+
+    rule: Rule
+    comparisons: int
+    method: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}, {self.method} over {self.comparisons} comparisons"
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """An effect over seeds with its intervals and the verdict of its rule.
+
+    ``interval`` is Student's, ``bootstrap_interval`` bias-corrected and accelerated (Efron 1987). ``p_value`` is twice the
+    one-sided probability, so that it lies below 0.05 exactly where the interval meets the rule; after :func:`holm` it is
+    the adjusted one. ``smallest_detectable`` is the distance from zero that this many seeds would have shown with
+    probability 0.8. ``values`` (seeds,) are the differences themselves.
+    """
+
+    effect: float
+    interval: tuple[float, float]
+    bootstrap_interval: tuple[float, float]
+    seeds: int
+    unit: str
+    rule: Rule | Family
+    supported: bool
+    smallest_detectable: float
+    p_value: float
+    values: np.ndarray
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        verdict = "met" if self.supported else "not met"
+        return (
+            f"{self.effect:+.3g} {self.unit}, 95 % interval {low:+.3g} to {high:+.3g}, {self.seeds} seeds; "
+            f"{self.rule}: {verdict}; smallest detectable {self.smallest_detectable:.2g}"
+        )
+
+    __repr__ = __str__
+
+
+def compare(
+    treated: ArrayLike,
+    control: ArrayLike | float = 0.0,
+    *,
+    rule: Rule,
+    unit: str,
+    comparisons: int = 1,
+) -> Comparison:
+    """The mean of ``treated`` − ``control`` over seeds, paired, judged by ``rule``.
+
+    ``treated`` is (seeds,), and so is ``control``, with the same seeds in the same order; or ``control`` is one number,
+    for a quantity that is judged by itself. ``comparisons`` above 1 widens the intervals to 1 − 0.05/comparisons
+    (Bonferroni), for one of several effects that could have been reported; for a whole sweep see :func:`holm`. Raises
+    ValueError for fewer than three seeds, shapes that differ, or a value that is not finite.
+    """
+    values = np.asarray(treated, dtype=float)
+    other = np.asarray(control, dtype=float)
+    if values.ndim != 1 or len(values) < 3 or other.shape not in ((), values.shape):
+        raise ValueError(f"expected two arrays (seeds,) with three seeds or more, got {values.shape} and {other.shape}")
+    if comparisons < 1:
+        raise ValueError(f"comparisons is how many there are, at least 1; got {comparisons}")
+    values = values - other
+    if not np.isfinite(values).all():
+        raise ValueError(f"the difference is not finite for seeds number {np.flatnonzero(~np.isfinite(values)).tolist()}")
+    seeds, effect = len(values), float(values.mean())
+    error = float(values.std(ddof=1)) / np.sqrt(seeds)
+    level = ALPHA / comparisons
+    reach = stats.t.ppf(1 - level / 2, seeds - 1) * error
+    interval = (effect - reach, effect + reach)
+    judged: Rule | Family = rule if comparisons == 1 else Family(rule, comparisons, "Bonferroni")
+    return Comparison(
+        effect=effect,
+        interval=interval,
+        bootstrap_interval=_bootstrap(values, level),
+        seeds=seeds,
+        unit=unit,
+        rule=judged,
+        supported=rule.met_by(interval),
+        smallest_detectable=_detectable(seeds, level) * error,
+        p_value=min(1.0, comparisons * _p_value(effect, error, seeds, rule)),
+        values=values,
+    )
+
+
+def holm(comparisons: Mapping[str, Comparison]) -> dict[str, Comparison]:
+    """The comparisons of a sweep with Holm's correction (1979): ``supported`` and ``p_value`` are the adjusted ones.
+
+    The intervals stay those of each comparison by itself. Raises ValueError for an empty sweep, or for comparisons that
+    were already corrected.
+    """
+    if not comparisons:
+        raise ValueError("a sweep needs at least one comparison")
+    for name, comparison in comparisons.items():
+        if not isinstance(comparison.rule, Rule):
+            raise ValueError(f"{name} was already corrected: {comparison.rule}")
+    ordered = sorted(comparisons, key=lambda name: comparisons[name].p_value)
+    corrected, highest = {}, 0.0
+    for rank, name in enumerate(ordered):
+        comparison = comparisons[name]
+        highest = max(highest, min(1.0, (len(ordered) - rank) * comparison.p_value))
+        corrected[name] = replace(
+            comparison,
+            rule=Family(comparison.rule, len(ordered), "Holm"),
+            p_value=highest,
+            supported=highest < ALPHA,
+        )
+    return {name: corrected[name] for name in comparisons}
+
+
+def order_agrees(ours: Sequence[float], published: Sequence[float]) -> float:
+    """Kendall's rank correlation of our values and a paper's, of the same arms: 1 for the same order, −1 for the reverse."""
+    return float(stats.kendalltau(ours, published).statistic)
+
+
+def _p_value(effect: float, error: float, seeds: int, rule: Rule) -> float:
+    """Twice the one-sided probability of the data at the nearer end of the rule; the larger one if it has two ends."""
+    sides = [(effect - rule.low) for _ in range(np.isfinite(rule.low))] + [rule.high - effect] * np.isfinite(rule.high)
+    if error == 0:
+        return 0.0 if min(sides) > 0 else 1.0
+    return float(max(min(1.0, 2 * stats.t.sf(side / error, seeds - 1)) for side in sides))
+
+
+def _detectable(seeds: int, level: float) -> float:
+    """The noncentrality at which a paired t test of two sides has the power wanted."""
+    critical = stats.t.ppf(1 - level / 2, seeds - 1)
+    return float(optimize.brentq(lambda shift: stats.nct.sf(critical, seeds - 1, shift) - POWER, 0, 10 * critical))
+
+
+def _bootstrap(values: np.ndarray, level: float) -> tuple[float, float]:
+    if np.ptp(values) == 0:
+        return float(values[0]), float(values[0])
+    # Fixed: an interval that is printed must not change from run to run.
+    random = np.random.default_rng(0)
+    found = stats.bootstrap(
+        (values,), np.mean, confidence_level=1 - level, n_resamples=_RESAMPLES, method="BCa", rng=random
+    )
+    return float(found.confidence_interval.low), float(found.confidence_interval.high)

@@ -1,0 +1,124 @@
+"""The ground of every variant: random 0/1 masks and Gaussian noise.
+
+Shape, keep probability and generator go in; nothing here knows what the noise is for. Numbers are drawn in the logical
+order of the shape, one after the other, so the same generator state gives the same mask for any number of threads and
+for any memory layout of what is masked.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Generator, Tensor
+
+#: From this many draws on, masks are made from bits: below, the calls cost more than the numbers.
+_MANY = 1 << 15
+#: How many digits of the keep probability are compared for every draw; one draw in 2^12 needs the others too.
+_DIGITS = 12
+
+
+def check_keep_prob(value: float) -> float:
+    """``value`` as a float, if it is a keep probability.
+
+    Raises TypeError for what is not a number (bool included), ValueError outside [0, 1] and for NaN.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"keep_prob must be a number between 0 and 1, got {type(value).__name__}")
+    if not 0 <= value <= 1:
+        raise ValueError(f"keep_prob must lie between 0 and 1, got {value}")
+    return float(value)
+
+
+def is_plain() -> bool:
+    """Whether operations run now, one by one: not while compiled or exported, nor inside vmap and its relatives."""
+    # torch has no public name for the second question. In-place draws and reinterpreted bits have no rule for vmap.
+    return not (torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active())
+
+
+def bernoulli(
+    shape: Sequence[int],
+    keep_prob: float,
+    *,
+    generator: Generator | None = None,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    """Independent draws: 1 with probability ``keep_prob``, else 0, as a contiguous tensor of ``shape`` and ``dtype``.
+
+    ``dtype=torch.bool`` is the fastest. At 0 and 1 nothing is drawn. On the CPU, from 2^15 draws on, the rate is
+    ``keep_prob`` exactly; for fewer, on other devices, and under ``torch.compile`` and ``vmap`` it is so to 2^-24.
+    Raises as :func:`check_keep_prob` does.
+    """
+    keep_prob = check_keep_prob(keep_prob)
+    if keep_prob in (0, 1):
+        return torch.full(tuple(shape), bool(keep_prob), dtype=dtype, device=device)
+    if is_plain() and torch.device(device or torch.get_default_device()).type == "cpu" and math.prod(shape) >= _MANY:
+        kept = _from_bits(shape, keep_prob, generator)
+    else:
+        kept = torch.rand(tuple(shape), device=device, dtype=torch.float32, **_source(generator)) < keep_prob
+    return kept.to(dtype)
+
+
+def gaussian(
+    shape: Sequence[int],
+    keep_prob: float,
+    *,
+    generator: Generator | None = None,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    """Independent draws from N(1, (1 − p)/p) with p = ``keep_prob``: the mean and variance of r/p for Bernoulli r.
+
+    Drawn in float32 at least (in the precision of ``dtype``, if that is finer). Source: Srivastava et al. 2014,
+    section 10. Raises as :func:`check_keep_prob` does, and ValueError at 0, where the variance would be infinite.
+    """
+    keep_prob = check_keep_prob(keep_prob)
+    if keep_prob == 0:
+        raise ValueError("Gaussian noise has variance (1 - keep_prob) / keep_prob: keep_prob must be above 0, got 0")
+    wide = torch.promote_types(dtype, torch.float32)
+    draws = torch.randn(tuple(shape), device=device, dtype=wide, **_source(generator))
+    return draws.mul_(math.sqrt((1 - keep_prob) / keep_prob)).add_(1).to(dtype)
+
+
+def _source(generator: Generator | None) -> dict[str, Generator]:
+    """``generator`` as a keyword, left out if there is none: torch.compile cannot trace ``generator=None``."""
+    return {} if generator is None else {"generator": generator}
+
+
+def _from_bits(shape: Sequence[int], keep_prob: float, generator: Generator | None) -> Tensor:
+    """A bool mask of ``shape`` on the CPU, from 64 draws to a word."""
+    numerator, denominator = keep_prob.as_integer_ratio()
+    digits = f"{numerator:0{denominator.bit_length() - 1}b}"
+    count = math.prod(shape)
+    packed = _words(-(-count // 64), digits, generator).view(torch.int8)
+    # Draw j of a byte goes to the j-th eighth of the mask: each shift then runs over a stretch of memory.
+    shifts = torch.arange(8, dtype=torch.int8, device="cpu").unsqueeze(1)
+    bits = torch.bitwise_right_shift(packed, shifts).bitwise_and_(1)
+    return bits.view(torch.bool).view(-1)[:count].view(tuple(shape))
+
+
+def _words(size: int, digits: str, generator: Generator | None) -> Tensor:
+    """``size`` words of 64 independent bits each, which are 1 with the probability 0.d₁d₂d₃… (binary ``digits``).
+
+    A uniform number u = 0.u₁u₂u₃… is below 0.d₁d₂d₃… where the first digit that differs says so. From the last digit
+    to the first, with row i holding the bits uᵢ negated: a digit 1 keeps where the bit is set *or* the rest decided so,
+    a digit 0 where it is set *and* the rest did. After ``_DIGITS`` rows most words are the same whatever the rest says;
+    only the others go on. So the probability is met exactly, at hardly more than ``_DIGITS`` random bits a draw.
+    """
+    head, tail = digits[:_DIGITS], digits[_DIGITS:]
+    # Without bounds, random_ leaves the sign bit at 0.
+    rows = torch.empty((len(head), size), dtype=torch.int64, device="cpu").random_(-(2**63), None, generator=generator)
+    never = torch.zeros(size, dtype=torch.int64, device="cpu")
+    always = never.bitwise_not()
+    for digit, row in zip(reversed(head), reversed(rows.unbind()), strict=True):
+        for words in (never, always):
+            words.bitwise_or_(row) if digit == "1" else words.bitwise_and_(row)
+    if not tail:
+        return never
+    undecided = always.bitwise_xor_(never)
+    places = undecided.nonzero().squeeze(1)
+    if len(places):
+        never[places] |= undecided[places] & _words(len(places), tail, generator)
+    return never
