@@ -178,7 +178,9 @@ def order_agrees(ours: Sequence[float], published: Sequence[float]) -> float:
 
 def _p_value(effect: float, error: float, seeds: int, rule: Rule) -> float:
     """Twice the one-sided probability of the data at the nearer end of the rule; the larger one if it has two ends."""
-    sides = [(effect - rule.low) for _ in range(np.isfinite(rule.low))] + [rule.high - effect] * np.isfinite(rule.high)
+    sides = [
+        side for side, end in ((effect - rule.low, rule.low), (rule.high - effect, rule.high)) if np.isfinite(end)
+    ]
     if error == 0:
         return 0.0 if min(sides) > 0 else 1.0
     return float(max(min(1.0, 2 * stats.t.sf(side / error, seeds - 1)) for side in sides))
