@@ -111,7 +111,7 @@ def test_the_regularizer_sums_over_every_weight(sharing: str, kl: str) -> None:
         layer.log_alpha.sub_(torch.rand_like(layer.log_alpha))
     function = {"exact": bayes.exact_kl, "cubic": bayes.cubic_kl, "sigmoid": bayes.sigmoid_kl}[kl]
     each = [function(value).item() for value in layer.log_alpha.expand(4, 3).reshape(-1)]
-    assert float(layer.regularizer()) == pytest.approx(math.fsum(each), rel=1e-12)
+    assert layer.regularizer().item() == pytest.approx(math.fsum(each), rel=1e-12)
     (gradient,) = torch.autograd.grad(layer.regularizer(), layer.log_alpha)
     assert gradient.shape == {"layer": (1, 1), "unit": (1, 3), "weight": (4, 3)}[sharing] and (gradient < 0).all()
 
@@ -263,7 +263,7 @@ def test_the_concrete_regularizer_is_the_divergence_of_a_narrow_mixture() -> Non
         module = ConcreteDropout(layer, keep_prob=p, precision=precision, rescale=rescale)
         with torch.no_grad():
             layer.weight.fill_(m * p if rescale else m)  # under rescale a kept unit's weight is the layer's over p
-        return float(module.regularizer())
+        return module.regularizer().item()
 
     settings_ = [(0.5, 1.0), (0.9, 1.0), (0.9, 2.5), (0.2, 2.5)]
     for rescale in (True, False):
@@ -279,9 +279,9 @@ def test_the_concrete_regularizers_terms_and_gradient(rescale: bool) -> None:
     squares = float(layer.weight.detach().square().sum())
     entropy = -0.8 * math.log(0.8) - 0.2 * math.log(0.2)
     weight_term = 0.15 * squares * (1 / 0.8 if rescale else 0.8)
-    assert float(module.weight_term()) == pytest.approx(weight_term)
-    assert float(module.entropy_term()) == pytest.approx(-3 * entropy)
-    assert float(module.regularizer()) == pytest.approx(weight_term - 3 * entropy)
+    assert module.weight_term().item() == pytest.approx(weight_term)
+    assert module.entropy_term().item() == pytest.approx(-3 * entropy)
+    assert module.regularizer().item() == pytest.approx(weight_term - 3 * entropy)
     (gradient,) = torch.autograd.grad(module.regularizer(), module.logit)
     by_p = 0.15 * squares * (-1 / 0.64 if rescale else 1.0) + 3 * math.log(0.8 / 0.2)
     assert float(gradient) == pytest.approx(by_p * 0.8 * 0.2)
@@ -306,7 +306,7 @@ def test_concrete_dropout_learns_to_keep_what_is_needed() -> None:
             optimizer.zero_grad()
             (examples * (module(x, generator=generator) - y).square().mean() + module.regularizer()).backward()
             optimizer.step()
-        ends.append(float(module.keep_prob))
+        ends.append(module.keep_prob.item())
     assert ends[0] > 0.97 and abs(ends[1] - 0.5) < 0.02
 
 

@@ -25,6 +25,10 @@ class ClaimLink(nodes.inline):
     """A link to be made: ``claim`` is the claim's id, the text is already there."""
 
 
+class UnsearchedHtml(nodes.General, nodes.Element):
+    """HTML (``html``) that the search does not list, because it differs from build to build."""
+
+
 class ClaimRole(ReferenceRole):
     """``{claim}`2.2``` or ``{claim}`this identity <2.2>```: a link to the cell that settles a claim."""
 
@@ -133,3 +137,4 @@ def setup(app: Sphinx) -> None:
     app.add_directive("chapter-times", ChapterTimes)
     app.add_node(ClaimWidget)
     app.add_node(ClaimLink)
+    app.add_node(UnsearchedHtml, html=(lambda translator, node: translator.body.append(node["html"]), lambda *_: None))

@@ -18,7 +18,7 @@ from sphinx.util import logging
 from dropout_lab import claims
 from dropout_lab.book import faces, records
 from dropout_lab.book.claim_map import claim_map
-from dropout_lab.book.directives import ClaimLink, ClaimWidget
+from dropout_lab.book.directives import ClaimLink, ClaimWidget, UnsearchedHtml
 from dropout_lab.book.executor import known_times
 from dropout_lab.book.ledger import Ledger
 from dropout_lab.book.problems import BookError, draft
@@ -80,7 +80,7 @@ def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         if isinstance(node, ClaimLink):
             node.replace_self(_link(view, node))
         else:
-            node.replace_self(nodes.raw("", _html(app, view, node["widget"], node["argument"]), format="html"))
+            node.replace_self(_block(app, view, node))
 
 
 def write_data(app: Sphinx, exception: Exception | None) -> None:
@@ -110,7 +110,13 @@ def setup(app: Sphinx) -> None:
     app.connect("build-finished", forget_failures)
 
 
-def _html(app: Sphinx, view: View, widget: str, argument: str) -> str:
+def _block(app: Sphinx, view: View, node: ClaimWidget) -> nodes.Node:
+    if node["widget"] == "chapter-times":
+        return UnsearchedHtml("", html=faces.chapter_times(view, known_times(app)))
+    return nodes.raw("", _html(view, node["widget"], node["argument"]), format="html")
+
+
+def _html(view: View, widget: str, argument: str) -> str:
     match widget:
         case "claim-statement":
             return faces.statement(view, argument)
@@ -126,8 +132,6 @@ def _html(app: Sphinx, view: View, widget: str, argument: str) -> str:
             return faces.errata(view, argument)
         case "claim-map" | "section-map":
             return claim_map(view, argument)
-        case "chapter-times":
-            return faces.chapter_times(view, known_times(app))
     raise ValueError(f"there is no widget {widget!r}")
 
 

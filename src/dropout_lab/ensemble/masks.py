@@ -28,17 +28,13 @@ def keep_probs(keep_prob: float | Sequence[float] | Tensor, n: int) -> Tensor:
         raise TypeError(f"the number of units must be an int, got {type(n).__name__}")
     if n < 0:
         raise ValueError(f"the number of units must be at least 0, got {n}")
-    if isinstance(keep_prob, Tensor) and keep_prob.dim() > 0:
+    if isinstance(keep_prob, Tensor):
         keep_prob = keep_prob.tolist()
-    if isinstance(keep_prob, Sequence):
-        if len(keep_prob) != n:
-            raise ValueError(f"expected one keep_prob or {n}, one a unit; got {len(keep_prob)}")
-        values = [float(value) for value in keep_prob]
-    else:
-        values = [float(keep_prob)] * n
-    for value in set(values):
-        noise.check_keep_prob(value)
-    return torch.tensor(values, dtype=torch.float64)
+    if not isinstance(keep_prob, Sequence):
+        return torch.full((n,), noise.check_keep_prob(keep_prob), dtype=torch.float64)
+    if len(keep_prob) != n:
+        raise ValueError(f"expected one keep_prob or {n}, one a unit; got {len(keep_prob)}")
+    return torch.tensor([noise.check_keep_prob(value) for value in keep_prob], dtype=torch.float64)
 
 
 def stretch(start: int, stop: int, probabilities: Tensor) -> tuple[Tensor, Tensor]:

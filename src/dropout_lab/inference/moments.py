@@ -28,19 +28,20 @@ class Moments(NamedTuple):
     def relu(self) -> Moments:
         """The moments of max(0, u) for Gaussian u with these moments, in closed form.
 
-        With t = μ/σ: E = μ Φ(t) + σ φ(t) and E max(0, u)² = (μ² + σ²) Φ(t) + μ σ φ(t). Where the variance is 0, max(0,
-        μ) and 0.
+        With t = μ/σ the mean is σ (t Φ(t) + φ(t)) and E max(0, u)² = σ² ((t² + 1) Φ(t) + t φ(t)). Where the variance is
+        0 they are max(0, μ) and 0.
         """
         random = self.variance > 0
         # A variance of 0 takes another road, so that neither the value nor the gradient meets 0/0.
         deviation = torch.where(random, self.variance, 1.0).sqrt()
         ratio = self.mean / deviation
-        below = torch.special.ndtr(ratio)
+        above, below = torch.special.ndtr(ratio), torch.special.ndtr(-ratio)
         density = torch.exp(-ratio.square() / 2) / math.sqrt(2 * math.pi)
-        mean = self.mean * below + deviation * density
-        square = (self.mean.square() + deviation.square()) * below + self.mean * deviation * density
-        # Both are differences of nearly equal numbers far below 0, where the truth is about 0.
-        variance = (square - mean.square()).clamp(min=0)
+        mean = deviation * (ratio * above + density)
+        # The second moment less the mean's square, with the t² of both cancelled by hand.
+        shape = above + ratio.square() * above * below + ratio * density * (below - above) - density.square()
+        # Far below 0 the terms cancel to less than nothing.
+        variance = deviation.square() * shape.clamp(min=0)
         return Moments(
             torch.where(random, mean.clamp(min=0), self.mean.clamp(min=0)), torch.where(random, variance, 0.0)
         )

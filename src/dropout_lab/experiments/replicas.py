@@ -1,0 +1,167 @@
+"""Seeds × arms, trained as stacks and handed to workers by joblib.
+
+A stack's numbers depend on the stack alone: which replicas share one is decided by the arms and the seeds, never by the
+workers, each of which computes with one torch thread. By default the workers are local processes, one a core; under
+``joblib.parallel_config`` they are what it says, a Dask or Ray cluster included.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import joblib
+import numpy as np
+import torch
+from joblib.parallel import get_active_backend
+from tqdm import tqdm
+
+from dropout_lab.experiments import store
+from dropout_lab.experiments.data import Dataset
+from dropout_lab.experiments.training import VARIED, Recipe, Replica, Trained, train
+
+__all__ = ["Measure", "Recipe", "Replica", "Results", "Trained", "reported", "run", "stacks", "tuning"]
+
+#: Looks at a stack and returns named arrays whose first axis is the replicas.
+Measure = Callable[[Trained], Mapping[str, np.ndarray]]
+
+#: About so many replicas in a stack: fewer waste time on calls, more fall out of the processor's cache.
+STACK_SIZE = 32
+#: Seeds from here on are for tuning, those below for what is reported.
+_TUNING = 1_000_000
+
+
+def reported(count: int) -> range:
+    """The seeds of a result that is reported: the first ``count`` from 0."""
+    return range(count)
+
+
+def tuning(count: int) -> range:
+    """Seeds for choosing settings; no result is reported on them."""
+    return range(_TUNING, _TUNING + count)
+
+
+class Results(Mapping[str, Mapping[str, np.ndarray]]):
+    """What was measured: ``results["arm"]["error"]`` is an array (seeds, …), in the order of ``seeds``."""
+
+    def __init__(self, seeds: Sequence[int], values: dict[str, dict[str, np.ndarray]]) -> None:
+        self.seeds = tuple(seeds)
+        self._values = values
+
+    def __getitem__(self, arm: str) -> Mapping[str, np.ndarray]:
+        if arm not in self._values:
+            raise KeyError(f"no arm {arm!r}; the arms are {', '.join(map(repr, self._values))}")
+        return self._values[arm]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def table(self, quantity: str, arms: Sequence[str] | None = None) -> np.ndarray:
+        """One quantity of several arms (all by default) side by side: (seeds, arms, …)."""
+        return np.stack([self[arm][quantity] for arm in (self if arms is None else arms)], axis=1)
+
+    def __repr__(self) -> str:
+        return f"Results({len(self)} arms × {len(self.seeds)} seeds: {', '.join(self)})"
+
+
+def run(
+    dataset: Dataset,
+    arms: Mapping[str, Recipe],
+    seeds: Sequence[int],
+    measure: Measure | Sequence[Measure],
+    *,
+    workers: int | None = None,
+    progress: bool | None = None,
+    device: str = "cpu",
+) -> Results:
+    """Train every arm with every seed and measure it.
+
+    Arms are paired: a seed fixes the split, the noisy labels, the initial weights (for nets of one shape) and the order
+    of the batches in each arm. ``workers`` is None for what ``joblib.parallel_config`` says, or else all cores.
+    ``progress`` shows a line of the stacks done; None shows it where a person watches a terminal. Where
+    ``DROPOUT_LAB_STORE`` names a folder, finished stacks are kept there and not trained again. Raises ValueError for no
+    arm, no seed or a repeated one.
+    """
+    seeds = [int(seed) for seed in seeds]
+    if not arms or not seeds or len(set(seeds)) != len(seeds):
+        raise ValueError(f"expected at least one arm and distinct seeds, got {len(arms)} arms and seeds {seeds}")
+    measures = [measure] if callable(measure) else list(measure)
+    planned = stacks(arms, seeds)
+    jobs = min(len(planned), _workers(workers))
+    if jobs == 1 and not _configured():
+        done = (_measured(dataset, stack, measures, device) for stack in planned)
+    else:
+        pool = joblib.Parallel(n_jobs=jobs if workers or not _configured() else None, return_as="generator")
+        done = pool(joblib.delayed(_measured)(dataset, stack, measures, device) for stack in planned)
+    shown = sys.stderr.isatty() if progress is None else progress
+    found: dict[tuple[str, int], dict[str, np.ndarray]] = {}
+    for stack, measured in zip(planned, tqdm(done, "stacks", len(planned), disable=not shown), strict=True):
+        for row, replica in enumerate(stack):
+            found[replica.arm, replica.seed] = {name: values[row] for name, values in measured.items()}
+    names = {arm: found[arm, seeds[0]] for arm in arms}
+    return Results(
+        seeds, {arm: {name: np.stack([found[arm, seed][name] for seed in seeds]) for name in names[arm]} for arm in arms}
+    )
+
+
+def stacks(arms: Mapping[str, Recipe], seeds: Sequence[int]) -> list[list[Replica]]:
+    """Which replicas are trained together: of one form, about 32, and an even number of stacks so that two cores are busy."""
+    groups: list[tuple[Recipe, dict[str, tuple], list[Replica]]] = []
+    for arm, recipe in arms.items():
+        form = replace(recipe, **{name: getattr(Recipe(), name) for name in VARIED})
+        kinds = {place: noise.kind for place, noise in recipe.noise_by_place().items()}
+        members = [Replica(arm, seed, recipe) for seed in seeds]
+        for other, shared, group in groups:
+            if other == form and all(shared.get(place, kind) == kind for place, kind in kinds.items()):
+                shared.update(kinds)
+                group.extend(members)
+                break
+        else:
+            groups.append((form, dict(kinds), members))
+    planned = []
+    for _, _, group in groups:
+        count = 2 * math.ceil(len(group) / (2 * STACK_SIZE)) if len(group) > STACK_SIZE // 2 else 1
+        cuts = [len(group) * part // count for part in range(count + 1)]
+        planned += [group[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
+    return planned
+
+
+def _measured(
+    dataset: Dataset, stack: Sequence[Replica], measures: Sequence[Measure], device: str
+) -> dict[str, np.ndarray]:
+    """Train one stack and measure it, with one thread: what a worker does."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        trained = store.trained(dataset, stack, device, train)
+        found: dict[str, np.ndarray] = {}
+        for measure in measures:
+            for name, values in measure(trained).items():
+                values = np.asarray(values)
+                if values.shape[:1] != (len(stack),):
+                    raise ValueError(f"{name} has shape {values.shape}; its first axis must be the {len(stack)} replicas")
+                if name in found:
+                    raise ValueError(f"two measures are called {name!r}")
+                found[name] = values
+        return found
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _configured() -> bool:
+    """Whether ``joblib.parallel_config`` is in force."""
+    backend, jobs = get_active_backend()
+    return jobs is not None or type(backend).__name__ != "LokyBackend"
+
+
+def _workers(workers: int | None) -> int:
+    if workers is None:
+        return joblib.effective_n_jobs(None if _configured() else -1)
+    if workers < 1:
+        raise ValueError(f"workers must be at least 1, got {workers}")
+    return workers

@@ -1,0 +1,92 @@
+"""Trained stacks on disk, so that a sweep that was interrupted goes on where it stopped.
+
+Used only when the environment variable ``DROPOUT_LAB_STORE`` names a folder; otherwise everything is computed afresh, as
+the book does. A key is the digest of the code, the recipes and seeds, and the data. An entry is written under another
+name and moved, so a killed worker leaves no half entry; one that is damaged all the same is noticed by its digest, said
+in a warning, and computed again.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+import os
+import uuid
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dropout_lab.experiments.data import Dataset
+from dropout_lab.experiments.training import Replica, Trained
+
+#: The environment variable that names the folder.
+VARIABLE = "DROPOUT_LAB_STORE"
+_DIGEST_BYTES = 32
+
+
+def trained(
+    dataset: Dataset,
+    replicas: Sequence[Replica],
+    device: str,
+    train: Callable[[Dataset, Sequence[Replica], str], Trained],
+) -> Trained:
+    """The stack that ``train`` makes, from the store if it is there, else trained and kept."""
+    folder = os.environ.get(VARIABLE)
+    if not folder:
+        return train(dataset, replicas, device)
+    path = Path(folder) / f"{key(dataset, replicas, device)}.stack"
+    parameters = _read(path, device)
+    if parameters is not None:
+        return Trained(dataset, replicas, parameters)
+    stack = train(dataset, replicas, device)
+    _write(path, stack.parameters)
+    return stack
+
+
+def key(dataset: Dataset, replicas: Sequence[Replica], device: str) -> str:
+    """What a trained stack depends on, as a digest: code, torch's version, data, the kind of device, recipes and seeds."""
+    digest = hashlib.sha256(f"{code()} {torch.__version__} {dataset.fingerprint} {device.split(':')[0]}".encode())
+    for replica in replicas:
+        noise = sorted(replica.recipe.noise_by_place().items())
+        settings = {name: value for name, value in vars(replica.recipe).items() if name != "noise"}
+        digest.update(repr((replica.seed, sorted(settings.items(), key=lambda item: item[0]), noise)).encode())
+    return digest.hexdigest()
+
+
+@functools.cache
+def code() -> str:
+    """A digest of the source files of the experiments and of what they stand on."""
+    package = Path(__file__).parents[1]
+    files = [*package.glob("*.py"), *Path(__file__).parent.glob("*.py")]
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _read(path: Path, device: str) -> dict[str, Tensor] | None:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    digest, body = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+    if hashlib.sha256(body).digest() != digest:
+        warnings.warn(f"the stored stack {path.name} is damaged; it is trained again", stacklevel=2)
+        return None
+    with np.load(io.BytesIO(body), allow_pickle=False) as arrays:
+        return {name: torch.from_numpy(arrays[name]).to(device) for name in arrays.files}
+
+
+def _write(path: Path, parameters: dict[str, Tensor]) -> None:
+    buffer = io.BytesIO()
+    np.savez(buffer, **{name: value.cpu().numpy() for name, value in parameters.items()})
+    body = buffer.getvalue()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    passing = path.with_suffix(f".{uuid.uuid4().hex}")
+    passing.write_bytes(hashlib.sha256(body).digest() + body)
+    os.replace(passing, path)
