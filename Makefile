@@ -21,7 +21,7 @@ setup: ## make the virtual environment in .venv, if it is not up to date
 	@scripts/setup.sh $(VENV)
 
 book: setup ## build the book from nothing to _build/html/index.html
-	@$(BIN)/jupyter-book build . -W -n --keep-going
+	@$(BIN)/python -m dropout_lab.book.build .
 	@echo "The book is in $(HTML)/index.html"
 
 test: book ## build the book, then test the package, the site and the executed notebooks

@@ -49,31 +49,38 @@ def test_tiles_of_both_halves_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_memory_is_bounded_by_the_tile(monkeypatch: pytest.MonkeyPatch) -> None:
-    """2^20 masks pass through tiles of at most 2^18, each once."""
-    tiles = []
-    tile_mean = factorized._tile_mean
+    """2^20 masks pass through one piece of memory of at most 2^17 numbers, each mask once."""
+    tiles, places = [], set()
+    normalizers = factorized._normalizers
 
-    def observed(rows: factorized._Half, columns: factorized._Half) -> Tensor:
-        tiles.append(len(rows.weights) * len(columns.weights))
-        return tile_mean(rows, columns)
+    def observed(row: Tensor, column: Tensor, memory: Tensor) -> Tensor:
+        tile = normalizers(row, column, memory)
+        tiles.append(tile.numel())
+        places.add(tile.data_ptr())
+        return tile
 
-    monkeypatch.setattr(factorized, "_tile_mean", observed)
+    monkeypatch.setattr(factorized, "_normalizers", observed)
     ensemble.softmax_mean(*layer(20, 3, seed=0))
     assert sum(tiles) == 2**20
-    assert max(tiles) == 2**18
+    assert max(tiles) == 2**17
+    assert len(places) == 1
 
 
 @pytest.mark.parametrize("scale", [0.0, 30.0, 1e3, 1e6])
 def test_extreme_logits_neither_overflow_nor_vanish(scale: float) -> None:
     hidden, weight, bias = layer(9, 3, seed=5, scale=scale)
     found = ensemble.softmax_mean(hidden, weight, bias, 0.5)
-    torch.testing.assert_close(found, members(hidden, weight, bias, 0.5, True), rtol=0, atol=1e-9 if scale > 1e4 else 1e-12)
+    torch.testing.assert_close(
+        found, members(hidden, weight, bias, 0.5, True), rtol=0, atol=1e-9 if scale > 1e4 else 1e-12
+    )
 
 
 def test_halves_that_favor_different_classes_meet_in_the_middle() -> None:
     """Each half alone rules out a class by e^800, together they do not: exponentials of the halves would give 0/0."""
     weight = torch.tensor([[800.0, 0.0], [0.0, 800.0]], dtype=torch.float64)
-    found = ensemble.softmax_mean(torch.ones(2, dtype=torch.float64), weight, torch.tensor([0.0, math.log(3)]), 1 - 1e-9)
+    found = ensemble.softmax_mean(
+        torch.ones(2, dtype=torch.float64), weight, torch.tensor([0.0, math.log(3)]), 1 - 1e-9
+    )
     torch.testing.assert_close(found, torch.tensor([0.25, 0.75], dtype=torch.float64), rtol=0, atol=1e-8)
 
 

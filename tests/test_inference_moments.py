@@ -17,7 +17,8 @@ from dropout_lab.inference import Moments
 def case(inputs: int, outputs: int, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(seed)
     return tuple(
-        torch.randn(*shape, generator=generator, dtype=torch.float64) for shape in ((inputs,), (outputs, inputs), (outputs,))
+        torch.randn(*shape, generator=generator, dtype=torch.float64)
+        for shape in ((inputs,), (outputs, inputs), (outputs,))
     )
 
 

@@ -152,7 +152,10 @@ def normalized() -> torch.nn.Sequential:
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (chain(nn.Dropout(0.5, rescale=False), torch.nn.ReLU(), torch.nn.Linear(4, 4)), "Dropout '0'.*ReLU '1'.*not lin"),
+        (
+            chain(nn.Dropout(0.5, rescale=False), torch.nn.ReLU(), torch.nn.Linear(4, 4)),
+            "Dropout '0'.*ReLU '1'.*not lin",
+        ),
         (chain(nn.Dropout(0.5, rescale=False), torch.nn.LayerNorm(4), torch.nn.Linear(4, 4)), "LayerNorm '1'"),
         (chain(nn.Dropout(0.5, rescale=False), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 4)), "BatchNorm1d '1'"),
         (chain(torch.nn.Linear(4, 4), nn.Dropout(0.5, rescale=False)), "Dropout '1' is read by no layer"),

@@ -15,7 +15,7 @@ import torch
 from torch import Generator, Tensor
 
 from dropout_lab import noise
-from dropout_lab.selection import select
+from dropout_lab.selection import drop
 
 
 def dropout(
@@ -65,8 +65,7 @@ def _drop(
         return x
     if not training and keep_prob > 0:
         return x * keep_prob
-    kept = noise.bernoulli(shape, keep_prob, generator=generator, device=x.device, dtype=torch.bool)
-    return select(x, kept, 1 / keep_prob if rescale and keep_prob > 0 else 1.0)
+    return drop(x, shape, keep_prob, 1 / keep_prob if rescale and keep_prob > 0 else 1.0, generator=generator)
 
 
 def _check_floating(name: str, x: Tensor) -> None:

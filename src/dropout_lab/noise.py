@@ -47,18 +47,38 @@ def bernoulli(
 ) -> Tensor:
     """Independent draws: 1 with probability ``keep_prob``, else 0, as a contiguous tensor of ``shape`` and ``dtype``.
 
-    ``dtype=torch.bool`` is the fastest. At 0 and 1 nothing is drawn. On the CPU, from 2^15 draws on, the rate is
-    ``keep_prob`` exactly; for fewer, on other devices, and under ``torch.compile`` and ``vmap`` it is so to 2^-24.
-    Raises as :func:`check_keep_prob` does.
+    At 0 and 1 nothing is drawn. On the CPU, from 2^15 draws on, the rate is ``keep_prob`` exactly; for fewer, on other
+    devices, and under ``torch.compile`` and ``vmap`` it is ``keep_prob`` rounded to 24 binary digits. Raises as
+    :func:`check_keep_prob` does.
     """
     keep_prob = check_keep_prob(keep_prob)
     if keep_prob in (0, 1):
-        return torch.full(tuple(shape), bool(keep_prob), dtype=dtype, device=device)
-    if is_plain() and torch.device(device or torch.get_default_device()).type == "cpu" and math.prod(shape) >= _MANY:
-        kept = _from_bits(shape, keep_prob, generator)
-    else:
-        kept = torch.rand(tuple(shape), device=device, dtype=torch.float32, **_source(generator)) < keep_prob
-    return kept.to(dtype)
+        return torch.full(shape, bool(keep_prob), dtype=dtype, device=device)
+    if _prefers_bits(shape, device):
+        return _from_bits(shape, keep_prob, generator, dtype)
+    values, level = exceeding(shape, keep_prob, generator=generator, device=device)
+    return values.gt_(level).to(dtype)
+
+
+def exceeding(
+    shape: Sequence[int],
+    keep_prob: float,
+    *,
+    generator: Generator | None = None,
+    device: torch.device | str | None = None,
+) -> tuple[Tensor, float]:
+    """A mask in its cheapest form: float32 numbers and a level; what exceeds the level is kept.
+
+    It is the mask that :func:`bernoulli` makes of the same generator state. ``keep_prob`` must have been checked.
+    """
+    if keep_prob in (0, 1) or _prefers_bits(shape, device):
+        return bernoulli(shape, keep_prob, generator=generator, device=device), 0.5
+    # torch.rand gives k / 2^24 with k below 2^24, of which this many shall exceed the level. (Spelled out, the extents
+    # of a shape are read faster than as one torch.Size; a shape without axes has to stay whole.)
+    kept = round(keep_prob * 2**24)
+    extents = shape if len(shape) else ((),)
+    values = torch.rand(*extents, device=device, dtype=torch.float32, **_source(generator))
+    return values, 1 - (kept + 1) / 2**24
 
 
 def gaussian(
@@ -78,8 +98,15 @@ def gaussian(
     if keep_prob == 0:
         raise ValueError("Gaussian noise has variance (1 - keep_prob) / keep_prob: keep_prob must be above 0, got 0")
     wide = torch.promote_types(dtype, torch.float32)
-    draws = torch.randn(tuple(shape), device=device, dtype=wide, **_source(generator))
+    draws = torch.randn(shape, device=device, dtype=wide, **_source(generator))
     return draws.mul_(math.sqrt((1 - keep_prob) / keep_prob)).add_(1).to(dtype)
+
+
+def _prefers_bits(shape: Sequence[int], device: torch.device | str | None) -> bool:
+    # While compiling, a size must not be looked at: it may be a symbol.
+    if not is_plain() or math.prod(shape) < _MANY:
+        return False
+    return (torch.get_default_device() if device is None else torch.device(device)).type == "cpu"
 
 
 def _source(generator: Generator | None) -> dict[str, Generator]:
@@ -87,16 +114,17 @@ def _source(generator: Generator | None) -> dict[str, Generator]:
     return {} if generator is None else {"generator": generator}
 
 
-def _from_bits(shape: Sequence[int], keep_prob: float, generator: Generator | None) -> Tensor:
-    """A bool mask of ``shape`` on the CPU, from 64 draws to a word."""
+def _from_bits(shape: Sequence[int], keep_prob: float, generator: Generator | None, dtype: torch.dtype) -> Tensor:
+    """A mask on the CPU, from 64 draws to a word."""
     numerator, denominator = keep_prob.as_integer_ratio()
     digits = f"{numerator:0{denominator.bit_length() - 1}b}"
     count = math.prod(shape)
     packed = _words(-(-count // 64), digits, generator).view(torch.int8)
     # Draw j of a byte goes to the j-th eighth of the mask: each shift then runs over a stretch of memory.
     shifts = torch.arange(8, dtype=torch.int8, device="cpu").unsqueeze(1)
-    bits = torch.bitwise_right_shift(packed, shifts).bitwise_and_(1)
-    return bits.view(torch.bool).view(-1)[:count].view(tuple(shape))
+    bits = torch.bitwise_right_shift(packed, shifts).bitwise_and_(1).view(-1)[:count].view(shape)
+    # The bytes 0 and 1 are False and True as they stand.
+    return bits.view(torch.bool) if dtype == torch.bool else bits.to(dtype)
 
 
 def _words(size: int, digits: str, generator: Generator | None) -> Tensor:

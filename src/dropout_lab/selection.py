@@ -1,34 +1,56 @@
 """Keep some elements, scaled, and set the others to exactly 0: the one multiplication of the family, made fast.
 
-A product with 0 is not enough, since 0 · inf is NaN. ``torch.where`` is right and, on the CPU, slow: so for larger
-tensors the bits of what is dropped are cleared by a bitwise AND, a stretch that fits the cache at a time.
+A product with 0 is not enough, since 0 · inf is NaN. ``torch.where`` is right and, on the CPU, slow. The gradient of
+relu is right and fast, and differentiates, compiles and maps as any operation of torch does. For large tensors on the
+CPU the memory traffic counts: there the bits of what is dropped are cleared, a stretch that fits the cache at a time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from dropout_lab import noise
 
-#: From this many elements on, the AND is faster than torch's own masked_fill.
-_MANY = 1 << 11
+#: From this many elements on, stretches pay.
+_MANY = 1 << 18
 #: Elements worked on at a time: with their mask they stay in the second-level cache.
 _STRETCH = 1 << 16
 #: Integers as wide as the floating point numbers, by bytes.
 _INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
-def select(x: Tensor, kept: Tensor, scale: float = 1.0) -> Tensor:
-    """``scale · x`` where ``kept``, exactly 0 elsewhere; so too for every derivative.
+def drop(
+    x: Tensor, shape: Sequence[int], keep_prob: float, scale: float = 1.0, *, generator: Generator | None = None
+) -> Tensor:
+    """Each draw of a mask of ``shape`` keeps ``scale · x`` with probability ``keep_prob``, and else leaves exactly 0.
 
-    ``kept`` is bool and broadcasts against ``x``, without adding to its shape. The result has the layout of ``x``.
+    ``shape`` broadcasts against that of ``x``: axes of extent 1 share a draw. So too for every derivative.
     """
-    if noise.is_plain() and x.device.type == "cpu" and x.numel() >= _MANY and x.element_size() in _INTEGERS:
+    if _in_stretches(x):
+        kept = noise.bernoulli(shape, keep_prob, generator=generator, device=x.device, dtype=torch.bool)
         return _Select.apply(x, kept, scale)
-    # Scaled before it is masked, so that the gradient, which runs backwards, meets no 0 · inf.
-    scaled = x if scale == 1 else x * scale
-    return scaled.masked_fill(~kept, 0.0)
+    return _above(x, *noise.exceeding(shape, keep_prob, generator=generator, device=x.device), scale)
+
+
+def select(x: Tensor, kept: Tensor, scale: float = 1.0) -> Tensor:
+    """``scale · x`` where the bool mask ``kept``, which broadcasts against ``x``, is true; exactly 0 elsewhere."""
+    if _in_stretches(x):
+        return _Select.apply(x, kept, scale)
+    return _above(x, kept.to(torch.float32), 0.5, scale)
+
+
+def _in_stretches(x: Tensor) -> bool:
+    return noise.is_plain() and x.numel() >= _MANY and x.device.type == "cpu" and x.element_size() in _INTEGERS
+
+
+def _above(x: Tensor, values: Tensor, level: float, scale: float) -> Tensor:
+    """``scale · x`` where ``values`` exceed ``level``, exactly 0 elsewhere, whatever stands there."""
+    kept = torch.ops.aten.threshold_backward(x, values, level)
+    # Half precision has become float32 here, so it is rounded once.
+    return (kept if scale == 1 else kept.mul_(scale)).to(x.dtype)
 
 
 class _Select(torch.autograd.Function):

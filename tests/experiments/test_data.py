@@ -14,7 +14,7 @@ def test_the_data_sets_are_what_they_say():
     assert diabetes.inputs.shape == (442, 10) and diabetes.classes == 0 and diabetes.outputs == 1
     for images in (digits, mnist):
         assert images.inputs.min() == 0 and images.inputs.max() == 1
-    np.testing.assert_allclose(diabetes.inputs.std(0), 1, atol=1e-6)
+    np.testing.assert_allclose(diabetes.inputs.std(0, dtype=float), 1, atol=1e-6)
 
 
 def test_pooled_pixels_are_means_of_two_by_two():

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from dropout_lab.experiments import data, measures, replicas
 from dropout_lab.experiments.draws import Purpose, stream
 from dropout_lab.experiments.family import Bernoulli, Gaussian
+from dropout_lab.experiments.examples import Examples
 from dropout_lab.experiments.networks import MLP
 from dropout_lab.experiments.training import Recipe, Replica, train
 
@@ -132,13 +133,13 @@ def test_a_seed_pairs_the_arms(blobs):
     trained = train(blobs, stack)
     assert all(torch.equal(values[0], values[1]) for values in trained.parameters.values())
     np.testing.assert_array_equal(trained.splits[0].train, trained.splits[1].train)
-    batches = [inputs for inputs, _ in trained._examples.drawn(10, 12)]
+    batches = [inputs for inputs, _ in Examples(blobs, trained.replicas, "cpu").drawn(10, 12)]
     assert all(torch.equal(batch[0], batch[1]) for batch in batches)
 
 
 def test_each_epoch_shows_each_example_once(blobs):
     trained = train(blobs, [Replica("none", 0, replace(SMALL, steps=1))])
-    seen = torch.cat([inputs[0] for inputs, _ in trained._examples.drawn(10, 8)])
+    seen = torch.cat([inputs[0] for inputs, _ in Examples(blobs, trained.replicas, "cpu").drawn(10, 8)])
     for epoch in (seen[:40], seen[40:]):
         assert len(torch.unique(epoch, dim=0)) == 40
     assert not torch.equal(seen[:40], seen[40:])

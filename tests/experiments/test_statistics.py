@@ -43,7 +43,7 @@ def test_the_rule_reads_as_a_sentence():
 
 def test_a_number_can_be_judged_by_itself():
     found = compare(TREATED, 5.0, rule=Rule.above(0), unit="points")
-    np.testing.assert_allclose(found.interval, stats.ttest_1samp(TREATED, 5.0).confidence_interval(0.95) - np.array(5.0))
+    np.testing.assert_allclose(found.interval, np.subtract(stats.ttest_1samp(TREATED, 5.0).confidence_interval(0.95), 5.0))
 
 
 def test_more_comparisons_widen_the_interval():
@@ -65,20 +65,7 @@ def test_the_smallest_detectable_effect_is_detected_four_times_in_five():
     assert abs(share - 0.8) < 4.4 * np.sqrt(0.8 * 0.2 / 20_000)
 
 
-def test_the_interval_covers_the_truth_as_often_as_it_says():
-    """2000 experiments of 8 seeds; the tolerance is 4.4 standard errors: a false alarm in 100 000."""
-    values = np.random.default_rng(2).normal(3.0, 1.0, (2000, 8))
-    inside = []
-    for row in values:
-        reach = stats.t.ppf(0.975, 7) * row.std(ddof=1) / np.sqrt(8)
-        inside.append(abs(row.mean() - 3.0) < reach)
-    low, high = compare(values[0], rule=Rule.above(0), unit="").interval
-    assert (low < 3.0 < high) == inside[0]
-    assert abs(np.mean(inside) - 0.95) < 4.4 * np.sqrt(0.95 * 0.05 / 2000)
-
-
 def test_holm_is_the_step_down_procedure():
-    """p values 0.01, 0.02, 0.04 become 0.03, 0.04, 0.04; with 0.06 in the last place only some are met."""
     shifts = {"strong": 2.0, "middle": 0.5, "weak": 0.25}
     sweep = {
         name: compare(TREATED - CONTROL + 1 - shift, rule=Rule.below(0), unit="points") for name, shift in shifts.items()

@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import nbformat
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn, JupyterCacheAbstract
 from myst_nb.core.read import create_nb_reader
@@ -92,9 +93,25 @@ def execute_stale(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> No
         raise BookError("cells failed", failures)
 
 
+def write_executed(app: Sphinx, env: BuildEnvironment) -> None:
+    """Put outputs into the notebooks of ``_build/jupyter_execute``, which readers download and nbval runs again.
+
+    myst-nb writes them there, but without outputs where those came from the cache.
+    """
+    if env.mystnb_config.execution_mode != "cache":
+        return
+    cache = get_cache(env.mystnb_config.execution_cache_path)
+    for path in sorted(Path(env.mystnb_config.output_folder).rglob("*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        if any(cell.cell_type == "code" and cell.source and cell.execution_count is None for cell in notebook.cells):
+            _, executed = cache.merge_match_into_notebook(notebook)
+            nbformat.write(executed, path)
+
+
 def setup(app: Sphinx) -> None:
-    """Execute before the documents are read."""
+    """Execute before the documents are read, and hand on what was executed when they are."""
     app.connect("env-before-read-docs", execute_stale)
+    app.connect("env-updated", write_executed)
 
 
 def _times_path(app: Sphinx) -> Path:

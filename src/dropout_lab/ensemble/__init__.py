@@ -8,6 +8,6 @@ output: :func:`softmax_mean` (about 2^30 masks in seconds) and :func:`sigmoid_me
 from dropout_lab.ensemble.enumeration import exact_geometric_mean, exact_mean
 from dropout_lab.ensemble.factorized import softmax_mean
 from dropout_lab.ensemble.fourier import BinaryMean, sigmoid_mean
-from dropout_lab.ensemble.masks import TooManyMasks, masks
+from dropout_lab.ensemble.tables import TooManyMasks, masks
 
 __all__ = ["BinaryMean", "TooManyMasks", "exact_geometric_mean", "exact_mean", "masks", "sigmoid_mean", "softmax_mean"]

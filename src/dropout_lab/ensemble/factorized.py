@@ -7,17 +7,17 @@ product more and a sum. No exponential is taken per mask, and only a tile of the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from dropout_lab.ensemble.layers import checked_bias, contributions
-from dropout_lab.ensemble.masks import check_count, masks
+from dropout_lab.ensemble.tables import check_count, masks
 
-#: Half masks of the first and the second half in a tile: 2 MiB of float64, which stays in a core's cache.
-_TILE = (256, 1024)
+#: Half masks of the first and the second half in a tile: 1 MiB of float64, which stays in a core's cache.
+_TILE = (256, 512)
 #: A half whose logits differ by no more than this keeps every normalizer above 1e-261.
 _SAFE_RANGE = 600.0
 _INSTEAD = "Use ensemble.sigmoid_mean for a binary output of any number of units, or inference.monte_carlo."
@@ -34,9 +34,10 @@ class _Half(NamedTuple):
     def range(self) -> float:
         return float((self.logits.amax(1) - self.logits.amin(1)).max())
 
-    def tiles(self, size: int) -> Iterator[_Half]:
-        for parts in zip(*(part.split(size) for part in self), strict=True):
-            yield _Half(*parts)
+    @property
+    def weighted(self) -> Tensor:
+        """The exponentials times the probabilities of their half masks, transposed: (K, 2^m)."""
+        return (self.exponentials * self.weights.unsqueeze(1)).T.contiguous()
 
 
 def _half(parts: Tensor, probabilities: Tensor, bias: Tensor) -> _Half:
@@ -67,9 +68,9 @@ def softmax_mean(
     ValueError for other shapes, values that are not finite and probabilities outside [0, 1].
     """
     if hidden.dim() == 1:
-        return softmax_mean(
-            hidden.unsqueeze(0), weight, bias, keep_prob, rescale=rescale, max_masks=max_masks
-        ).squeeze(0)
+        return softmax_mean(hidden.unsqueeze(0), weight, bias, keep_prob, rescale=rescale, max_masks=max_masks).squeeze(
+            0
+        )
     parts, probabilities = contributions(hidden, weight, keep_prob, rescale)
     offset = checked_bias(bias, len(weight))
     return torch.stack([_one_example(part, probabilities, offset, max_masks) for part in parts])
@@ -85,28 +86,38 @@ def _one_example(parts: Tensor, probabilities: Tensor, bias: Tensor, max_masks: 
         first = _half(parts[:split], probabilities[:split], torch.zeros_like(bias))
         return first, _half(parts[split:units], probabilities[split:units], bias)
 
-    def sample() -> Tensor:
-        return _tile_mean(*halves(8, 18))
-
-    check_count(n, max_masks, sample, 2**18, _INSTEAD)
+    check_count(n, max_masks, lambda: _mean(*halves(8, 18)), 2**18, _INSTEAD)
     first, second = halves(n // 2, n)
     # The largest class of one half has at least exp(−range) in the other.
-    mean: Callable[[_Half, _Half], Tensor] = _tile_mean
-    if min(first.range, second.range) > _SAFE_RANGE:
-        mean = _extreme_tile_mean
-    return sum(
-        (mean(rows, columns) for rows in first.tiles(_TILE[0]) for columns in second.tiles(_TILE[1])),
-        torch.zeros_like(bias),
+    safe = min(first.range, second.range) <= _SAFE_RANGE
+    return _mean(first, second) if safe else _extreme_mean(first, second)
+
+
+def _mean(first: _Half, second: _Half) -> Tensor:
+    rows = list(zip(first.exponentials.split(_TILE[0]), first.weighted.split(_TILE[0], dim=1), strict=True))
+    columns = list(
+        zip(
+            second.exponentials.T.contiguous().split(_TILE[1], dim=1),
+            second.weighted.split(_TILE[1], dim=1),
+            strict=True,
+        )
     )
+    # One tile of memory for all of them: fresh pages would cost as much as the products.
+    memory = first.weights.new_empty(min(_TILE[0], len(first.weights)), min(_TILE[1], len(second.weights)))
+    total = torch.zeros_like(first.logits[0])
+    for row, weighted_row in rows:
+        for column, weighted_column in columns:
+            inverse = _normalizers(row, column, memory).reciprocal_()
+            total += ((weighted_row @ inverse) * weighted_column).sum(1)
+    return total
 
 
-def _tile_mean(rows: _Half, columns: _Half) -> Tensor:
-    inverse = (rows.exponentials @ columns.exponentials.T).reciprocal_()
-    partial = inverse @ (columns.exponentials * columns.weights.unsqueeze(1))
-    return rows.weights @ (rows.exponentials * partial)
+def _normalizers(row: Tensor, column: Tensor, memory: Tensor) -> Tensor:
+    """Σ_k e^z of every pair of half masks in a tile, (rows, columns), written into ``memory``."""
+    return torch.mm(row, column, out=memory[: len(row), : column.shape[1]])
 
 
-def _extreme_tile_mean(rows: _Half, columns: _Half) -> Tensor:
+def _extreme_mean(first: _Half, second: _Half) -> Tensor:
     """The same by a softmax for every mask: slow, but safe where exponentials of half the logits would vanish."""
-    members = (row + columns.logits for row in rows.logits)
-    return rows.weights @ torch.stack([columns.weights @ logits.softmax(1) for logits in members])
+    members = (row + second.logits for row in first.logits)
+    return first.weights @ torch.stack([second.weights @ logits.softmax(1) for logits in members])

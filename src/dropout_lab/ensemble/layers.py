@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from dropout_lab.ensemble.masks import keep_probs
+from dropout_lab.ensemble.tables import keep_probs
 
 
 def contributions(

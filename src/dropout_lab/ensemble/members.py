@@ -90,12 +90,12 @@ def members(model: torch.nn.Module, x: Tensor) -> tuple[Callable[[Tensor], Tenso
             )
     sites, largest = _find_sites(model, x)
     sizes = [site.units for site in sites]
-    probabilities = torch.cat([torch.full((site.units,), site.keep_prob, dtype=torch.float64) for site in sites])
-    if not len(probabilities):
+    if not sum(sizes):
         raise ValueError(
             f"nothing to enumerate: no dropout layer with a keep_prob strictly between 0 and 1 took part in the forward "
             f"pass of {type(model).__name__}"
         )
+    probabilities = torch.cat([torch.full((site.units,), site.keep_prob, dtype=torch.float64) for site in sites])
 
     def one(row: Tensor) -> Tensor:
         given = [

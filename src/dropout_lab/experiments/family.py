@@ -7,17 +7,34 @@ are those of :mod:`dropout_lab.functional`; what is added here is the stack's fi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
+from scipy import optimize
 from torch import Tensor
+from torch.nn import functional as F
 
 from dropout_lab.experiments.draws import BernoulliDraws, NormalDraws
 
-#: Noise at one place for one stack: takes the stacked values (S, B, …) and returns them with noise.
-Sampler = Callable[[Tensor], Tensor]
+Streams = Sequence[np.random.Generator]
+
+
+class Factors(Protocol):
+    """Noise at one place of one stack."""
+
+    def __call__(self, shape: tuple[int, ...], parameters: Mapping[str, Tensor]) -> Tensor:
+        """Fresh factors (S, …) that broadcast against stacked values (S, *shape), with shape (B, …)."""
+
+
+class Layer(Protocol):
+    """Noise on the weights of one dense layer of one stack."""
+
+    def __call__(self, values: Tensor, weight: Tensor, bias: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+        """Outputs (S, B, out) for values (S, B, in), weights (S, in, out) and biases (S, out)."""
 
 
 @dataclass(frozen=True)
@@ -35,21 +52,32 @@ class Noise:
         """What replicas must have in common to share a stack: all but the keep probability."""
         return (type(self), *astuple(self)[1:])
 
+    @property
+    def on_weights(self) -> bool:
+        """Whether it stands at weights, not at activations."""
+        return False
+
     def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape of one replica's draws for values of ``shape`` (B, …); axes of length 1 share a draw."""
         return shape
 
-    def sampler(self, keep_probs: Sequence[float], streams: Sequence[np.random.Generator]) -> Sampler:
+    def factors(self, place: str, keep_probs: Sequence[float], streams: Streams) -> Factors:
         """The noise of a stack, for keep probabilities and streams (S,)."""
         draws = BernoulliDraws(streams, keep_probs)
         scales = 1 / torch.tensor(keep_probs)
+        return lambda shape, _: _as_float(draws.draw(self.mask_shape(shape)), scales)
 
-        def apply(values: Tensor) -> Tensor:
-            kept = draws.draw(self.mask_shape(tuple(values.shape[1:])))
-            factor = kept.view(torch.uint8).to(values.device, values.dtype)
-            return values * factor.mul_(_column(scales, factor))
+    def layers(self, place: str, keep_probs: Sequence[float], streams: Streams) -> Layer:
+        """The noise of a stack on weights, for a member that stands there."""
+        raise NotImplementedError(f"{type(self).__name__} does not stand at weights")
 
-        return apply
+    def initial(self, place: str, others: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Parameters of the noise itself, for one replica beside the network's own, where its rate is learned."""
+        return {}
+
+    def penalty(self, place: str, parameters: Mapping[str, Tensor]) -> Tensor | None:
+        """What a learned rate adds to the loss of the whole training set, (S,), in nats."""
+        return None
 
 
 @dataclass(frozen=True)
@@ -58,20 +86,128 @@ class Bernoulli(Noise):
 
 
 @dataclass(frozen=True)
+class Spatial(Noise):
+    """Whole channels of feature maps (B, C, …) are kept or dropped (Tompson et al. 2015)."""
+
+    def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (*shape[:2], *[1] * (len(shape) - 2))
+
+
+@dataclass(frozen=True)
+class Locked(Noise):
+    """One mask for all steps of a sequence (B, T, F), the variational dropout of Gal and Ghahramani (2016).
+
+    :class:`Bernoulli` at the same place draws a mask for each step.
+    """
+
+    def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (shape[0], 1, *shape[2:])
+
+
+@dataclass(frozen=True)
+class Path(Noise):
+    """A whole branch is kept or dropped, by example (Huang et al. 2016)."""
+
+    def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (shape[0], *[1] * (len(shape) - 1))
+
+
+@dataclass(frozen=True)
 class Gaussian(Noise):
     """Each element is multiplied by N(1, (1 − p)/p) (Srivastava et al. 2014, section 10)."""
 
-    def sampler(self, keep_probs: Sequence[float], streams: Sequence[np.random.Generator]) -> Sampler:
+    def factors(self, place: str, keep_probs: Sequence[float], streams: Streams) -> Factors:
         draws = NormalDraws(streams)
         deviations = torch.tensor([((1 - keep_prob) / keep_prob) ** 0.5 for keep_prob in keep_probs])
+        return lambda shape, _: draws.draw(self.mask_shape(shape)).mul_(column(deviations, len(shape) + 1)).add_(1)
 
-        def apply(values: Tensor) -> Tensor:
-            factor = draws.draw(self.mask_shape(tuple(values.shape[1:]))).to(values.device)
-            return values * factor.mul_(_column(deviations, factor)).add_(1)
+
+@dataclass(frozen=True)
+class Block(Noise):
+    """Squares of feature maps (B, C, H, W) are dropped (Ghiasi et al. 2018).
+
+    ``size`` is the side of a square. Seeds lie where a whole square fits; their rate is such that the fraction of a map
+    that is kept has the mean ``keep_prob`` exactly, which the published formula gives only nearly.
+    """
+
+    size: int = 3
+
+    def factors(self, place: str, keep_probs: Sequence[float], streams: Streams) -> Factors:
+        made: dict[tuple[int, ...], BernoulliDraws] = {}
+        scales = 1 / torch.tensor(keep_probs)
+
+        def apply(shape: tuple[int, ...], _: Mapping[str, Tensor]) -> Tensor:
+            batch, channels, height, width = shape
+            if min(height, width) < self.size:
+                raise ValueError(f"squares of side {self.size} do not fit into maps of {height}×{width}")
+            if (height, width) not in made:
+                rates = [1 - seed_rate(keep_prob, height, width, self.size) for keep_prob in keep_probs]
+                made[height, width] = BernoulliDraws(streams, rates)
+            seeds = ~made[height, width].draw((batch, channels, height - self.size + 1, width - self.size + 1))
+            # A square of zeros grows from each seed to the right and downwards, so that it lies inside the map.
+            spread = F.pad(seeds.flatten(0, 1).float(), [self.size - 1] * 4)
+            dropped = F.max_pool2d(spread, self.size, stride=1).view(-1, *shape)
+            return (1 - dropped).mul_(column(scales, 5))
 
         return apply
 
 
-def _column(per_replica: Tensor, like: Tensor) -> Tensor:
-    """(S,) as (S, 1, …), to be multiplied with a stack."""
-    return per_replica.to(like.device).view(-1, *[1] * (like.dim() - 1))
+@dataclass(frozen=True)
+class Connect(Noise):
+    """Each weight of a dense layer is kept or dropped (Wan et al. 2013).
+
+    ``draws`` says how: a mask for each ``example``, one for the whole ``batch``, or ``gaussian``, where the layer's
+    outputs are drawn with the mean and variance that the masks would give them.
+    """
+
+    draws: Literal["example", "batch", "gaussian"] = "example"
+
+    @property
+    def on_weights(self) -> bool:
+        return True
+
+    def layers(self, place: str, keep_probs: Sequence[float], streams: Streams) -> Layer:
+        variances = torch.tensor([(1 - keep_prob) / keep_prob for keep_prob in keep_probs])
+        scales = 1 / torch.tensor(keep_probs)
+        bernoulli, normal = BernoulliDraws(streams, keep_probs), NormalDraws(streams)
+
+        def masked(values: Tensor, weight: Tensor, bias: Tensor, _: Mapping[str, Tensor]) -> Tensor:
+            draws = values.shape[1] if self.draws == "example" else 1
+            factor = _as_float(bernoulli.draw((draws, *weight.shape[1:])), scales).to(values.device)
+            weights = weight.unsqueeze(1) * factor
+            if draws == 1:
+                return torch.baddbmm(bias.unsqueeze(1), values, weights.squeeze(1))
+            return torch.matmul(values.unsqueeze(2), weights).squeeze(2) + bias.unsqueeze(1)
+
+        def matched(values: Tensor, weight: Tensor, bias: Tensor, _: Mapping[str, Tensor]) -> Tensor:
+            mean = torch.baddbmm(bias.unsqueeze(1), values, weight)
+            variance = torch.bmm(values.square(), weight.square() * column(variances, 3).to(weight.device))
+            return mean + normal.draw(tuple(mean.shape[1:])).to(mean.device) * root(variance)
+
+        return matched if self.draws == "gaussian" else masked
+
+
+@functools.cache
+def seed_rate(keep_prob: float, height: int, width: int, size: int) -> float:
+    """The rate of DropBlock's seeds at which a map keeps the fraction ``keep_prob`` in the mean."""
+    # How many seeds drop a pixel: all those whose square reaches it.
+    rows, columns = (np.convolve(np.ones(extent - size + 1), np.ones(size)) for extent in (height, width))
+    covering = np.outer(rows, columns)
+    if keep_prob == 1:
+        return 0.0
+    return float(optimize.brentq(lambda rate: ((1 - rate) ** covering).mean() - keep_prob, 0, 1, xtol=1e-12))
+
+
+def column(per_replica: Tensor, axes: int) -> Tensor:
+    """(S,) as (S, 1, …) with so many axes, to be multiplied with a stack."""
+    return per_replica.view(-1, *[1] * (axes - 1))
+
+
+def root(variance: Tensor) -> Tensor:
+    """√ of a variance, with slope 0 where it is 0 instead of an infinite one."""
+    random = variance > 0
+    return torch.where(random, torch.where(random, variance, 1.0).sqrt(), 0.0)
+
+
+def _as_float(kept: Tensor, scales: Tensor) -> Tensor:
+    return kept.view(torch.uint8).to(scales.dtype).mul_(column(scales, kept.dim()))

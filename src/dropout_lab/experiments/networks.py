@@ -15,20 +15,9 @@ import torch
 from torch import Tensor
 
 from dropout_lab.experiments.data import Dataset
+from dropout_lab.experiments.places import At
 
 Parameters = Mapping[str, Tensor]
-
-
-class At:
-    """What happens at the places of a network; this one leaves everything as it is."""
-
-    def __call__(self, place: str, values: Tensor) -> Tensor:
-        """The values (S, B, …) at a place, changed or not."""
-        return values
-
-    def linear(self, place: str, values: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """(S, B, in) through the weights (S, in, out) and the bias (S, out) at a place."""
-        return torch.baddbmm(bias.unsqueeze(1), values, weight)
 
 
 class Network(Protocol):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from dropout_lab.experiments.training import Recipe
+_NAMES = ("learning_rate", "momentum", "weight_decay", "max_norm")
 
 
 @dataclass(frozen=True)
@@ -23,29 +22,19 @@ class Settings:
     max_norm: Tensor
 
     @classmethod
-    def of(cls, recipes: Sequence[Recipe], device: str) -> Settings:
+    def of(cls, recipes: Sequence[object], device: str) -> Settings:
         """The settings of the replicas' recipes."""
-        names = ("learning_rate", "momentum", "weight_decay", "max_norm")
-        return cls(*(torch.tensor([float(getattr(recipe, name)) for recipe in recipes], device=device) for name in names))
+        return cls(*(torch.tensor([float(getattr(one, name)) for one in recipes], device=device) for name in _NAMES))
 
 
-class SGD:
-    """Stochastic gradient descent with momentum and weight decay added to the gradient, as in ``torch.optim.SGD``."""
+class Optimizer(Protocol):
+    """Updates the parameters that it was made for."""
 
     def __init__(self, parameters: Mapping[str, Tensor], settings: Settings) -> None:
-        self._all = [_Column(name, value, settings) for name, value in parameters.items()]
-        self._velocities: list[Tensor] = []
+        """For stacked parameters by name."""
 
     def step(self, gradients: Sequence[Tensor], factor: float) -> None:
-        """Update the parameters in place; ``factor`` is what the schedule makes of the learning rate."""
-        gradients = [one.decayed(gradient) for one, gradient in zip(self._all, gradients, strict=True)]
-        if not self._velocities:
-            self._velocities = [gradient.clone() for gradient in gradients]
-        else:
-            for one, velocity, gradient in zip(self._all, self._velocities, gradients, strict=True):
-                velocity.mul_(one.momentum).add_(gradient)
-        for one, velocity in zip(self._all, self._velocities, strict=True):
-            one.parameter.addcmul_(velocity, one.learning_rate, value=-factor)
+        """Update in place; ``factor`` is what the schedule makes of the learning rate."""
 
 
 class _Column:
@@ -64,4 +53,55 @@ class _Column:
         return gradient if self.weight_decay is None else gradient.addcmul(self.parameter, self.weight_decay)
 
 
-OPTIMIZERS = {"sgd": SGD}
+class SGD:
+    """Stochastic gradient descent with momentum, as ``torch.optim.SGD``; weight decay is added to the gradient."""
+
+    def __init__(self, parameters: Mapping[str, Tensor], settings: Settings) -> None:
+        self._columns = [_Column(name, value, settings) for name, value in parameters.items()]
+        self._velocities = [torch.zeros_like(value, requires_grad=False) for value in parameters.values()]
+
+    def step(self, gradients: Sequence[Tensor], factor: float) -> None:
+        for one, velocity, gradient in zip(self._columns, self._velocities, gradients, strict=True):
+            velocity.mul_(one.momentum).add_(one.decayed(gradient))
+            one.parameter.addcmul_(velocity, one.learning_rate, value=-factor)
+
+
+class Adam:
+    """Adam with β = (0.9, 0.999) and ε = 1e-8, as ``torch.optim.Adam``; weight decay is added to the gradient."""
+
+    _betas = (0.9, 0.999)
+    _epsilon = 1e-8
+
+    def __init__(self, parameters: Mapping[str, Tensor], settings: Settings) -> None:
+        self._columns = [_Column(name, value, settings) for name, value in parameters.items()]
+        self._first, self._second = (
+            [torch.zeros_like(value, requires_grad=False) for value in parameters.values()] for _ in self._betas
+        )
+        self._steps = 0
+
+    def step(self, gradients: Sequence[Tensor], factor: float) -> None:
+        self._steps += 1
+        for one, first, second, gradient in zip(self._columns, self._first, self._second, gradients, strict=True):
+            self._update(one, first, second, self._decay(one, gradient, factor), factor)
+
+    def _decay(self, one: _Column, gradient: Tensor, factor: float) -> Tensor:
+        return one.decayed(gradient)
+
+    def _update(self, one: _Column, first: Tensor, second: Tensor, gradient: Tensor, factor: float) -> None:
+        early, late = self._betas
+        first.mul_(early).add_(gradient, alpha=1 - early)
+        second.mul_(late).addcmul_(gradient, gradient, value=1 - late)
+        divisor = (second / (1 - late**self._steps)).sqrt_().add_(self._epsilon)
+        one.parameter.addcmul_(first / divisor, one.learning_rate, value=-factor / (1 - early**self._steps))
+
+
+class AdamW(Adam):
+    """Adam whose weight decay shrinks the weights themselves by learning rate × λ, as ``torch.optim.AdamW``."""
+
+    def _decay(self, one: _Column, gradient: Tensor, factor: float) -> Tensor:
+        if one.weight_decay is not None:
+            one.parameter.mul_(1 - factor * one.learning_rate * one.weight_decay)
+        return gradient
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}

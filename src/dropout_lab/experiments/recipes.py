@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dropout_lab.experiments.family import Bernoulli
 from dropout_lab.experiments.networks import MLP
-from dropout_lab.experiments.training import Recipe
+from dropout_lab.experiments.plan import Recipe
 
 #: Pilot settings: He initialization, learning rate 0.05 decayed linearly, momentum 0.9, batches of 50.
 MNIST = Recipe(network=MLP((128, 128)), train_size=500, steps=1000)

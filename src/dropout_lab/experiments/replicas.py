@@ -20,7 +20,9 @@ from tqdm import tqdm
 
 from dropout_lab.experiments import store
 from dropout_lab.experiments.data import Dataset
-from dropout_lab.experiments.training import VARIED, Recipe, Replica, Trained, train
+from dropout_lab.experiments.plan import VARIED, Recipe, Replica
+from dropout_lab.experiments.trained import Trained
+from dropout_lab.experiments.training import train
 
 __all__ = ["Measure", "Recipe", "Replica", "Results", "Trained", "reported", "run", "stacks", "tuning"]
 

@@ -22,7 +22,8 @@ import torch
 from torch import Tensor
 
 from dropout_lab.experiments.data import Dataset
-from dropout_lab.experiments.training import Replica, Trained
+from dropout_lab.experiments.plan import Replica
+from dropout_lab.experiments.trained import Trained
 
 #: The environment variable that names the folder.
 VARIABLE = "DROPOUT_LAB_STORE"

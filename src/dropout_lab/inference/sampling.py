@@ -91,7 +91,7 @@ def monte_carlo(
             "If a class of yours drops in its forward(), name it: also=(ThatClass,)"
         )
     batches = [x] if batch_size is None else x.split(batch_size)
-    with evaluating(model), _seeded(generator):
+    with evaluating(model), _seeded(generator, x.device):
         _switch_on(model, set(layers))
         parts = [_sample(model, batch, samples, output) for batch in batches]
     mean, variance, entropy, information = (
@@ -136,12 +136,12 @@ def _switch_on(module: nn.Module, layers: set[nn.Module]) -> bool:
 
 
 @contextmanager
-def _seeded(generator: Generator | None) -> Iterator[None]:
-    """torch's global generators seeded from ``generator`` for a while, if there is one."""
+def _seeded(generator: Generator | None, device: torch.device) -> Iterator[None]:
+    """torch's global generators, of the CPU and ``device``, seeded from ``generator`` for a while, if there is one."""
     if generator is None:
         yield
         return
     seed = int(torch.randint(2**63 - 1, (), generator=generator, device=generator.device))
-    with torch.random.fork_rng():
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield

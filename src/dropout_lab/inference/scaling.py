@@ -157,7 +157,9 @@ def _readers(dropout: fx.Node, node: fx.Node, modules: dict[str, torch.nn.Module
                     "does what the factor on activations does. Use inference.monte_carlo"
                 )
         elif user.op == "output":
-            raise ValueError(f"{source} is read by no layer: it is an output of the model, and no weights can be scaled")
+            raise ValueError(
+                f"{source} is read by no layer: it is an output of the model, and no weights can be scaled"
+            )
         elif user.target in _TRANSPARENT_CALLS:
             yield from _readers(dropout, user, modules)
         elif not (user.target in _SHAPES or (user.target is getattr and user.args[1] == "shape")):
@@ -168,9 +170,7 @@ def _readers(dropout: fx.Node, node: fx.Node, modules: dict[str, torch.nn.Module
             )
 
 
-def _check_owned(
-    name: str, layer: torch.nn.Module, modules: dict[str, torch.nn.Module], nodes: list[fx.Node]
-) -> None:
+def _check_owned(name: str, layer: torch.nn.Module, modules: dict[str, torch.nn.Module], nodes: list[fx.Node]) -> None:
     """Raise ValueError unless the layer's weight is a plain parameter which nothing else reads."""
     weight = layer._parameters.get("weight")
     if weight is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from dropout_lab.experiments.training import Trained, example_losses
+from dropout_lab.experiments.trained import Trained, example_losses
 
 
 def error(trained: Trained) -> dict[str, np.ndarray]:

@@ -1,0 +1,85 @@
+"""What is planned: how one network is trained, and which replicas there are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from dropout_lab.experiments.family import Noise
+from dropout_lab.experiments.networks import MLP, Network
+from dropout_lab.experiments.optimizers import OPTIMIZERS
+
+#: Recipe fields in which the replicas of one stack may differ (noise too, in its keep probabilities).
+VARIED = ("noise", "learning_rate", "momentum", "weight_decay", "max_norm", "label_noise")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one network is trained; :func:`dataclasses.replace` and :meth:`with_noise` make the arms of an experiment.
+
+    ``noise`` says which member of the family stands at which place, by a place's name (``hidden2``) or by its kind
+    (``hidden``: all hidden layers). ``train_size`` examples, balanced by class, are drawn by the seed; ``label_noise`` is
+    the fraction of them whose label is replaced by one drawn uniformly from all classes. The learning rate decays to 0
+    (``linear``) or stays (``constant``). ``weight_decay`` λ adds λw to the gradient of each weight, biases excepted (to the
+    weight itself for ``adamw``). ``max_norm`` bounds the norm of the weights that come into a unit. A step averages the
+    gradient over ``masks_per_step`` draws of the noise for each example.
+    """
+
+    network: Network = MLP((128, 128))
+    noise: Mapping[str, Noise] = field(default_factory=dict)
+    train_size: int = 500
+    label_noise: float = 0.0
+    steps: int = 1000
+    batch_size: int = 50
+    learning_rate: float = 0.05
+    schedule: Literal["linear", "constant"] = "linear"
+    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    max_norm: float = float("inf")
+    masks_per_step: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.batch_size <= self.train_size:
+            raise ValueError(f"batch_size must lie in 1 … train_size = {self.train_size}, got {self.batch_size}")
+        if not 0 <= self.label_noise <= 1:
+            raise ValueError(f"label_noise is a fraction from 0 to 1, got {self.label_noise}")
+        for name in ("steps", "masks_per_step"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.schedule not in ("linear", "constant"):
+            raise ValueError(f"schedule must be 'linear' or 'constant', got {self.schedule!r}")
+        if self.optimizer not in OPTIMIZERS:
+            raise ValueError(f"optimizer must be one of {', '.join(OPTIMIZERS)}, got {self.optimizer!r}")
+        self.noise_by_place()
+
+    def with_noise(self, **places: Noise) -> Recipe:
+        """The same recipe with noise at these places, beside what stands elsewhere already."""
+        return replace(self, noise={**self.noise, **places})
+
+    def noise_by_place(self) -> dict[str, Noise]:
+        """The noise at each place that has one. Raises ValueError for a place that the network does not have."""
+        places = self.network.places()
+        known = {*places, *map(_kind, places)}
+        if unknown := sorted(set(self.noise) - known):
+            raise ValueError(f"the network has no place {unknown[0]!r}; its places are {', '.join(places)}")
+        found = {place: self.noise.get(place, self.noise.get(_kind(place))) for place in places}
+        for place, noise in found.items():
+            if noise is not None and noise.on_weights != (_kind(place) == "weight"):
+                raise ValueError(f"{type(noise).__name__} does not stand at {place}")
+        return {place: noise for place, noise in found.items() if noise is not None}
+
+
+@dataclass(frozen=True)
+class Replica:
+    """One network of a stack: the arm that it belongs to, its seed, and how it is trained."""
+
+    arm: str
+    seed: int
+    recipe: Recipe
+
+
+def _kind(place: str) -> str:
+    return re.sub(r"\d+$", "", place)
