@@ -57,7 +57,7 @@ def bernoulli(
     if _prefers_bits(shape, device):
         return _from_bits(shape, keep_prob, generator, dtype)
     values, level = exceeding(shape, keep_prob, generator=generator, device=device)
-    return values.gt_(level).to(dtype)
+    return (values > level).to(dtype)
 
 
 def exceeding(
@@ -122,9 +122,8 @@ def _from_bits(shape: Sequence[int], keep_prob: float, generator: Generator | No
     packed = _words(-(-count // 64), digits, generator).view(torch.int8)
     # Draw j of a byte goes to the j-th eighth of the mask: each shift then runs over a stretch of memory.
     shifts = torch.arange(8, dtype=torch.int8, device="cpu").unsqueeze(1)
-    bits = torch.bitwise_right_shift(packed, shifts).bitwise_and_(1).view(-1)[:count].view(shape)
-    # The bytes 0 and 1 are False and True as they stand.
-    return bits.view(torch.bool) if dtype == torch.bool else bits.to(dtype)
+    bits = torch.bitwise_right_shift(packed, shifts).bitwise_and_(1)
+    return bits.view(-1)[:count].view(shape).to(dtype)
 
 
 def _words(size: int, digits: str, generator: Generator | None) -> Tensor:

@@ -85,7 +85,7 @@ def _one_example(parts: Tensor, probabilities: Tensor, bias: float) -> tuple[flo
     total = 0.0
     for start in range(0, nodes, max(1, _BLOCK // max(1, len(parts)))):
         stop = min(nodes, start + max(1, _BLOCK // max(1, len(parts))))
-        t = (torch.arange(start, stop, dtype=torch.float64) + 0.501) * step
+        t = (torch.arange(start, stop, dtype=torch.float64) + 0.5) * step
         total += float((_imaginary(parts, probabilities, bias, t) / torch.sinh(math.pi * t)).sum())
     alias = math.exp(largest - period) / (1 - math.exp(-period))
     beyond = math.pi * step * (nodes + 0.5)

@@ -30,13 +30,13 @@ def drop(
     ``shape`` broadcasts against that of ``x``: axes of extent 1 share a draw. So too for every derivative.
     """
     if _in_stretches(x):
-        kept = noise.bernoulli(shape, keep_prob, generator=generator, device=x.device, dtype=torch.bool)
+        kept = noise.bernoulli(shape, keep_prob, generator=generator, device=x.device, dtype=torch.int8)
         return _Select.apply(x, kept, scale)
     return _above(x, *noise.exceeding(shape, keep_prob, generator=generator, device=x.device), scale)
 
 
 def select(x: Tensor, kept: Tensor, scale: float = 1.0) -> Tensor:
-    """``scale · x`` where the bool mask ``kept``, which broadcasts against ``x``, is true; exactly 0 elsewhere."""
+    """``scale · x`` where the int8 mask ``kept``, which broadcasts against ``x``, is 1; exactly 0 where it is 0."""
     if _in_stretches(x):
         return _Select.apply(x, kept, scale)
     return _above(x, kept.to(torch.float32), 0.5, scale)
@@ -82,6 +82,6 @@ def _by_bits(x: Tensor, kept: Tensor, scale: float) -> Tensor:
     kept = kept.expand(len(rows), *kept.shape[1:])
     for piece, keep, target in zip(rows.split(length), kept.split(length), into.split(length), strict=True):
         torch.mul(piece, scale, out=target)
-        # True is the byte 1; its negative has all bits set, at any width.
-        target.view(integer).bitwise_and_(keep.view(torch.int8).neg().to(integer))
+        # −1 has all bits set, at any width.
+        target.view(integer).bitwise_and_(keep.neg().to(integer))
     return result

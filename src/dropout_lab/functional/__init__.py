@@ -1,0 +1,35 @@
+"""The family of variants as functions: each gives one mask, of one shape, to one multiplication.
+
+Common to all: ``keep_prob`` is the probability p of keeping. ``training=False`` is the identity. With ``rescale``
+(inverted dropout) what is kept is divided by p, so that E[y] = x; without it (the original convention) it is not, and
+``training=False`` multiplies by p instead. ``generator`` is the source of the draws, torch's own by default. A dropped
+element is exactly 0, even where it was inf or NaN, and passes exactly 0 gradient. ``batched=False`` says that ``x`` is
+a single sample without the axis N, as it is inside ``torch.vmap`` over samples.
+
+Errors common to all: ValueError for a keep probability outside [0, 1] and for a wrong number of axes, TypeError for
+input that is not floating point.
+"""
+
+from dropout_lab.functional.blocks import block_gamma, block_keep_probs, drop_block
+from dropout_lab.functional.elements import (
+    drop_path,
+    dropout,
+    gaussian_dropout,
+    linear_decay,
+    spatial_dropout,
+    variational_dropout,
+)
+from dropout_lab.functional.weights import drop_connect
+
+__all__ = [
+    "dropout",
+    "gaussian_dropout",
+    "spatial_dropout",
+    "drop_block",
+    "block_gamma",
+    "block_keep_probs",
+    "variational_dropout",
+    "drop_path",
+    "linear_decay",
+    "drop_connect",
+]

@@ -1,0 +1,159 @@
+"""DropBlock: drop squares (or cubes) of neighboring positions, at a rate that is met exactly."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Literal
+
+import torch
+from torch import Generator, Tensor
+
+from dropout_lab import noise
+from dropout_lab.functional.checks import check_axes, check_floating
+from dropout_lab.functional.selection import select
+
+_RULES = ("exact", "published")
+#: The largest factor that a position can get: finite in float32, and so harmless where everything is dropped.
+_LARGEST = 1e38
+
+
+def drop_block(
+    x: Tensor,
+    keep_prob: float = 0.9,
+    block_size: int = 7,
+    *,
+    gamma: Literal["exact", "published"] = "exact",
+    batched: bool = True,
+    training: bool = True,
+    rescale: bool = True,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Drop blocks of ``block_size`` positions a side, in each channel by itself.
+
+    ``x`` is (N, C, H, W) or (N, C, D, H, W). Seeds fall with probability γ wherever a whole block fits, and a position
+    is kept if no seed's block covers it. With ``gamma="exact"`` γ is such that ``keep_prob`` is the expected part of
+    the positions that is kept; ``"published"`` takes γ from the paper, which neglects that blocks overlap.
+
+    A position near the border lies in fewer blocks and is kept more often. Each is rescaled by its *own* keep
+    probability (:func:`block_keep_probs`), so that E[y] = x everywhere, and a sample's output does not depend on the
+    others of its batch. Without ``rescale`` the same probabilities multiply ``x`` when ``training=False``.
+
+    Raises ValueError for a block size that is not an integer from 1 to the smallest extent of the map, or another
+    ``gamma``. Source: Ghiasi, Lin and Le 2018, algorithm 1 and equation 1.
+    """
+    check_floating("drop_block", x)
+    check_axes("drop_block", x, 4, 5, batched)
+    own = 2 if batched else 1
+    sizes = tuple(x.shape[own:])
+    if 0 in sizes:
+        return x
+    rate = block_gamma(sizes, keep_prob, block_size, rule=gamma)
+    if keep_prob == 1 or (rescale and not training):
+        return x
+    if not training and keep_prob > 0:
+        return _times(x, _keep_probs(sizes, block_size, rate, x))
+    places = [size - block_size + 1 for size in sizes]
+    seeds = noise.bernoulli((*x.shape[:own], *places), rate, generator=generator, device=x.device, dtype=torch.int8)
+    kept = select(x, _spread(seeds, sizes, block_size).bitwise_xor(1).view(x.shape))
+    if not rescale:
+        return kept
+    return _times(kept, _keep_probs(sizes, block_size, rate, x).reciprocal().clamp(max=_LARGEST))
+
+
+def block_gamma(
+    sizes: Sequence[int], keep_prob: float, block_size: int, *, rule: Literal["exact", "published"] = "exact"
+) -> float:
+    """The probability γ of a seed at each place where a block fits into a map of extents ``sizes``.
+
+    With n positions, of which position i lies in kᵢ of the possible blocks, it is kept with probability (1 − γ)^kᵢ.
+    "exact" solves Σᵢ (1 − γ)^kᵢ = n · ``keep_prob``; "published" is equation 1 of Ghiasi, Lin and Le 2018. Raises as
+    :func:`drop_block` does.
+    """
+    keep_prob = noise.check_keep_prob(keep_prob)
+    if isinstance(block_size, bool) or not isinstance(block_size, int) or not 1 <= block_size <= min(sizes):
+        raise ValueError(
+            f"block_size must be an integer from 1 to the smallest extent of the map, {min(sizes)}; got {block_size!r}"
+        )
+    if rule not in _RULES:
+        raise ValueError(f"gamma must be one of {', '.join(_RULES)}; got {rule!r}")
+    if keep_prob in (0, 1):
+        return 1 - keep_prob
+    if rule == "exact":
+        return _exact_gamma(tuple(sizes), keep_prob, block_size)
+    return (1 - keep_prob) * math.prod([size / block_size / (size - block_size + 1) for size in sizes])
+
+
+def block_keep_probs(sizes: Sequence[int], block_size: int, gamma: float) -> Tensor:
+    """The probability with which each position of a map of extents ``sizes`` is kept: float64, of shape ``sizes``."""
+    return _keep_probs(sizes, block_size, gamma, torch.empty(0, dtype=torch.float64))
+
+
+def _keep_probs(sizes: Sequence[int], block_size: int, gamma: float, like: Tensor) -> Tensor:
+    """:func:`block_keep_probs` on the device of ``like``, in its precision but in float32 at least."""
+    wide = torch.promote_types(like.dtype, torch.float32)
+    counts = torch.ones((), device=like.device, dtype=wide)
+    for size in sizes:
+        counts = counts.unsqueeze(-1) * _covers(size, block_size, like.device).to(wide)
+    return (counts * math.log1p(-gamma)).exp() if gamma < 1 else torch.zeros_like(counts)
+
+
+def _covers(size: int, block_size: int, device: torch.device | None = None) -> Tensor:
+    """In how many of the blocks that fit into one axis of extent ``size`` each of its positions lies."""
+    position = torch.arange(1, size + 1, device=device)
+    return torch.minimum(position, size + 1 - position).clamp(max=min(block_size, size - block_size + 1))
+
+
+@torch.compiler.assume_constant_result
+def _exact_gamma(sizes: tuple[int, ...], keep_prob: float, block_size: int) -> float:
+    # The compiler takes the number as a constant; it would look through a cache, into the search.
+    return _solve(sizes, keep_prob, block_size)
+
+
+@lru_cache
+def _solve(sizes: tuple[int, ...], keep_prob: float, block_size: int) -> float:
+    counts = Counter({1: 1})
+    for size in sizes:
+        most = min(block_size, size - block_size + 1)
+        axis = Counter(min(position, size + 1 - position, most) for position in range(1, size + 1))
+        product: Counter[int] = Counter()
+        for one, times in counts.items():
+            for other, more in axis.items():
+                product[one * other] += times * more
+        counts = product
+    # In terms of log(1 − γ) the kept part is a sum of exponentials, which rises from below keep_prob at the low end,
+    # where each is at most keep_prob, to above it at the high end, where each is at least keep_prob.
+    low, high = math.log(keep_prob), math.log(keep_prob) / max(counts)
+    while low < (middle := (low + high) / 2) < high:
+        kept = math.fsum(times * math.exp(middle * count) for count, times in counts.items())
+        if kept < keep_prob * counts.total():
+            low = middle
+        else:
+            high = middle
+    return -math.expm1(low)
+
+
+def _spread(seeds: Tensor, sizes: Sequence[int], block_size: int) -> Tensor:
+    """1 wherever a seed's block reaches, as one flat tensor: each seed is the first corner of its block.
+
+    Along each axis the covered length doubles with every OR of the map with itself, shifted. Shifts of the flat map do
+    not run over from one line into the next, because the last ``block_size − 1`` places of a line hold no seed.
+    """
+    reached = torch.nn.functional.pad(seeds, (0, block_size - 1) * len(sizes)).flatten()
+    stride = 1
+    for size in reversed(sizes):
+        length = 1
+        while length < block_size:
+            step = min(length, block_size - length)
+            shift = step * stride
+            reached = torch.cat((reached[:shift], reached[shift:] | reached[:-shift]))
+            length += step
+        stride *= size
+    return reached
+
+
+def _times(x: Tensor, factors: Tensor) -> Tensor:
+    """``x · factors``, rounded once to the type of ``x``."""
+    return (x * factors).to(x.dtype)

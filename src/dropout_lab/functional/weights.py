@@ -1,0 +1,56 @@
+"""DropConnect: drop weights of a linear map instead of its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Generator, Tensor
+
+from dropout_lab import noise
+from dropout_lab.functional.checks import check_floating
+from dropout_lab.functional.selection import drop
+
+
+def drop_connect(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    keep_prob: float = 0.5,
+    *,
+    per_example: bool = True,
+    linear_map: Callable[[Tensor, Tensor, Tensor | None], Tensor] = torch.nn.functional.linear,
+    training: bool = True,
+    rescale: bool = True,
+    generator: Generator | None = None,
+) -> Tensor:
+    """A linear map with masked weights: each weight is dropped by itself, the bias never.
+
+    For ``torch.nn.functional.linear`` ``x`` is (N, …, inputs) and ``weight`` (outputs, inputs). ``linear_map`` may be a
+    convolution instead, such as ``functools.partial(torch.nn.functional.conv2d, padding=1)``, with ``x`` and ``weight``
+    as that takes them. Each of the N examples has its own mask, or with ``per_example=False`` all have the same one.
+    Input without the axis N is one example.
+
+    Drawn for each example, the masked weights take N times the memory of ``weight``. Without ``rescale`` and with
+    ``training=False`` the weights are multiplied by ``keep_prob``. Source: Wan et al. 2013, section 3.
+    """
+    check_floating("drop_connect", x)
+    check_floating("drop_connect", weight)
+    keep_prob = noise.check_keep_prob(keep_prob)
+    axes = weight.dim()
+    if axes < 2 or x.dim() < axes - 1 or (axes > 2 and x.dim() > axes):
+        expected = "(N, …, inputs) for a linear map" if axes < 3 else f"(N, C{', length' * (axes - 2)})"
+        raise ValueError(
+            f"drop_connect needs weights of two axes or more and, for theirs of shape {tuple(weight.shape)}, input of "
+            f"shape {expected}; got {tuple(x.shape)}"
+        )
+    if keep_prob == 1 or (rescale and not training):
+        return linear_map(x, weight, bias)
+    if not training and keep_prob > 0:
+        return linear_map(x, weight * keep_prob, bias)
+    scale = 1 / keep_prob if rescale and keep_prob > 0 else 1.0
+    if not per_example or x.dim() < axes:
+        return linear_map(x, drop(weight, weight.shape, keep_prob, scale, generator=generator), bias)
+    weights = weight.expand(x.shape[0], *weight.shape)
+    masked = drop(weights, weights.shape, keep_prob, scale, generator=generator)
+    return torch.vmap(linear_map, (0, 0, None))(x, masked, bias)
