@@ -168,7 +168,8 @@ def main() -> None:
         return
     for row in rows():
         print(
-            f"{row.what}: {row.ours * 1e3:.2f} ms against {row.reference * 1e3:.1f} ms, {row.ratio:.1f} times; {row.note}"
+            f"{row.what}: {row.ours * 1e3:.2f} ms against {row.reference * 1e3:.1f} ms, {row.ratio:.1f} times; "
+            f"{row.note}"
         )
     print(huge())
 

@@ -137,13 +137,14 @@ def test_the_error_bound_holds_against_forty_digits(n: int, scale: float) -> Non
         assert abs(exact - mpmath.mpf(value.item())) <= bound.item()
 
 
-def test_the_bound_notices_too_few_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the margins cut down the value is visibly off, and the bound says so."""
+@pytest.mark.parametrize(("margin", "cut"), [(3.0, 12.7), (40.0, 0.4)], ids=["step too wide", "cut too early"])
+def test_the_bound_notices_too_few_nodes(monkeypatch: pytest.MonkeyPatch, margin: float, cut: float) -> None:
+    """With one of the two margins cut down the value is visibly off, and the bound says so."""
     hidden, weight, bias = layer(12, 1, seed=3)
     table, probabilities = ensemble.masks(12, 0.5)
     expected = probabilities @ torch.sigmoid((table * hidden * 2) @ weight[0] + bias)
-    monkeypatch.setattr(fourier, "_MARGIN", 3.0)
-    monkeypatch.setattr(fourier, "_CUT", 0.4)
+    monkeypatch.setattr(fourier, "_MARGIN", margin)
+    monkeypatch.setattr(fourier, "_CUT", cut)
     value, bound = ensemble.sigmoid_mean(hidden, weight, bias, 0.5)
     assert 1e-6 < abs(float(value - expected)) <= float(bound)
 

@@ -109,7 +109,7 @@ def _likely_range(parts: Tensor, probabilities: Tensor, bias: float) -> tuple[fl
 
 
 def _imaginary(parts: Tensor, probabilities: Tensor, bias: float, t: Tensor) -> Tensor:
-    """Im φ at the nodes ``t``, from logarithms and phases of the factors: near t = 0 it keeps its relative precision."""
+    """Im φ at the nodes ``t``, from logarithms and phases of the factors: precise near t = 0 too."""
     half = t.unsqueeze(1) * (parts / 2)
     sine, cosine = half.sin(), half.cos()
     modulus = torch.log1p(-4 * probabilities * (1 - probabilities) * sine.square()).sum(1) / 2

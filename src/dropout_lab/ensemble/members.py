@@ -15,9 +15,6 @@ from dropout_lab import nn
 from dropout_lab.bayes import ConcreteDropout, LearnedGaussianDropout
 from dropout_lab.recurrent import VariationalGRU, VariationalLSTM
 
-for _name in ("SpatialDropout", "VariationalDropout", "DropPath", "DropConnect", "DropBlock"):  # TEMPORARY
-    if not hasattr(nn, _name):
-        setattr(nn, _name, type(_name, (torch.nn.Module,), {}))
 _UNITS = (nn.Dropout, torch.nn.Dropout)
 _CHANNELS = (nn.SpatialDropout, torch.nn.Dropout1d, torch.nn.Dropout2d, torch.nn.Dropout3d)
 _ENUMERABLE = (*_UNITS, *_CHANNELS, nn.VariationalDropout, nn.DropPath, nn.DropConnect)
@@ -92,7 +89,7 @@ def members(model: torch.nn.Module, x: Tensor) -> tuple[Callable[[Tensor], Tenso
     sizes = [site.units for site in sites]
     if not sum(sizes):
         raise ValueError(
-            f"nothing to enumerate: no dropout layer with a keep_prob strictly between 0 and 1 took part in the forward "
+            "nothing to enumerate: no dropout layer with a keep_prob strictly between 0 and 1 took part in the forward "
             f"pass of {type(model).__name__}"
         )
     probabilities = torch.cat([torch.full((site.units,), site.keep_prob, dtype=torch.float64) for site in sites])
@@ -141,8 +138,9 @@ def _find_sites(model: torch.nn.Module, x: Tensor) -> tuple[list[_Site], int]:
 def _mask_shape(layer: torch.nn.Module, x: Tensor) -> tuple[int, ...]:
     """The shape of one subnetwork's mask, which broadcasts against the layer's input ``x`` (or is its weight's)."""
     if isinstance(layer, nn.DropConnect):
-        return tuple(layer.weight.shape)
-    if x.dim() < 2:
+        return tuple(layer.layer.weight.shape)
+    batched = getattr(layer, "batched", True)
+    if batched and x.dim() < 2:
         raise ValueError(
             f"{type(layer).__name__} got an input of shape {tuple(x.shape)}: an ensemble needs a batch axis first, "
             "x.unsqueeze(0) for one example"
@@ -150,7 +148,8 @@ def _mask_shape(layer: torch.nn.Module, x: Tensor) -> tuple[int, ...]:
     if isinstance(layer, nn.DropPath):
         return (1,) * x.dim()
     if isinstance(layer, _CHANNELS):
-        return (1, x.shape[1], *(1 for _ in x.shape[2:]))
+        channels = 1 if batched else 0
+        return tuple(size if axis == channels else 1 for axis, size in enumerate(x.shape))
     if isinstance(layer, nn.VariationalDropout):
         time = layer.time_dim % x.dim()
         batch = 1 if time == 0 else 0
@@ -165,9 +164,12 @@ def _forced(sites: list[_Site], given: list[Tensor]) -> Iterator[None]:
 
     def replace(layer: torch.nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
         x, mask = inputs[0], next(masks)
-        kept = torch.where(mask > 0, x, 0.0)
         keep_prob = 1 - layer.p if isinstance(layer, _DropoutNd) else layer.keep_prob
-        return kept / keep_prob if keep_prob > 0 and getattr(layer, "rescale", True) else kept
+        scale = keep_prob if keep_prob > 0 and getattr(layer, "rescale", True) else 1.0
+        if isinstance(layer, nn.DropConnect):
+            weight = torch.where(mask > 0, layer.layer.weight, 0.0) / scale
+            return torch.func.functional_call(layer.layer, {"weight": weight}, (x,))
+        return torch.where(mask > 0, x, 0.0) / scale
 
     with ExitStack() as stack:
         for layer in {id(site.layer): site.layer for site in sites}.values():

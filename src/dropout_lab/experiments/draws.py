@@ -98,5 +98,5 @@ class NormalDraws:
         """float32 (S, *shape)."""
         drawn = np.empty((len(self._streams), *shape), np.float32)
         for row, source in zip(drawn, self._streams, strict=True):
-            source.standard_normal(out=row)
+            source.standard_normal(dtype=np.float32, out=row)
         return torch.from_numpy(drawn)

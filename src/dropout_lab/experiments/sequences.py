@@ -51,15 +51,15 @@ class GRU:
         rows = at("input", inputs.unflatten(-1, (self.steps, -1)))
         weight, bias = parameters["weight_state"], parameters["bias_state"].unsqueeze(1)
         read = torch.baddbmm(parameters["bias_input"].unsqueeze(1), rows.flatten(1, 2), parameters["weight_input"])
-        read = read.view(stack, batch, self.steps, -1)
+        # Cut into steps at once: cutting out one at a time would cost a gradient of full size for each.
+        steps = read.view(stack, batch, self.steps, -1).unbind(2)
         factor = at.factor("state", (batch, self.steps, self.width))
         state = read.new_zeros(stack, batch, self.width)
-        for step in range(self.steps):
+        for step, (read_gates, read_proposal) in enumerate(part.split((2 * self.width, self.width), -1) for part in steps):
             seen = state if factor is None else state * factor[:, :, step % factor.shape[2]]
-            recalled = torch.baddbmm(bias, seen, weight)
-            gates = (read[:, :, step, : 2 * self.width] + recalled[..., : 2 * self.width]).sigmoid()
-            reset, update = gates.chunk(2, -1)
-            proposed = (read[:, :, step, 2 * self.width :] + reset * recalled[..., 2 * self.width :]).tanh()
-            state = proposed + update * (state - proposed)
+            gates, recalled = torch.baddbmm(bias, seen, weight).split((2 * self.width, self.width), -1)
+            reset, update = (read_gates + gates).sigmoid().chunk(2, -1)
+            proposal = torch.addcmul(read_proposal, reset, recalled).tanh()
+            state = torch.lerp(proposal, state, update)
         state = at("output", state)
         return torch.baddbmm(parameters["bias_output"].unsqueeze(1), state, parameters["weight_output"])

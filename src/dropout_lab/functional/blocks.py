@@ -54,13 +54,13 @@ def drop_block(
     if keep_prob == 1 or (rescale and not training):
         return x
     if not training and keep_prob > 0:
-        return _times(x, _keep_probs(sizes, block_size, rate, x))
+        return _times(x, _keep_probs(sizes, block_size, rate, x.device))
     places = [size - block_size + 1 for size in sizes]
     seeds = noise.bernoulli((*x.shape[:own], *places), rate, generator=generator, device=x.device, dtype=torch.int8)
     kept = select(x, _spread(seeds, sizes, block_size).bitwise_xor(1).view(x.shape))
     if not rescale:
         return kept
-    return _times(kept, _keep_probs(sizes, block_size, rate, x).reciprocal().clamp(max=_LARGEST))
+    return _times(kept, _keep_probs(sizes, block_size, rate, x.device).reciprocal().clamp(max=_LARGEST))
 
 
 def block_gamma(
@@ -88,22 +88,17 @@ def block_gamma(
 
 def block_keep_probs(sizes: Sequence[int], block_size: int, gamma: float) -> Tensor:
     """The probability with which each position of a map of extents ``sizes`` is kept: float64, of shape ``sizes``."""
-    return _keep_probs(sizes, block_size, gamma, torch.empty(0, dtype=torch.float64))
+    return _keep_probs(sizes, block_size, gamma, torch.device("cpu"))
 
 
-def _keep_probs(sizes: Sequence[int], block_size: int, gamma: float, like: Tensor) -> Tensor:
-    """:func:`block_keep_probs` on the device of ``like``, in its precision but in float32 at least."""
-    wide = torch.promote_types(like.dtype, torch.float32)
-    counts = torch.ones((), device=like.device, dtype=wide)
+def _keep_probs(sizes: Sequence[int], block_size: int, gamma: float, device: torch.device) -> Tensor:
+    """:func:`block_keep_probs` on another device."""
+    counts = torch.ones((), device=device, dtype=torch.float64)
     for size in sizes:
-        counts = counts.unsqueeze(-1) * _covers(size, block_size, like.device).to(wide)
+        position = torch.arange(1, size + 1, device=device)
+        covers = torch.minimum(position, size + 1 - position).clamp(max=min(block_size, size - block_size + 1))
+        counts = counts.unsqueeze(-1) * covers
     return (counts * math.log1p(-gamma)).exp() if gamma < 1 else torch.zeros_like(counts)
-
-
-def _covers(size: int, block_size: int, device: torch.device | None = None) -> Tensor:
-    """In how many of the blocks that fit into one axis of extent ``size`` each of its positions lies."""
-    position = torch.arange(1, size + 1, device=device)
-    return torch.minimum(position, size + 1 - position).clamp(max=min(block_size, size - block_size + 1))
 
 
 @torch.compiler.assume_constant_result
@@ -155,5 +150,5 @@ def _spread(seeds: Tensor, sizes: Sequence[int], block_size: int) -> Tensor:
 
 
 def _times(x: Tensor, factors: Tensor) -> Tensor:
-    """``x · factors``, rounded once to the type of ``x``."""
-    return (x * factors).to(x.dtype)
+    """``x · factors`` in float32 at least, then rounded to the type of ``x``."""
+    return (x * factors.to(torch.promote_types(x.dtype, torch.float32))).to(x.dtype)

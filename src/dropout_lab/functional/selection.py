@@ -43,7 +43,10 @@ def select(x: Tensor, kept: Tensor, scale: float = 1.0) -> Tensor:
 
 
 def _in_stretches(x: Tensor) -> bool:
-    return noise.is_plain() and x.numel() >= _MANY and x.device.type == "cpu" and x.element_size() in _INTEGERS
+    if not noise.is_plain() or x.element_size() not in _INTEGERS:
+        return False
+    # Between two layouts torch's own operation would choose that of the mask, and not that of x.
+    return (x.numel() >= _MANY and x.device.type == "cpu") or not x.is_contiguous()
 
 
 def _above(x: Tensor, values: Tensor, level: float, scale: float) -> Tensor:

@@ -39,7 +39,7 @@ class Moments(NamedTuple):
         density = torch.exp(-ratio.square() / 2) / math.sqrt(2 * math.pi)
         mean = deviation * (ratio * above + density)
         # The second moment less the mean's square, with the t² of both cancelled by hand.
-        shape = above + ratio.square() * above * below + ratio * density * (above - below) - density.square()
+        shape = above + ratio.square() * above * below + ratio * density * (below - above) - density.square()
         # Far below 0 the terms cancel to less than nothing.
         variance = deviation.square() * shape.clamp(min=0)
         return Moments(

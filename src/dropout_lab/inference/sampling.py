@@ -68,9 +68,10 @@ def monte_carlo(
     gradients.
 
     Only modules that sample are put into training mode: the layers of this package, torch's dropout layers, its
-    recurrent layers and attention with dropout, and the modules that contain those, whose shortcuts for ``eval()`` would
-    pass them by. Batch norm stays in ``eval()`` and keeps its statistics. Name classes of your own that call
-    ``torch.nn.functional.dropout`` in ``also``. Each module's mode is what it was afterwards, also after an error.
+    recurrent layers and attention with dropout, and the modules that contain those, since their shortcuts for
+    ``eval()`` would pass them by. Batch norm stays in ``eval()`` and keeps its statistics. Name classes of your own
+    that call ``torch.nn.functional.dropout`` in ``also``. Each module's mode is what it was afterwards, also after an
+    error.
 
     The layers draw from torch's global generators. With ``generator`` these are seeded from it for the time of the
     call, and then are what they were: the same state of ``generator`` gives the same result, for torch's layers too.
@@ -87,8 +88,8 @@ def monte_carlo(
     layers = [module for module in model.modules() if is_random(module) or isinstance(module, also)]
     if not layers:
         raise ValueError(
-            f"nothing to sample: {type(model).__name__} has no dropout layer with a keep_prob strictly between 0 and 1. "
-            "If a class of yours drops in its forward(), name it: also=(ThatClass,)"
+            f"nothing to sample: {type(model).__name__} has no dropout layer with a keep_prob strictly between 0 and "
+            "1. If a class of yours drops in its forward(), name it: also=(ThatClass,)"
         )
     batches = [x] if batch_size is None else x.split(batch_size)
     with evaluating(model), _seeded(generator, x.device):

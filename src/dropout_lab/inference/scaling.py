@@ -117,7 +117,8 @@ def _factors(
     if unread:
         raise ValueError(f"{_describe(min(unread), modules[min(unread)])} is never called: nothing reads its output")
     for name in own:
-        yield own[name], own[name].keep_prob
+        _check_owned(name, own[name].layer, modules, nodes)
+        yield own[name].layer, own[name].keep_prob
     for name in {node.target: None for node in calls}:
         layer = modules[name]
         factors = [calls.get(node, 1.0) for node in nodes if node.op == "call_module" and modules[node.target] is layer]
@@ -126,8 +127,9 @@ def _factors(
                 f"{_describe(name, layer)} is called more than once, and not always on units dropped at the same rate: "
                 "no one factor is right for its weights"
             )
-        _check_owned(name, layer, modules, nodes)
-        yield layer, factors[0]
+        weighted = layer.layer if isinstance(layer, nn.DropConnect) else layer
+        _check_owned(name, weighted, modules, nodes)
+        yield weighted, factors[0]
 
 
 def _trace(model: torch.nn.Module) -> fx.Graph:
@@ -147,7 +149,7 @@ def _readers(dropout: fx.Node, node: fx.Node, modules: dict[str, torch.nn.Module
     for user in node.users:
         if user.op == "call_module":
             module = modules[user.target]
-            if isinstance(module, LAYERS) and not isinstance(module, nn.DropConnect):
+            if isinstance(module, (*LAYERS, nn.DropConnect)):
                 yield user
             elif isinstance(module, _TRANSPARENT):
                 yield from _readers(dropout, user, modules)
@@ -165,8 +167,8 @@ def _readers(dropout: fx.Node, node: fx.Node, modules: dict[str, torch.nn.Module
         elif not (user.target in _SHAPES or (user.target is getattr and user.args[1] == "shape")):
             called = getattr(user.target, "__name__", user.target)
             raise ValueError(
-                f"{source} is read by {called}(), not by a linear layer or a convolution: no factor on weights does what "
-                "the factor on activations does. Use inference.monte_carlo"
+                f"{source} is read by {called}(), not by a linear layer or a convolution: no factor on weights does "
+                "what the factor on activations does. Use inference.monte_carlo"
             )
 
 
