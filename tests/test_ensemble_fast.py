@@ -179,6 +179,14 @@ def test_the_blocks_of_nodes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
     torch.testing.assert_close(split.value, whole.value, rtol=0, atol=1e-14)
 
 
+def test_no_examples_and_no_units() -> None:
+    hidden, weight, bias = layer(4, 3, seed=0)
+    assert ensemble.softmax_mean(hidden.expand(0, 4), weight, bias).shape == (0, 3)
+    assert ensemble.sigmoid_mean(hidden.expand(0, 4), weight[0]).value.shape == (0,)
+    torch.testing.assert_close(ensemble.softmax_mean(hidden[:0], weight[:, :0], bias), bias.softmax(0))
+    assert float(ensemble.sigmoid_mean(hidden[:0], weight[0, :0]).value) == pytest.approx(0.5, abs=1e-15)
+
+
 def test_two_classes_are_one_logit() -> None:
     hidden, weight, bias = layer(13, 2, seed=7)
     two = ensemble.softmax_mean(hidden, weight, bias, 0.6)

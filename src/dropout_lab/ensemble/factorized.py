@@ -73,7 +73,8 @@ def softmax_mean(
         )
     parts, probabilities = contributions(hidden, weight, keep_prob, rescale)
     offset = checked_bias(bias, len(weight))
-    return torch.stack([_one_example(part, probabilities, offset, max_masks) for part in parts])
+    means = [_one_example(part, probabilities, offset, max_masks) for part in parts]
+    return torch.stack(means) if means else parts.new_zeros(0, len(weight))
 
 
 def _one_example(parts: Tensor, probabilities: Tensor, bias: Tensor, max_masks: int) -> Tensor:
