@@ -1,7 +1,7 @@
 """How much faster the exact ensembles are than forward passes, and than sampling: ratios measured in one run.
 
 ``python benchmarks/ensemble.py`` prints the table. Both sides of a ratio alternate on one thread, and each time is a
-median. The last line, a thousand million masks, may use all threads, in a process of its own.
+median. The last line, a thousand million masks, is a process of its own, whose memory can be told.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def model(repeats: int = 3) -> Row:
 
 
 def huge(n: int = 30) -> str:
-    """2^n masks in a process of its own: seconds, threads and the most memory it ever held."""
+    """2^n masks in a process of its own: seconds and the most memory it ever held."""
     command = [sys.executable, __file__, "--huge", str(n)]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
@@ -147,7 +147,7 @@ def _huge(n: int) -> str:
     seconds = time.perf_counter() - begun
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return (
-        f"softmax_mean, 2^{n} masks: {seconds:.1f} s on {torch.get_num_threads()} thread(s), peak memory "
+        f"softmax_mean, 2^{n} masks: {seconds:.1f} s, peak memory "
         f"{peak / 1024:.0f} MiB with all of torch; sum − 1 = {float(mean.sum() - 1):.1e}"
     )
 

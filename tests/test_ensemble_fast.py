@@ -66,6 +66,29 @@ def test_memory_is_bounded_by_the_tile(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(places) == 1
 
 
+def test_tiles_take_one_thread_and_give_the_others_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, seen = torch.get_num_threads(), []
+    normalizers = factorized._normalizers
+
+    def observed(row: Tensor, column: Tensor, memory: Tensor) -> Tensor:
+        seen.append(torch.get_num_threads())
+        if len(seen) > 1:
+            raise KeyboardInterrupt
+        return normalizers(row, column, memory)
+
+    monkeypatch.setattr(factorized, "_normalizers", observed)
+    torch.set_num_threads(2)
+    try:
+        ensemble.softmax_mean(*layer(6, 3, seed=0))
+        assert torch.get_num_threads() == 2
+        with pytest.raises(KeyboardInterrupt):
+            ensemble.softmax_mean(*layer(6, 3, seed=0))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [1, 1]
+
+
 @pytest.mark.parametrize("scale", [0.0, 30.0, 1e3, 1e6])
 def test_extreme_logits_neither_overflow_nor_vanish(scale: float) -> None:
     hidden, weight, bias = layer(9, 3, seed=5, scale=scale)

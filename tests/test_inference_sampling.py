@@ -152,7 +152,7 @@ def test_a_class_that_drops_in_its_forward_is_named(batch: Tensor) -> None:
     ],
 )
 def test_every_layer_that_samples_is_sampled(layer: torch.nn.Module) -> None:
-    """Four samples of three examples all agree with a chance of at most 2^-9 (drop path, the fewest draws). Seed fixed."""
+    """Four samples of three examples all agree with a chance of at most 2^-9 (drop path). Seed fixed."""
     x = torch.randn(3, 2, 4, generator=seeded(5), dtype=torch.float64)
     model = network(layer)
     assert (inference.monte_carlo(model, x, 4, generator=seeded(6)).variance > 0).any()

@@ -7,7 +7,8 @@ product more and a sum. No exponential is taken per mask, and only a tile of the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -91,7 +92,19 @@ def _one_example(parts: Tensor, probabilities: Tensor, bias: Tensor, max_masks: 
     first, second = halves(n // 2, n)
     # The largest class of one half has at least exp(−range) in the other.
     safe = min(first.range, second.range) <= _SAFE_RANGE
-    return _mean(first, second) if safe else _extreme_mean(first, second)
+    with _one_thread():
+        return _mean(first, second) if safe else _extreme_mean(first, second)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One torch thread for a while: a tile is done before several have met, and on busy cores they wait for long."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _mean(first: _Half, second: _Half) -> Tensor:

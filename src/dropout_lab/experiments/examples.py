@@ -15,7 +15,7 @@ from dropout_lab.experiments.plan import Replica
 
 
 class Examples:
-    """The examples of a stack's replicas: their splits, their noisy labels and the order of their batches."""
+    """Inputs and labels of a stack's replicas, with a first axis of replicas."""
 
     def __init__(self, dataset: Dataset, replicas: Sequence[Replica], device: str | torch.device) -> None:
         self._seeds = [replica.seed for replica in replicas]
@@ -31,13 +31,22 @@ class Examples:
             _replace_labels(self._labels["train"][row], replica, dataset.classes)
 
     def labels(self, part: str) -> Tensor:
+        """The labels (S, n) of a part."""
         return self._labels[part]
 
     def all(self, part: str, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """All examples of a part in batches of at most ``size``: inputs (S, b, features) and labels (S, b)."""
         indices, labels = self._indices[part], self._labels[part]
         for start in range(0, indices.shape[1], size):
             chosen = slice(start, start + size)
             yield self._at(indices[:, chosen]), labels[:, chosen]
+
+    def some(self, part: str, count: int) -> tuple[Tensor, Tensor]:
+        """``count`` examples of a part, evenly spaced through the data, or all if there are fewer."""
+        indices, labels = self._indices[part], self._labels[part]
+        count = min(count, indices.shape[1])
+        chosen = torch.arange(count, device=indices.device) * indices.shape[1] // count
+        return self._at(indices[:, chosen]), labels[:, chosen]
 
     def drawn(self, batch_size: int, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches for training: each replica goes through its examples in an order of its own, epoch after epoch."""

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from dropout_lab.experiments.data import Dataset, Split
-from dropout_lab.experiments.draws import Purpose
+from dropout_lab.experiments.draws import Purpose, stream
 from dropout_lab.experiments.examples import Examples
 from dropout_lab.experiments.noisy import Noisy
 from dropout_lab.experiments.places import At
 from dropout_lab.experiments.plan import Replica
+
+Part = Literal["train", "test"]
 
 
 class Trained:
@@ -29,8 +32,9 @@ class Trained:
         self.replicas = tuple(replicas)
         self.parameters = parameters
         self.network = replicas[0].recipe.network
-        self._examples = Examples(dataset, replicas, next(iter(parameters.values())).device)
-        self._predictions: dict[str, Tensor] = {}
+        self.device = next(iter(parameters.values())).device
+        self._examples = Examples(dataset, replicas, self.device)
+        self._outputs: dict[str, Tensor] = {}
 
     def __len__(self) -> int:
         return len(self.replicas)
@@ -40,30 +44,43 @@ class Trained:
         """Each replica's split of the data."""
         return self._examples.splits
 
-    def examples(self, part: Literal["train", "test"] = "test", size: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
+    def examples(self, part: Part = "test", size: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
         """Inputs (S, b, features) and labels (S, b) in batches of at most ``size``; training labels with their noise."""
         return self._examples.all(part, size)
 
-    def forward(self, inputs: Tensor, at: At | None = None) -> Tensor:
-        """Outputs (S, b, outputs) for inputs (S, b, features), with whatever ``at`` does at the places."""
-        return self.network.forward(self.parameters, inputs, At() if at is None else at)
+    def sample(self, count: int, part: Part = "test") -> tuple[Tensor, Tensor]:
+        """Inputs (S, count, features) and labels (S, count) of examples evenly spaced through a part."""
+        return self._examples.some(part, count)
+
+    def labels(self, part: Part = "test") -> Tensor:
+        """Labels (S, n) of a part, those of the training part with their noise."""
+        return self._examples.labels(part)
+
+    def forward(
+        self, inputs: Tensor, at: At | None = None, parameters: Mapping[str, Tensor] | None = None
+    ) -> Tensor:
+        """Outputs (S, b, outputs) for inputs (S, b, features), with whatever ``at`` does at the places.
+
+        Other ``parameters`` may stand in for the trained ones.
+        """
+        return self.network.forward(self.parameters if parameters is None else parameters, inputs, at or At())
 
     @torch.no_grad()
-    def outputs(self, part: Literal["train", "test"] = "test", at: At | None = None) -> Tensor:
+    def outputs(self, part: Part = "test", at: At | None = None) -> Tensor:
         """Outputs (S, n, outputs) for all examples of a part; in eval mode they are computed once."""
         if at is not None:
             return torch.cat([self.forward(inputs, at) for inputs, _ in self.examples(part)], 1)
-        if part not in self._predictions:
-            self._predictions[part] = self.outputs(part, At())
-        return self._predictions[part]
-
-    def labels(self, part: Literal["train", "test"] = "test") -> Tensor:
-        """Labels (S, n) of a part, those of the training part with their noise."""
-        return self._examples.labels(part)
+        if part not in self._outputs:
+            self._outputs[part] = self.outputs(part, At())
+        return self._outputs[part]
 
     def noisy(self, key: int = 0) -> Noisy:
         """The training noise, drawn by streams of their own: for Monte Carlo averages, or a mask left on at test time."""
         return Noisy(self.replicas, self.parameters, Purpose.MEASURE, key)
+
+    def streams(self, key: int) -> list[np.random.Generator]:
+        """A stream for each replica that a measure may draw from; measures with other keys draw other numbers."""
+        return [stream(replica.seed, Purpose.MEASURE, 1000 + key) for replica in self.replicas]
 
 
 def mean_loss(dataset: Dataset, outputs: Tensor, labels: Tensor) -> Tensor:

@@ -47,7 +47,8 @@ def drop_block(
     check_floating("drop_block", x)
     check_axes("drop_block", x, 4, 5, batched)
     own = 2 if batched else 1
-    sizes = tuple(x.shape[own:])
+    # A compiler that takes extents as symbols has to settle on these: γ is found by a search.
+    sizes = tuple([int(size) for size in x.shape[own:]])
     if 0 in sizes:
         return x
     rate = block_gamma(sizes, keep_prob, block_size, rule=gamma)

@@ -1,5 +1,36 @@
-"""What is measured on a trained stack: each function takes a ``Trained`` and returns named arrays with a first axis S."""
+"""What is measured on a trained stack: each function takes a ``Trained`` and returns named arrays with a first axis S.
+
+Those that take settings (``monte_carlo``, ``disturbed``, ``weight_noise``, ``hessian_trace``, ``members_improved``) are
+called with them and return the measure.
+"""
 
 from dropout_lab.experiments.measures.accuracy import error, nll, train_error, train_nll
+from dropout_lab.experiments.measures.activations import correlation, reconstruction, sparsity, variance_shift
+from dropout_lab.experiments.measures.averaging import all_masks, mask_left_on, monte_carlo, probabilities, spread
+from dropout_lab.experiments.measures.curvature import hessian_trace, weight_noise
+from dropout_lab.experiments.measures.rates import learned_keep_probs
+from dropout_lab.experiments.measures.robustness import disturbed, half_removed, single_removal
+from dropout_lab.experiments.measures.updates import members_improved
 
-__all__ = ["error", "nll", "train_error", "train_nll"]
+__all__ = [
+    "all_masks",
+    "correlation",
+    "disturbed",
+    "error",
+    "half_removed",
+    "hessian_trace",
+    "learned_keep_probs",
+    "mask_left_on",
+    "members_improved",
+    "monte_carlo",
+    "nll",
+    "probabilities",
+    "reconstruction",
+    "single_removal",
+    "sparsity",
+    "spread",
+    "train_error",
+    "train_nll",
+    "variance_shift",
+    "weight_noise",
+]

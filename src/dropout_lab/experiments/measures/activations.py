@@ -1,0 +1,118 @@
+"""Hidden activations in eval mode: how sparse, how spread over units, how alike."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from dropout_lab.experiments.places import Recorder
+from dropout_lab.experiments.trained import Trained
+
+#: Test examples that statistics of activations are taken over.
+_EXAMPLES = 1000
+
+
+@torch.no_grad()
+def recorded(trained: Trained, kind: str = "hidden", examples: int = _EXAMPLES) -> dict[str, Tensor]:
+    """The values (S, b, …) at all places of a kind, in eval mode, on test examples spread evenly through the data."""
+    at = Recorder()
+    trained.forward(trained.sample(examples)[0], at)
+    return {place: values for place, values in at.values.items() if place.rstrip("0123456789") == kind}
+
+
+def sparsity(trained: Trained) -> dict[str, np.ndarray]:
+    """How sparse each hidden layer is, as ``zeros1``, ``hoyer1``, ``dead1``, ``mean1``, … for its number; each (S,).
+
+    ``zeros`` is the fraction of activations that are exactly 0, ``dead`` the fraction of units that are 0 for every
+    example, ``mean`` the mean activation. ``hoyer`` is Hoyer's measure (2004) of an example's activations, averaged:
+    (√n − ‖h‖₁/‖h‖₂)/(√n − 1), from 0 where all n units are equal to 1 where one unit is alone; it does not change when
+    the layer is rescaled. Examples with no activation at all are left out of it.
+    """
+    found = {}
+    for place, values in recorded(trained).items():
+        number, values = place.removeprefix("hidden"), values.double()
+        found[f"zeros{number}"] = (values == 0).double().mean((1, 2))
+        found[f"dead{number}"] = (values == 0).all(1).double().mean(1)
+        found[f"mean{number}"] = values.mean((1, 2))
+        norms, root = values.norm(dim=-1), values.shape[-1] ** 0.5
+        hoyer = (root - values.sum(-1) / norms) / (root - 1)
+        found[f"hoyer{number}"] = torch.where(norms > 0, hoyer, torch.nan).nanmean(1)
+    return {name: values.cpu().numpy() for name, values in found.items()}
+
+
+def correlation(trained: Trained) -> dict[str, np.ndarray]:
+    """How alike the units of each hidden layer are, as ``correlation1``, ``participation1``, ``redundancy1``, …; (S,).
+
+    ``correlation`` is the mean absolute correlation of two units over examples; ``participation`` the participation ratio
+    (Σλ)²/Σλ² of the eigenvalues of their correlations, divided by the number of units: 1 where all directions are used
+    alike. ``redundancy`` is the mean R² of a unit predicted linearly from all others, with a ridge of 1 % of the
+    variance. Units that never change are left out.
+    """
+    found: dict[str, list[tuple[float, float, float]]] = {}
+    for place, values in recorded(trained).items():
+        found[place.removeprefix("hidden")] = [_alike(one) for one in values.double()]
+    return {
+        f"{name}{number}": np.array([triple[column] for triple in triples])
+        for number, triples in found.items()
+        for column, name in enumerate(("correlation", "participation", "redundancy"))
+    }
+
+
+def _alike(values: Tensor) -> tuple[float, float, float]:
+    changing = values[:, values.std(0) > 0]
+    matrix = torch.corrcoef(changing.T)
+    units = len(matrix)
+    pairs = matrix.abs().sum() - units
+    eigenvalues = torch.linalg.eigvalsh(matrix)
+    # The diagonal of the inverse of a correlation matrix is 1/(1 − R²).
+    inverse = torch.linalg.inv(matrix + 0.01 * torch.eye(units, dtype=matrix.dtype, device=matrix.device))
+    return (
+        float(pairs / (units * (units - 1))),
+        float(eigenvalues.sum() ** 2 / eigenvalues.square().sum() / units),
+        float((1 - 1 / inverse.diagonal()).clamp_min(0).mean()),
+    )
+
+
+def variance_shift(trained: Trained) -> dict[str, np.ndarray]:
+    """``variance_ratio1``, … (S,): what each normalization meets in test mode over what it remembers from training.
+
+    The mean over units of the test variance divided by the running variance; 1 where nothing shifts (Li et al. 2019).
+    """
+    found = {}
+    for place, values in recorded(trained, "sum").items():
+        number = place.removeprefix("sum")
+        ratio = values.double().var(1) / trained.parameters[f"running_variance{number}"].double()
+        found[f"variance_ratio{number}"] = ratio.mean(1).cpu().numpy()
+    return found
+
+
+def reconstruction(trained: Trained) -> dict[str, np.ndarray]:
+    """``r2_features1``, … (S,): how much of a pixel of a feature map its neighbors tell, linearly.
+
+    R² of the pixel on its four neighbors (up, down, left, right) in the same map, fitted for each map over all examples
+    and inner pixels and averaged over the maps that are not constant.
+    """
+    found = {}
+    for place, maps in recorded(trained, "features").items():
+        if min(maps.shape[-2:]) < 3:
+            continue
+        found[f"r2_{place}"] = np.array([_neighbors_tell(one.double()) for one in maps])
+    return found
+
+
+def _neighbors_tell(maps: Tensor) -> float:
+    """The mean R² over the channels of maps (b, C, H, W)."""
+    center = maps[..., 1:-1, 1:-1]
+    sides = (maps[..., :-2, 1:-1], maps[..., 2:, 1:-1], maps[..., 1:-1, :-2], maps[..., 1:-1, 2:])
+    shares = []
+    for channel in range(maps.shape[1]):
+        target = center[:, channel].flatten()
+        if target.std() == 0:
+            continue
+        known = torch.stack([side[:, channel].flatten() for side in sides], 1)
+        design = F.pad(known, (0, 1), value=1.0)
+        residual = target - design @ torch.linalg.lstsq(design, target.unsqueeze(1)).solution.squeeze(1)
+        shares.append(1 - float(residual.var() / target.var()))
+    return float(np.mean(shares))

@@ -1,0 +1,126 @@
+"""What the subnetworks say together: masks left on, Monte Carlo averages, and the averages over all masks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dropout_lab.ensemble import masks
+from dropout_lab.experiments.measures.accuracy import mean, percent_wrong
+from dropout_lab.experiments.places import Fixed
+from dropout_lab.experiments.trained import Trained
+
+#: All masks of more hidden units than these are too many to enumerate for each test example.
+_MOST_UNITS = 16
+_MASKS_AT_ONCE = 64
+
+
+def mask_left_on(trained: Trained) -> dict[str, np.ndarray]:
+    """``error_with_mask`` (percent) and ``nll_with_mask``, (S,): one draw of the training noise at test time."""
+    outputs, labels = trained.outputs(at=trained.noisy()), trained.labels()
+    return {"error_with_mask": percent_wrong(outputs, labels), "nll_with_mask": mean(trained, outputs, labels)}
+
+
+def monte_carlo(samples: Sequence[int] = (1, 5, 20, 50)) -> Callable[[Trained], dict[str, np.ndarray]]:
+    """A measure of Monte Carlo averages of class probabilities over so many draws of the training noise.
+
+    ``mc_error`` (percent) and ``mc_nll`` are (S, len(samples)), of the first draws of one sequence. ``to_geometric`` and
+    ``to_arithmetic``, (S,), are the total variation from the weight-scaled prediction to the two means of all draws, the
+    geometric one normalized.
+    """
+    wanted = sorted(set(samples))
+
+    @torch.no_grad()
+    def measure(trained: Trained) -> dict[str, np.ndarray]:
+        at, labels = trained.noisy(), trained.labels()
+        probabilities = logs = 0.0
+        errors, losses = [], []
+        for count in range(1, wanted[-1] + 1):
+            log_member = trained.outputs(at=at).log_softmax(-1)
+            probabilities, logs = probabilities + log_member.exp(), logs + log_member
+            if count in wanted:
+                averaged = (probabilities / count).log()
+                errors.append(percent_wrong(averaged, labels))
+                losses.append(mean(trained, averaged, labels))
+        scaled = trained.outputs().softmax(-1)
+        return {
+            "mc_error": np.stack(errors, 1),
+            "mc_nll": np.stack(losses, 1),
+            "to_geometric": _total_variation(scaled, (logs / wanted[-1]).softmax(-1)),
+            "to_arithmetic": _total_variation(scaled, probabilities / wanted[-1]),
+        }
+
+    return measure
+
+
+@torch.no_grad()
+def all_masks(trained: Trained) -> dict[str, np.ndarray]:
+    """Weight scaling against the exact averages over every mask of the hidden units, for small MLPs, on 200 examples.
+
+    ``geometric_error``, ``arithmetic_error`` and ``scaled_error`` are percent, ``other_class`` the percent of examples
+    where weight scaling and the geometric mean choose other classes, ``to_geometric`` and ``to_arithmetic`` the total
+    variation from the weight-scaled prediction; each (S,). Masks weigh as the recipes' keep probabilities say, which
+    must lie below 1. Raises ValueError for more than 16 hidden units in all.
+    """
+    widths = trained.network.hidden
+    places = [f"hidden{number}" for number in range(1, len(widths) + 1)]
+    if sum(widths) > _MOST_UNITS:
+        raise ValueError(f"all masks of {sum(widths)} hidden units are too many; at most {_MOST_UNITS} units")
+    inputs, labels = trained.sample(200)
+    count = inputs.shape[1]
+    recipes = [replica.recipe.noise_by_place() for replica in trained.replicas]
+    # One keep probability for each replica and unit: (S, 1, units).
+    keep_probs = torch.tensor(
+        [[noise[place].keep_prob for place, width in zip(places, widths, strict=True) for _ in range(width)] for noise in recipes]
+    ).unsqueeze(1)
+    arithmetic = logs = 0.0
+    for some in masks(sum(widths), 0.5)[0].bool().split(_MASKS_AT_ONCE):
+        weight = torch.where(some, keep_probs, 1 - keep_probs).double().prod(-1)[..., None, None]
+        # Mask after mask along the axis of examples.
+        factor = (some.float() / keep_probs).repeat_interleave(count, 1).split(list(widths), -1)
+        at = Fixed(dict(zip(places, factor, strict=True)))
+        log_members = trained.forward(inputs.repeat(1, len(some), 1), at).double().log_softmax(-1)
+        log_members = log_members.unflatten(1, (len(some), count))
+        arithmetic = arithmetic + (weight * log_members.exp()).sum(1)
+        logs = logs + (weight * log_members).sum(1)
+    scaled, geometric = trained.forward(inputs).double().softmax(-1), logs.softmax(-1)
+    return {
+        "scaled_error": percent_wrong(scaled, labels),
+        "geometric_error": percent_wrong(geometric, labels),
+        "arithmetic_error": percent_wrong(arithmetic, labels),
+        "other_class": percent_wrong(scaled, geometric.argmax(-1)),
+        "to_geometric": _total_variation(scaled, geometric),
+        "to_arithmetic": _total_variation(scaled, arithmetic),
+    }
+
+
+def probabilities(trained: Trained) -> dict[str, np.ndarray]:
+    """``probabilities`` (S, n, classes) of the test examples, weight-scaled, and ``member``, those of one subnetwork.
+
+    For bias and variance over training sets, take data with a shared test set (:func:`.data.hold_out`).
+    """
+    return {
+        "probabilities": trained.outputs().softmax(-1).cpu().numpy(),
+        "member": trained.outputs(at=trained.noisy()).softmax(-1).cpu().numpy(),
+    }
+
+
+def spread(predicted: np.ndarray, groups: int) -> np.ndarray:
+    """The variance of predictions between training sets, (groups,), from predictions (seeds, n, classes).
+
+    Seeds are cut into groups; in each, the variance over its seeds (divided by their number − 1) is summed over classes
+    and averaged over examples. Groups share no training set by construction of the seeds, so they can be compared like
+    seeds. Raises ValueError if the seeds don't divide into groups of two or more.
+    """
+    seeds = len(predicted)
+    if seeds % groups or seeds // groups < 2:
+        raise ValueError(f"{seeds} seeds do not divide into {groups} groups of two or more")
+    grouped = predicted.astype(float).reshape(groups, seeds // groups, *predicted.shape[1:])
+    return grouped.var(axis=1, ddof=1).sum(-1).mean(-1)
+
+
+def _total_variation(one: Tensor, other: Tensor) -> np.ndarray:
+    return ((one - other).abs().sum(-1) / 2).double().mean(1).cpu().numpy()

@@ -1,0 +1,82 @@
+"""Flatness of the loss around the trained weights, by two measures that need not agree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dropout_lab.experiments.draws import Bits, NormalDraws
+from dropout_lab.experiments.measures.accuracy import percent_wrong
+from dropout_lab.experiments.trained import Trained, mean_loss
+
+
+def weight_noise(relative: float = 0.5, draws: int = 5) -> Callable[[Trained], dict[str, np.ndarray]]:
+    """A measure of flatness that does not change when a layer is rescaled: noise in proportion to each unit's weights.
+
+    Each unit's incoming weights get Gaussian noise of ``relative`` times their own norm (Li et al. 2018, "Visualizing
+    the loss landscape", section 4). ``noisy_weights_error`` is the test error in percent under it, ``sharpness`` the rise
+    of the training loss in nats; each (S,), the mean over ``draws``.
+    """
+
+    @torch.no_grad()
+    def measure(trained: Trained) -> dict[str, np.ndarray]:
+        normal = NormalDraws(trained.streams(3))
+        inputs, labels = trained.sample(1000)
+        seen, targets = trained.sample(1000, "train")
+        loss = mean_loss(trained.dataset, trained.forward(seen), targets)
+        errors, rises = [], []
+        for _ in range(draws):
+            moved = {name: _moved(trained, name, value, relative, normal) for name, value in trained.parameters.items()}
+            errors.append(percent_wrong(trained.forward(inputs, parameters=moved), labels))
+            noisy = mean_loss(trained.dataset, trained.forward(seen, parameters=moved), targets)
+            rises.append((noisy - loss).double().cpu().numpy())
+        return {"noisy_weights_error": np.mean(errors, 0), "sharpness": np.mean(rises, 0)}
+
+    return measure
+
+
+def hessian_trace(probes: int = 20, part: str = "train") -> Callable[[Trained], dict[str, np.ndarray]]:
+    """A measure of the trace of the loss's Hessian over all learned weights, ``hessian_trace`` (S,).
+
+    Hutchinson's estimate: the mean of vᵀHv over ``probes`` vectors v of random signs, on up to 1000 examples of a part,
+    in eval mode. ReLU networks are piecewise smooth; the Hessian is that of the piece.
+    """
+
+    def measure(trained: Trained) -> dict[str, np.ndarray]:
+        inputs, labels = trained.sample(1000, part)
+        learned = {
+            name: value.clone().requires_grad_()
+            for name, value in trained.parameters.items()
+            if not name.startswith("running")
+        }
+        loss = mean_loss(trained.dataset, trained.forward(inputs, parameters=trained.parameters | learned), labels)
+        weights = list(learned.values())
+        slopes = torch.autograd.grad(loss.sum(), weights, create_graph=True)
+        bits = Bits(trained.streams(4), [True] * len(trained))
+        traces = []
+        for _ in range(probes):
+            signs = [_signs(bits, value) for value in weights]
+            product = sum((slope * sign).sum() for slope, sign in zip(slopes, signs, strict=True))
+            curved = torch.autograd.grad(product, weights, retain_graph=True)
+            pairs = zip(curved, signs, strict=True)
+            traces.append(sum((one * sign).flatten(1).double().sum(1) for one, sign in pairs))
+        return {"hessian_trace": torch.stack(traces).mean(0).cpu().numpy()}
+
+    return measure
+
+
+def _moved(trained: Trained, name: str, value: Tensor, relative: float, normal: NormalDraws) -> Tensor:
+    if not name.startswith("weight"):
+        return value
+    axes = trained.network.incoming(name)
+    noise = normal.draw(tuple(value.shape[1:])).to(value.device)
+    norms = (torch.linalg.vector_norm(one, dim=axes, keepdim=True) for one in (value, noise))
+    return value + relative * noise * torch.div(*norms)
+
+
+def _signs(bits: Bits, like: Tensor) -> Tensor:
+    drawn = bits.draw(tuple(like.shape[1:])).to(like.device)
+    return torch.where(drawn < 0, -1.0, 1.0)

@@ -1,0 +1,99 @@
+"""How much a trained network minds when units are removed or disturbed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dropout_lab.experiments.draws import NormalDraws
+from dropout_lab.experiments.measures.accuracy import percent_wrong
+from dropout_lab.experiments.measures.activations import recorded
+from dropout_lab.experiments.places import At, Fixed
+from dropout_lab.experiments.trained import Trained, mean_loss
+
+_EXAMPLES = 1000
+
+
+@torch.no_grad()
+def single_removal(trained: Trained) -> dict[str, np.ndarray]:
+    """The worst that the removal of one hidden unit does, over all units of all layers, on 500 test examples; (S,).
+
+    ``worst_flips`` is the percent of predictions that change, ``worst_nll`` the rise of the loss in nats; ``mean_flips``
+    and ``mean_nll`` are the means over units.
+    """
+    inputs, labels = trained.sample(500)
+    intact = trained.forward(inputs)
+    chosen, loss = intact.argmax(-1), mean_loss(trained.dataset, intact, labels)
+    flips, rises = [], []
+    for place, values in recorded(trained, examples=1).items():
+        for unit in range(values.shape[-1]):
+            factor = values.new_ones(1, 1, values.shape[-1])
+            factor[..., unit] = 0
+            outputs = trained.forward(inputs, Fixed({place: factor}))
+            flips.append(100 * (outputs.argmax(-1) != chosen).double().mean(1))
+            rises.append((mean_loss(trained.dataset, outputs, labels) - loss).double())
+    return {
+        "worst_flips": torch.stack(flips).amax(0).cpu().numpy(),
+        "mean_flips": torch.stack(flips).mean(0).cpu().numpy(),
+        "worst_nll": torch.stack(rises).amax(0).cpu().numpy(),
+        "mean_nll": torch.stack(rises).mean(0).cpu().numpy(),
+    }
+
+
+@torch.no_grad()
+def half_removed(trained: Trained, draws: int = 5) -> dict[str, np.ndarray]:
+    """``half_removed_error``, percent, (S,): half the units of each hidden layer removed, the others doubled.
+
+    The mean over ``draws`` choices of units, each the same for all examples.
+    """
+    streams = trained.streams(1)
+    errors = [_error(trained, Fixed(_halves(trained, streams))) for _ in range(draws)]
+    return {"half_removed_error": np.mean(errors, 0)}
+
+
+def disturbed(deviation: float = 0.5, draws: int = 5) -> Callable[[Trained], dict[str, np.ndarray]]:
+    """A measure of a disturbance that no network was trained on: noise *added* to the hidden activations.
+
+    Gaussian, independent for each example and unit, with ``deviation`` times the layer's root mean square.
+    ``disturbed_error`` is percent, (S,), the mean over ``draws``.
+    """
+
+    @torch.no_grad()
+    def measure(trained: Trained) -> dict[str, np.ndarray]:
+        at = _Added(deviation, NormalDraws(trained.streams(2)))
+        return {"disturbed_error": np.mean([_error(trained, at) for _ in range(draws)], 0)}
+
+    return measure
+
+
+class _Added(At):
+    """Adds noise at the hidden places, in proportion to what is there."""
+
+    def __init__(self, deviation: float, normal: NormalDraws) -> None:
+        self._deviation = deviation
+        self._normal = normal
+
+    def __call__(self, place: str, values: Tensor) -> Tensor:
+        if not place.startswith("hidden"):
+            return values
+        scale = self._deviation * values.square().mean((1, 2), keepdim=True).sqrt()
+        return values + scale * self._normal.draw(tuple(values.shape[1:])).to(values.device)
+
+
+def _halves(trained: Trained, streams: list[np.random.Generator]) -> dict[str, Tensor]:
+    """For each hidden layer, a factor (S, 1, n) of 2 for half the units, chosen by each replica's stream, and of 0."""
+    factors = {}
+    for place, values in recorded(trained, examples=1).items():
+        units = values.shape[-1]
+        orders = np.stack([source.permutation(units) for source in streams])
+        kept = torch.from_numpy(orders).to(values.device) < (units + 1) // 2
+        factors[place] = (kept.to(values.dtype) * (units / ((units + 1) // 2))).unsqueeze(1)
+    return factors
+
+
+def _error(trained: Trained, at: At) -> np.ndarray:
+    inputs, labels = trained.sample(_EXAMPLES)
+    return percent_wrong(trained.forward(inputs, at), labels)

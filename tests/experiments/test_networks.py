@@ -1,0 +1,190 @@
+"""Each network's stack against torch's own modules with the same weights: outputs, gradients, optimizers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from dropout_lab.experiments.convolutional import CNN
+from dropout_lab.experiments.draws import Purpose, stream
+from dropout_lab.experiments.family import Bernoulli, Block, Gaussian, Locked, Path, Spatial
+from dropout_lab.experiments.learned import Concrete, LearnedGaussian
+from dropout_lab.experiments.networks import MLP, ResidualMLP
+from dropout_lab.experiments.optimizers import OPTIMIZERS, Settings
+from dropout_lab.experiments.places import At, Fixed
+from dropout_lab.experiments.sequences import GRU
+from dropout_lab.experiments.training import Recipe, Replica, train
+
+CONV = CNN((3, 4), (6,), (1, 4, 4))
+CLOSE = {"rtol": 0, "atol": 2e-6}
+
+
+def stacked(network, dataset, seeds=(0, 1, 2)):
+    drawn = [network.initial(dataset, stream(seed, Purpose.WEIGHTS)) for seed in seeds]
+    return {name: torch.from_numpy(np.stack([one[name] for one in drawn])) for name in drawn[0]}
+
+
+def some_inputs(blobs, count=7):
+    return torch.from_numpy(blobs.inputs[: 3 * count].reshape(3, count, -1))
+
+
+def test_convolutions(blobs):
+    parameters, inputs = stacked(CONV, blobs), some_inputs(blobs)
+    found = CONV.forward(parameters, inputs, At())
+    for row in range(3):
+        one = {name: value[row] for name, value in parameters.items()}
+        values = inputs[row].view(-1, 1, 4, 4)
+        for layer in (1, 2):
+            values = nn.functional.conv2d(values, one[f"weight_filters{layer}"], one[f"bias_filters{layer}"], padding=1)
+            values = nn.functional.max_pool2d(values.relu(), 2)
+        values = (values.flatten(1) @ one["weight1"] + one["bias1"]).relu()
+        torch.testing.assert_close(found[row], values @ one["weight2"] + one["bias2"], **CLOSE)
+
+
+def test_recurrence(blobs):
+    network = GRU(5, steps=4)
+    parameters, inputs = stacked(network, blobs), some_inputs(blobs)
+    found = network.forward(parameters, inputs, At())
+    for row in range(3):
+        layer = nn.GRU(4, 5, batch_first=True)
+        names = {"weight_ih_l0": "weight_input", "weight_hh_l0": "weight_state"}
+        names |= {"bias_ih_l0": "bias_input", "bias_hh_l0": "bias_state"}
+        layer.load_state_dict({name: parameters[ours][row].T for name, ours in names.items()})
+        last = layer(inputs[row].view(-1, 4, 4))[0][:, -1]
+        expected = last @ parameters["weight_output"][row] + parameters["bias_output"][row]
+        torch.testing.assert_close(found[row], expected, **CLOSE)
+
+
+def test_the_recurrent_mask_is_read_step_by_step_or_locked(blobs):
+    """A mask that drops everything at one step only, and a locked mask, against a loop in plain torch."""
+    network = GRU(5, steps=4)
+    parameters, inputs = stacked(network, blobs), some_inputs(blobs)
+    for factor in (torch.rand(3, 7, 4, 5), torch.rand(3, 7, 1, 5)):
+        found = network.forward(parameters, inputs, Fixed({"state": factor}))
+        cell = nn.GRUCell(4, 5)
+        names = {"weight_ih": "weight_input", "weight_hh": "weight_state", "bias_ih": "bias_input", "bias_hh": "bias_state"}
+        cell.load_state_dict({name: parameters[ours][1].T for name, ours in names.items()})
+        state = torch.zeros(7, 5)
+        for step in range(4):
+            # The cell carries what it is given; the difference to the unmasked state is put back, times the update gate.
+            seen = state * factor[1].expand(7, 4, 5)[:, step]
+            row = inputs[1].view(7, 4, 4)[:, step]
+            update = (row @ cell.weight_ih[5:10].T + cell.bias_ih[5:10] + seen @ cell.weight_hh[5:10].T + cell.bias_hh[5:10])
+            state = cell(row, seen) + update.sigmoid() * (state - seen)
+        expected = state @ parameters["weight_output"][1] + parameters["bias_output"][1]
+        torch.testing.assert_close(found[1], expected, **CLOSE)
+
+
+def test_shortcuts(blobs):
+    network = ResidualMLP(6, 2)
+    parameters, inputs = stacked(network, blobs), some_inputs(blobs)
+    branch = torch.tensor([0.0, 2.0]).repeat(3, 7)[:, :7, None]
+    found = network.forward(parameters, inputs, Fixed({"branch1": branch}))
+
+    def dense(values, layer):
+        return values @ parameters[f"weight{layer}"][0] + parameters[f"bias{layer}"][0]
+
+    values = dense(inputs[0], 1)
+    values = values + branch[0] * dense(dense(values.relu(), 2).relu(), 3)
+    values = values + dense(dense(values.relu(), 4).relu(), 5)
+    torch.testing.assert_close(found[0], dense(values.relu(), 6), **CLOSE)
+
+
+def test_batch_normalization_trains_and_remembers_as_torch_does(blobs):
+    network = MLP((6,), batch_norm=True)
+    parameters, inputs = stacked(network, blobs), some_inputs(blobs)
+    layers = [nn.BatchNorm1d(6) for _ in range(3)]
+    training = At()
+    training.training = True
+    for batch in (inputs, inputs.flip(1) * 2):
+        found = network.forward(parameters, batch, training)
+        for row, layer in enumerate(layers):
+            hidden = layer(batch[row] @ parameters["weight1"][row] + parameters["bias1"][row]).relu()
+            torch.testing.assert_close(found[row], hidden @ parameters["weight2"][row] + parameters["bias2"][row], **CLOSE)
+    found = network.forward(parameters, inputs, At())
+    for row, layer in enumerate(layers):
+        torch.testing.assert_close(parameters["running_variance1"][row], layer.running_var, **CLOSE)
+        torch.testing.assert_close(parameters["running_mean1"][row], layer.running_mean, **CLOSE)
+        hidden = layer.eval()(inputs[row] @ parameters["weight1"][row] + parameters["bias1"][row]).relu()
+        torch.testing.assert_close(found[row], hidden @ parameters["weight2"][row] + parameters["bias2"][row], **CLOSE)
+
+
+@pytest.mark.parametrize(
+    ("name", "peer"), [("sgd", torch.optim.SGD), ("adam", torch.optim.Adam), ("adamw", torch.optim.AdamW)]
+)
+def test_optimizers_are_torchs(name, peer):
+    """Twenty steps with a schedule, weight decay, and settings that differ between the replicas."""
+    random = torch.Generator().manual_seed(0)
+    start, slopes = torch.randn(2, 4, 3, generator=random), torch.randn(20, 2, 4, 3, generator=random)
+    recipes = [
+        Recipe(learning_rate=rate, momentum=momentum, weight_decay=decay)
+        for rate, momentum, decay in ((0.1, 0.9, 0.01), (0.02, 0.5, 0.1))
+    ]
+    ours = start.clone().requires_grad_()
+    optimizer = OPTIMIZERS[name]({"weight1": ours}, Settings.of(recipes, "cpu"))
+    with torch.no_grad():
+        for step, slope in enumerate(slopes):
+            optimizer.step([slope], 1 - step / 20)
+    for row, recipe in enumerate(recipes):
+        theirs = start[row].clone().requires_grad_()
+        extra = {"momentum": recipe.momentum} if name == "sgd" else {}
+        reference = peer([theirs], recipe.learning_rate, weight_decay=recipe.weight_decay, **extra)
+        for step, slope in enumerate(slopes):
+            theirs.grad = slope[row].clone()
+            reference.param_groups[0]["lr"] = recipe.learning_rate * (1 - step / 20)
+            reference.step()
+        torch.testing.assert_close(ours[row].detach(), theirs.detach(), rtol=1e-5, atol=1e-6)
+
+
+SMALL = Recipe(train_size=40, steps=15, batch_size=10)
+CASES = {
+    "conv": replace(SMALL, network=CONV).with_noise(features=Spatial(0.7), hidden=Bernoulli(0.5), input=Bernoulli(0.8)),
+    "block": replace(SMALL, network=CONV).with_noise(features1=Block(0.7, 2)),
+    "gru": replace(SMALL, network=GRU(5, 4)).with_noise(state=Locked(0.7), input=Bernoulli(0.8), output=Gaussian(0.5)),
+    "residual": replace(SMALL, network=ResidualMLP(6, 2)).with_noise(branch=Path(0.7), hidden=Bernoulli(0.5)),
+    "norm": replace(SMALL, network=MLP((8, 6), batch_norm=True)).with_noise(hidden=Gaussian(0.5)),
+    "adam": replace(SMALL, network=MLP((8,)), optimizer="adam", weight_decay=0.01, masks_per_step=3),
+    "learned": replace(SMALL, network=MLP((8,)), optimizer="adam").with_noise(weight=LearnedGaussian(0.8)),
+    "concrete": replace(SMALL, network=MLP((8,)), optimizer="adam").with_noise(input=Concrete(0.9), hidden=Concrete(0.8)),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_replica_sees_its_neighbors(blobs, case):
+    """Trained alone and trained in a stack beside a replica with other settings: the same to rounding."""
+    recipe = CASES[case]
+    other = replace(recipe, learning_rate=0.01, label_noise=0.5)
+    stack = [Replica("a", 0, recipe), Replica("b", 0, other), Replica("a", 1, recipe)]
+    together = train(blobs, stack)
+    for row, replica in enumerate(stack):
+        alone = train(blobs, [replica])
+        for name, values in together.parameters.items():
+            torch.testing.assert_close(values[row], alone.parameters[name][0], rtol=0, atol=2e-5, msg=f"{case} {name}")
+    moved = [(values[0] - values[1]).abs().max() for values in together.parameters.values()]
+    assert max(moved) > 1e-3
+
+
+def test_max_norm_bounds_every_unit(blobs):
+    recipe = replace(SMALL, network=CONV, max_norm=0.5, learning_rate=0.5)
+    trained = train(blobs, [Replica("tight", 0, recipe), Replica("free", 0, replace(recipe, max_norm=float("inf")))])
+    for name, value in trained.parameters.items():
+        if name.startswith("weight"):
+            tight, free = torch.linalg.vector_norm(value, dim=CONV.incoming(name)).flatten(1).amax(1)
+            assert tight <= 0.5 * (1 + 1e-6) < free
+
+
+def test_noise_in_the_wrong_place_is_refused(blobs):
+    with pytest.raises(ValueError, match="no place 'features'; its places are input, hidden1"):
+        SMALL.with_noise(features=Spatial(0.5))
+    with pytest.raises(ValueError, match="Bernoulli does not stand at weight1"):
+        SMALL.with_noise(weight=Bernoulli(0.5))
+    with pytest.raises(ValueError, match="LearnedGaussian does not stand at hidden1"):
+        SMALL.with_noise(hidden=LearnedGaussian(0.5))
+    with pytest.raises(ValueError, match=r"images of shape \(1, 14, 14\)"):
+        train(blobs, [Replica("a", 0, replace(SMALL, network=CNN((2,), ())))])
+    with pytest.raises(ValueError, match="16 features do not divide into 5 steps"):
+        train(blobs, [Replica("a", 0, replace(SMALL, network=GRU(4, 5)))])
