@@ -53,7 +53,7 @@ def test_recurrence(blobs):
         layer = nn.GRU(4, 5, batch_first=True)
         names = {"weight_ih_l0": "weight_input", "weight_hh_l0": "weight_state"}
         names |= {"bias_ih_l0": "bias_input", "bias_hh_l0": "bias_state"}
-        layer.load_state_dict({name: parameters[ours][row].T for name, ours in names.items()})
+        layer.load_state_dict({name: parameters[ours][row].t() for name, ours in names.items()})
         last = layer(inputs[row].view(-1, 4, 4))[0][:, -1]
         expected = last @ parameters["weight_output"][row] + parameters["bias_output"][row]
         torch.testing.assert_close(found[row], expected, **CLOSE)
@@ -67,7 +67,7 @@ def test_the_recurrent_mask_is_read_step_by_step_or_locked(blobs):
         found = network.forward(parameters, inputs, Fixed({"state": factor}))
         cell = nn.GRUCell(4, 5)
         names = {"weight_ih": "weight_input", "weight_hh": "weight_state", "bias_ih": "bias_input", "bias_hh": "bias_state"}
-        cell.load_state_dict({name: parameters[ours][1].T for name, ours in names.items()})
+        cell.load_state_dict({name: parameters[ours][1].t() for name, ours in names.items()})
         state = torch.zeros(7, 5)
         for step in range(4):
             # The cell carries what it is given; the difference to the unmasked state is put back, times the update gate.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
@@ -47,8 +48,7 @@ def drop_block(
     check_floating("drop_block", x)
     check_axes("drop_block", x, 4, 5, batched)
     own = 2 if batched else 1
-    # A compiler that takes extents as symbols has to settle on these: γ is found by a search.
-    sizes = tuple([int(size) for size in x.shape[own:]])
+    sizes = tuple(x.shape[own:])
     if 0 in sizes:
         return x
     rate = block_gamma(sizes, keep_prob, block_size, rule=gamma)
@@ -83,7 +83,7 @@ def block_gamma(
     if keep_prob in (0, 1):
         return 1 - keep_prob
     if rule == "exact":
-        return _exact_gamma(tuple(sizes), keep_prob, block_size)
+        return _exact_gamma(*keep_prob.as_integer_ratio(), block_size, *map(operator.index, sizes))
     return (1 - keep_prob) * math.prod([size / block_size / (size - block_size + 1) for size in sizes])
 
 
@@ -102,14 +102,14 @@ def _keep_probs(sizes: Sequence[int], block_size: int, gamma: float, device: tor
     return (counts * math.log1p(-gamma)).exp() if gamma < 1 else torch.zeros_like(counts)
 
 
+# A compiler takes the result as a constant, for these integers. (It would look through a cache, into the search.)
 @torch.compiler.assume_constant_result
-def _exact_gamma(sizes: tuple[int, ...], keep_prob: float, block_size: int) -> float:
-    # The compiler takes the number as a constant; it would look through a cache, into the search.
-    return _solve(sizes, keep_prob, block_size)
+def _exact_gamma(numerator: int, denominator: int, block_size: int, *sizes: int) -> float:
+    return _solve(numerator / denominator, block_size, sizes)
 
 
 @lru_cache
-def _solve(sizes: tuple[int, ...], keep_prob: float, block_size: int) -> float:
+def _solve(keep_prob: float, block_size: int, sizes: tuple[int, ...]) -> float:
     counts = Counter({1: 1})
     for size in sizes:
         most = min(block_size, size - block_size + 1)

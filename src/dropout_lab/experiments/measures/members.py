@@ -1,0 +1,79 @@
+"""Single members of the ensemble: one mask for all examples, before and after an update of another member."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dropout_lab.experiments.noisy import Noisy
+from dropout_lab.experiments.places import At
+from dropout_lab.experiments.trained import Trained, mean_loss
+
+
+class Member(At):
+    """One subnetwork of each replica: the first mask that is drawn at a place serves all examples and all passes."""
+
+    def __init__(self, noise: Noisy) -> None:
+        self._noise = noise
+        self._drawn: dict[str, Tensor | None] = {}
+
+    def factor(self, place: str, shape: tuple[int, ...]) -> Tensor | None:
+        if place not in self._drawn:
+            self._drawn[place] = self._noise.factor(place, (1, *shape[1:]))
+        return self._drawn[place]
+
+
+def one_update(
+    learning_rate: float, batch: int = 50, others: int = 100, updates: int = 5
+) -> Callable[[Trained], dict[str, np.ndarray]]:
+    """A measure of what a gradient step on one member of the ensemble does to other members, in percent improved.
+
+    A member is drawn, and a plain step of ``learning_rate`` is taken on its loss over ``batch`` training examples, the
+    weights being shared. ``trained_improved`` says how often that member's loss on these examples falls,
+    ``others_improved`` how many of ``others`` further members improve on them, and ``others_improved_unseen`` on as many
+    test examples; each (S,), the mean over ``updates`` steps, each taken from the trained weights.
+    """
+
+    def measure(trained: Trained) -> dict[str, np.ndarray]:
+        seen, unseen = trained.sample(batch, "train"), trained.sample(batch, "test")
+        found = []
+        for update in range(updates):
+            first = 1000 + update * (others + 1)
+            member = Member(trained.noisy(first))
+            stepped = _stepped(trained, member, seen, learning_rate)
+            rest = [Member(trained.noisy(first + 1 + other)) for other in range(others)]
+            own = _improved(trained, stepped, [member], seen)
+            found.append([own, _improved(trained, stepped, rest, seen), _improved(trained, stepped, rest, unseen)])
+        names = ("trained_improved", "others_improved", "others_improved_unseen")
+        return dict(zip(names, np.mean(found, 0), strict=True))
+
+    return measure
+
+
+def _stepped(
+    trained: Trained, member: Member, examples: tuple[Tensor, Tensor], learning_rate: float
+) -> dict[str, Tensor]:
+    """The parameters after one step on a member's loss."""
+    inputs, labels = examples
+    learned = {name: value.clone().requires_grad_() for name, value in trained.parameters.items()}
+    loss = mean_loss(trained.dataset, trained.forward(inputs, member, learned), labels)
+    slopes = torch.autograd.grad(loss.sum(), list(learned.values()))
+    pairs = zip(trained.parameters.items(), slopes, strict=True)
+    return {name: value - learning_rate * slope for (name, value), slope in pairs}
+
+
+@torch.no_grad()
+def _improved(
+    trained: Trained, stepped: dict[str, Tensor], members: list[Member], examples: tuple[Tensor, Tensor]
+) -> np.ndarray:
+    """The percent of the members whose loss on the examples is smaller with the parameters ``stepped``; (S,)."""
+    inputs, labels = examples
+    better = [
+        mean_loss(trained.dataset, trained.forward(inputs, member, stepped), labels)
+        < mean_loss(trained.dataset, trained.forward(inputs, member), labels)
+        for member in members
+    ]
+    return 100 * torch.stack(better).double().mean(0).cpu().numpy()

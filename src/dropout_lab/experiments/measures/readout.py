@@ -1,0 +1,114 @@
+"""How the information about the class lies in the hidden units: in each alone, in a few of them, or in many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from dropout_lab.experiments.measures.accuracy import percent_wrong
+from dropout_lab.experiments.measures.activations import recorded
+from dropout_lab.experiments.places import Recorder
+from dropout_lab.experiments.trained import Trained
+
+_EXAMPLES = 1000
+#: The read-out's ridge, relative to the mean square of the activations it reads.
+_RIDGE = 1e-2
+
+
+def unit_information(trained: Trained) -> dict[str, np.ndarray]:
+    """How much one unit by itself tells about the class, as ``unit_information1``, … for each hidden layer; (S,).
+
+    The correlation ratio of a unit: the variance of its mean activation between the classes, divided by its variance over
+    all test examples; 0 where the classes look alike to it, 1 where it is a function of the class. The mean over the units
+    that change at all.
+    """
+    labels = trained.sample(_EXAMPLES)[1]
+    classes = F.one_hot(labels, trained.dataset.classes).double()
+    counts = classes.sum(1).unsqueeze(-1)
+    found = {}
+    for place, values in recorded(trained, examples=_EXAMPLES).items():
+        values = values.double()
+        centered = values - values.mean(1, keepdim=True)
+        means = torch.bmm(classes.transpose(1, 2), centered) / counts.clamp_min(1)
+        between = (counts * means.square()).sum(1)
+        share = between / centered.square().sum(1)
+        found[f"unit_information{place.removeprefix('hidden')}"] = share.nanmean(1).cpu().numpy()
+    return found
+
+
+@torch.no_grad()
+def decision_units(trained: Trained) -> dict[str, np.ndarray]:
+    """``decision_units`` (S,): the effective number of last-layer units behind a decision, on test examples.
+
+    Unit j adds h_j (w_ja − w_jb) to the lead of the chosen class a over the runner-up b. The participation ratio
+    (Σ|c|)²/Σc² of these contributions is 1 where one unit decides and n where n decide equally; the mean over examples.
+    """
+    inputs = trained.sample(_EXAMPLES)[0]
+    at = Recorder()
+    outputs = trained.forward(inputs, at)
+    last = sum(place.startswith("hidden") for place in at.values)
+    hidden, weight = at.values[f"hidden{last}"], trained.parameters[f"weight{last + 1}"]
+    first, second = outputs.topk(2, dim=-1).indices.unbind(-1)
+    columns = weight.transpose(1, 2)
+    lead = _rows(columns, first) - _rows(columns, second)
+    shares = (hidden * lead).double().abs()
+    ratio = shares.sum(-1).square() / shares.square().sum(-1)
+    return {"decision_units": ratio.nanmean(1).cpu().numpy()}
+
+
+def few_units(counts: Sequence[int] = (16, 128), draws: int = 5) -> Callable[[Trained], dict[str, np.ndarray]]:
+    """A measure of what a linear read-out gets from some random units of the last hidden layer.
+
+    For each of ``counts``, so many units are drawn, a ridge regression onto the classes is fitted to their activations on
+    the training examples, and ``readout_error`` (S, len(counts)) is its test error in percent, the mean over ``draws``
+    choices of units.
+    """
+
+    @torch.no_grad()
+    def measure(trained: Trained) -> dict[str, np.ndarray]:
+        seen, answers = _last_layer(trained, "train")
+        unseen, labels = _last_layer(trained, "test")
+        targets = F.one_hot(answers, trained.dataset.classes).double()
+        sources = trained.streams(11)
+        errors = np.zeros((len(trained), len(counts)))
+        for _ in range(draws):
+            orders = torch.from_numpy(np.stack([source.permutation(seen.shape[-1]) for source in sources]))
+            for column, count in enumerate(counts):
+                chosen = orders[:, :count].to(seen.device)
+                predicted = _read(_units(seen, chosen), targets, _units(unseen, chosen))
+                errors[:, column] += percent_wrong(predicted, labels) / draws
+        return {"readout_error": errors}
+
+    return measure
+
+
+def _last_layer(trained: Trained, part: str) -> tuple[Tensor, Tensor]:
+    """The last hidden layer's activations (S, b, n), float64, and the labels (S, b) of up to 1000 examples of a part."""
+    inputs, labels = trained.sample(_EXAMPLES, part)
+    at = Recorder()
+    trained.forward(inputs, at)
+    hidden = [values for place, values in at.values.items() if place.startswith("hidden")]
+    return hidden[-1].double(), labels
+
+
+def _rows(table: Tensor, rows: Tensor) -> Tensor:
+    """Rows (S, b) of stacked tables (S, K, n), as (S, b, n)."""
+    return table.gather(1, rows.unsqueeze(-1).expand(-1, -1, table.shape[-1]))
+
+
+def _units(values: Tensor, chosen: Tensor) -> Tensor:
+    """Columns ``chosen`` (S, k) of values (S, b, n), and a constant."""
+    picked = values.gather(2, chosen.unsqueeze(1).expand(-1, values.shape[1], -1))
+    return F.pad(picked, (0, 1), value=1.0)
+
+
+def _read(seen: Tensor, targets: Tensor, unseen: Tensor) -> Tensor:
+    """Ridge regression onto the targets (S, b, K), fitted on what was seen and read from the unseen."""
+    gram = torch.bmm(seen.transpose(1, 2), seen)
+    scale = gram.diagonal(dim1=1, dim2=2).mean(1).view(-1, 1, 1)
+    penalized = gram + _RIDGE * scale * torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
+    return torch.bmm(unseen, torch.linalg.solve(penalized, torch.bmm(seen.transpose(1, 2), targets)))

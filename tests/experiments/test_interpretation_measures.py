@@ -1,0 +1,154 @@
+"""Measures of the chapters on the ensemble and on co-adaptation, on networks made by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from dropout_lab.experiments import recipes_interpretations as recipes
+from dropout_lab.experiments.data import Dataset
+from dropout_lab.experiments.family import Bernoulli
+from dropout_lab.experiments.measures import members, readout, swaps
+from dropout_lab.experiments.networks import MLP
+from dropout_lab.experiments.plan import Recipe, Replica
+from dropout_lab.experiments.trained import Trained, mean_loss
+from dropout_lab.experiments.training import train
+
+SMALL = Recipe(network=MLP((12, 8)), train_size=40, steps=60, batch_size=10)
+
+
+def by_hand(dataset: Dataset, **parameters: list) -> Trained:
+    """A network of one hidden layer with the parameters given, for one seed."""
+    tensors = {name: torch.tensor(value, dtype=torch.float32).unsqueeze(0) for name, value in parameters.items()}
+    width = tensors["weight1"].shape[-1]
+    recipe = Recipe(network=MLP((width,)), train_size=20, batch_size=10)
+    return Trained(dataset, [Replica("by hand", 0, recipe)], tensors)
+
+
+@pytest.fixture(scope="module")
+def two_classes() -> Dataset:
+    """Input 0 is the class, input 1 is a coin, input 2 is always 1."""
+    random = np.random.default_rng(1)
+    labels = np.repeat([0, 1], 50)
+    inputs = np.stack([labels, random.permutation(labels), np.ones(100)], 1).astype(np.float32)
+    return Dataset("two classes", inputs, labels, 2, (3,))
+
+
+@pytest.fixture(scope="module")
+def stack(blobs) -> Trained:
+    arms = {"none": SMALL, "dropout": SMALL.with_noise(input=Bernoulli(0.8), hidden=Bernoulli(0.5))}
+    return train(blobs, [Replica(arm, seed, recipe) for arm, recipe in arms.items() for seed in (0, 3)])
+
+
+def test_unit_information_is_one_for_the_class_and_nearly_none_for_a_coin(two_classes):
+    """Unit 0 shows the class, unit 1 the coin, unit 2 never changes and is left out."""
+    trained = by_hand(two_classes, weight1=np.eye(3).tolist(), bias1=[0] * 3, weight2=[[0, 0]] * 3, bias2=[0, 0])
+    inputs, labels = (part[0].double().numpy() for part in trained.sample(1000))
+    coin = [inputs[labels == label, 1] for label in (0, 1)]
+    between = sum(len(part) * (part.mean() - inputs[:, 1].mean()) ** 2 for part in coin)
+    expected = (1 + between / (len(labels) * inputs[:, 1].var())) / 2
+    assert readout.unit_information(trained)["unit_information1"] == pytest.approx([expected], rel=1e-9)
+
+
+@pytest.mark.parametrize(("lead", "units"), [([1, 0, 0, 0], 1), ([1, 1, 1, 1], 4), ([3, 1, 0, 0], 16 / 10)])
+def test_decision_units_count_the_units_behind_a_decision(two_classes, lead, units):
+    """Four units that are always 1: class 1 leads class 0 by what each adds."""
+    trained = by_hand(
+        two_classes,
+        weight1=np.zeros((3, 4)).tolist(),
+        bias1=[1] * 4,
+        weight2=[[0.0, float(value)] for value in lead],
+        bias2=[0, 0],
+    )
+    assert readout.decision_units(trained)["decision_units"] == pytest.approx([units])
+
+
+def test_a_read_out_of_few_units_finds_the_class_where_every_unit_has_it(two_classes):
+    """Six copies of the class: one unit is as good as all. One unit with it among six: one drawn unit mostly misses it."""
+    copies, single = np.zeros((3, 6)), np.zeros((3, 6))
+    copies[0], single[0, 0] = 1, 1
+    ends = {"bias1": [0] * 6, "weight2": [[0, 0]] * 6, "bias2": [0, 0]}
+    measure = readout.few_units((1, 6), draws=12)
+    redundant = measure(by_hand(two_classes, weight1=copies.tolist(), **ends))["readout_error"]
+    alone = measure(by_hand(two_classes, weight1=single.tolist(), **ends))["readout_error"]
+    np.testing.assert_array_equal(redundant, [[0, 0]])
+    # All twelve choices would have to find the one unit for this to fail: 6⁻¹².
+    assert alone[0, 0] > 0 and alone[0, 1] == 0
+
+
+def test_a_member_is_one_mask_for_all_examples_and_all_passes(stack):
+    member = members.Member(stack.noisy(7))
+    first = member.factor("hidden1", (5, 12))
+    assert first.shape == (4, 1, 12)
+    assert member.factor("hidden1", (9, 12)) is first
+    # The first two replicas have no dropout; the others keep about half, doubled.
+    assert (first[:2] == 1).all()
+    assert set(first[2:].unique().tolist()) == {0.0, 2.0}
+
+
+def test_one_update_against_networks_changed_by_hand(stack):
+    """The step and the comparison written out for one replica: weights moved along its own gradient alone."""
+    rate, row = 0.05, 3
+    found = members.one_update(rate, batch=10, others=6, updates=1)(stack)
+    inputs, labels = (part[row : row + 1] for part in stack.sample(10, "train"))
+
+    def mask(key):
+        member = members.Member(stack.noisy(key))
+        factors = {place: member.factor(place, (1, n)) for place, n in (("input", 16), ("hidden1", 12), ("hidden2", 8))}
+        return {place: factor[row] for place, factor in factors.items()}
+
+    def loss(weights, kept):
+        values = inputs[0] * kept["input"]
+        for layer in (1, 2):
+            values = (values @ weights[f"weight{layer}"] + weights[f"bias{layer}"]).relu() * kept[f"hidden{layer}"]
+        outputs = values @ weights["weight3"] + weights["bias3"]
+        return mean_loss(stack.dataset, outputs.unsqueeze(0), labels)[0]
+
+    weights = {name: value[row].clone().requires_grad_() for name, value in stack.parameters.items()}
+    loss(weights, mask(1000)).backward()
+    moved = {name: (value - rate * value.grad).detach() for name, value in weights.items()}
+    better = [bool(loss(moved, mask(1001 + other)) < loss(weights, mask(1001 + other))) for other in range(6)]
+    assert found["others_improved"][row] == pytest.approx(100 * np.mean(better))
+    assert found["trained_improved"][row] == 100
+    # Without dropout there is one member, and it is the one that was trained.
+    assert found["others_improved"][:2].tolist() == [100, 100]
+
+
+def test_a_step_uphill_improves_no_trained_member(stack):
+    """With the sign of the step turned, the measure has to say so."""
+    found = members.one_update(-0.01, batch=40, others=2, updates=2)(stack)
+    assert found["trained_improved"].tolist() == [0, 0, 0, 0]
+
+
+def test_swapped_inputs_show_what_the_fit_rests_on(two_classes):
+    """A network that reads input 0 alone: swapping it costs about half, swapping the others costs nothing."""
+    parameters = {"weight1": [[1], [0], [0]], "bias1": [0], "weight2": [[-1, 1]], "bias2": [0.5, -0.5]}
+    trained = by_hand(two_classes, **parameters)
+    assert swaps.swapped_inputs(1, 3)(trained)["swapped_train_error"].tolist() == [0]
+    assert swaps.swapped_inputs(-2, 0)(trained)["swapped_train_error"].tolist() == [0]
+    # Ten of twenty labels are 1: fewer than 10 % wrong after a shuffle has the probability 0.06 %.
+    assert swaps.swapped_inputs(0, 1)(trained)["swapped_train_error"][0] >= 10
+
+
+@pytest.mark.parametrize(
+    "arms",
+    [
+        recipes.random_labels,
+        recipes.few_examples,
+        recipes.deep_ensemble,
+        recipes.small_ensemble,
+        recipes.stages,
+        recipes.representation,
+        recipes.cards,
+    ],
+)
+def test_the_arms_of_an_experiment_follow_its_base(arms):
+    """A larger base gives the same arms at another scale, and no two arms are alike."""
+    usual, longer = arms(), arms(replace(recipes.MNIST, batch_size=25))
+    assert list(usual) == list(longer) and len(usual) > 1
+    assert all(recipe.batch_size == 25 for recipe in longer.values())
+    plans = list(usual.values())
+    assert all(plans[one] != plans[other] for one in range(len(plans)) for other in range(one))
