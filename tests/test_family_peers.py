@@ -77,7 +77,7 @@ def test_nan_does_not_pass_the_constructor(member: Member) -> None:
 @pytest.mark.parametrize("keep_prob", (0.999, 0.001, 0.9999))
 @pytest.mark.parametrize("side", (150, 600), ids=("uniform", "bits"))
 def test_bfloat16_draws_are_not_rounded(keep_prob: float, side: int) -> None:
-    """Draws in bfloat16 are 0 in .2 % of cases, and .999 becomes 1. |z| < 5 in 6 tests: a false alarm with 1e-5.
+    """Draws in bfloat16 are 0 in .2 % of cases, and .999 becomes 1. |z| < 5 in 6 tests: a false alarm with 2e-5.
 
     22 500 and 360 000 draws: 2 to 360 of the rarer kind are expected, so at .9999 and 150 a side the bound is 9.
     """

@@ -58,7 +58,7 @@ def test_a_replica_draws_the_same_alone_and_in_company():
 
 def test_draws_do_not_repeat():
     bits = Bits(streams(0, 1), [True, True])
-    seen = torch.stack([bits.draw((8, 8)).clone() for _ in range(2000)])
+    seen = torch.stack([torch.from_numpy(bits.draw((8, 8)).copy()) for _ in range(2000)])
     assert len(torch.unique(seen.flatten(2).flatten(0, 1), dim=0)) == 4000
 
 

@@ -101,7 +101,8 @@ def write_executed(app: Sphinx, env: BuildEnvironment) -> None:
     if env.mystnb_config.execution_mode != "cache":
         return
     cache = get_cache(env.mystnb_config.execution_cache_path)
-    for path in sorted(Path(env.mystnb_config.output_folder).rglob("*.ipynb")):
+    written = (Path(env.mystnb_config.output_folder, f"{docname}.ipynb") for docname in sorted(env.found_docs))
+    for path in filter(Path.is_file, written):
         notebook = nbformat.read(path, as_version=4)
         if any(cell.cell_type == "code" and cell.source and cell.execution_count is None for cell in notebook.cells):
             _, executed = cache.merge_match_into_notebook(notebook)

@@ -77,7 +77,7 @@ def counts(view: View) -> str:
     if kinds["none"]:
         by_kind.append(row(["none: opinion or open", str(kinds["none"])]))
     commonest = sorted(worth.items(), key=lambda item: (-item[1], item[0]))
-    proofs = ", ".join(f"{number} {escape(text)}" for text, number in commonest)
+    proofs = "; ".join(f"{number} {escape(text)}" for text, number in commonest)
     established = len(view.ledger.fully_established)
     return (
         f"<p>{len(entries)} claims, {established} of them fully established: settled (the wrong and the imprecise ones "

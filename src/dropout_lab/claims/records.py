@@ -27,7 +27,7 @@ def strength(record: Mapping[str, Any]) -> str:
     """What a record's evidence is worth, in words: ``symbolic, any n`` is not ``measured, 30 seeds``."""
     match record["kind"]:
         case "prove":
-            return f"symbolic, {record['scope']}"
+            return record["scope"] if record["scope"].startswith("symbolic") else f"symbolic, {record['scope']}"
         case "enumerate":
             return f"enumerated, {record['masks']:,} mask{'s' if record['masks'] != 1 else ''}"
         case "measure":

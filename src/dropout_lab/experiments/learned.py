@@ -85,7 +85,7 @@ class Concrete(_Learned):
         def apply(shape: tuple[int, ...], parameters: Mapping[str, Tensor]) -> Tensor:
             logit = column(parameters[f"logit.{place}"], len(shape) + 1)
             # The middle of each of the 65536 cells: never 0 and never 1.
-            uniform = (bits.draw(shape).to(logit.device, logit.dtype) + 32768.5) / 65536
+            uniform = (torch.from_numpy(bits.draw(shape)).to(logit.device, logit.dtype) + 32768.5) / 65536
             mask = torch.sigmoid((logit + uniform.log() - torch.log1p(-uniform)) / self.temperature)
             return mask / torch.sigmoid(logit)
 

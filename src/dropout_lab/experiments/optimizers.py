@@ -62,7 +62,7 @@ class SGD:
 
     def step(self, gradients: Sequence[Tensor], factor: float) -> None:
         for one, velocity, gradient in zip(self._columns, self._velocities, gradients, strict=True):
-            velocity.mul_(one.momentum).add_(one.decayed(gradient))
+            torch.addcmul(one.decayed(gradient), velocity, one.momentum, out=velocity)
             one.parameter.addcmul_(velocity, one.learning_rate, value=-factor)
 
 

@@ -92,4 +92,5 @@ def example_losses(dataset: Dataset, outputs: Tensor, labels: Tensor) -> Tensor:
     """The loss of each example, (S, b), for outputs (S, b, outputs) and labels (S, b)."""
     if not dataset.classes:
         return (outputs.squeeze(-1) - labels).square()
-    return F.cross_entropy(outputs.flatten(0, 1), labels.flatten(), reduction="none").view(labels.shape)
+    # With the classes on the middle axis torch works along the examples, several times faster for few classes.
+    return F.cross_entropy(outputs.transpose(1, 2), labels, reduction="none")

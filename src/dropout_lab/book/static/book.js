@@ -1,4 +1,5 @@
 // Boxes that scroll sideways can be reached with the Tab key; a formula that is wider than its line gets such a box.
+// The arrows of the table of contents, which the theme leaves without words, get a name.
 (() => {
   "use strict";
   // The boxes around the claims' tables and maps are focusable from the start.
@@ -23,7 +24,13 @@
   const boxes = new ResizeObserver(entries => entries.forEach(entry => mark(entry.target)));
   const page = new ResizeObserver(fitAll);
 
+  const nameArrows = () => document.querySelectorAll(".bd-sidebar-primary summary").forEach(arrow => {
+    const chapter = arrow.closest("li")?.querySelector("a")?.textContent.trim();
+    arrow.setAttribute("aria-label", `Pages of ${chapter}`);
+  });
+
   addEventListener("load", async () => {
+    nameArrows();
     await window.MathJax?.startup?.promise;
     document.querySelectorAll(BOXES).forEach(box => boxes.observe(box));
     page.observe(document.querySelector("main") ?? document.body);

@@ -78,5 +78,5 @@ def _moved(trained: Trained, name: str, value: Tensor, relative: float, normal: 
 
 
 def _signs(bits: Bits, like: Tensor) -> Tensor:
-    drawn = bits.draw(tuple(like.shape[1:])).to(like.device)
-    return torch.where(drawn < 0, -1.0, 1.0)
+    negative = torch.from_numpy(bits.draw(tuple(like.shape[1:])) < 0)
+    return torch.where(negative.to(like.device), -1.0, 1.0)
