@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from joblib.externals import cloudpickle
 
 from dropout_lab.experiments import recipes_interpretations as recipes
 from dropout_lab.experiments.data import Dataset
@@ -134,6 +135,24 @@ def test_swapped_inputs_show_what_the_fit_rests_on(two_classes):
 
 
 @pytest.mark.parametrize(
+    "measure",
+    [
+        readout.unit_information,
+        readout.decision_units,
+        readout.few_units((4, 8), draws=2),
+        members.one_update(0.05, batch=10, others=2, updates=1),
+        swaps.swapped_inputs(0, 4),
+    ],
+)
+def test_measures_travel_to_workers_and_give_numbers_of_each_replica(stack, measure):
+    """By cloudpickle, as joblib sends them; the same measure of the same stack gives the same numbers."""
+    there = cloudpickle.loads(cloudpickle.dumps(measure))
+    for name, values in measure(stack).items():
+        assert values.shape[0] == len(stack) and np.isfinite(values).all()
+        np.testing.assert_array_equal(there(stack)[name], values)
+
+
+@pytest.mark.parametrize(
     "arms",
     [
         recipes.random_labels,
@@ -142,7 +161,7 @@ def test_swapped_inputs_show_what_the_fit_rests_on(two_classes):
         recipes.small_ensemble,
         recipes.stages,
         recipes.representation,
-        recipes.cards,
+        recipes.pairs,
     ],
 )
 def test_the_arms_of_an_experiment_follow_its_base(arms):

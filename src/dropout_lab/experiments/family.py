@@ -57,6 +57,11 @@ class Noise:
         """Whether it stands at weights, not at activations."""
         return False
 
+    @property
+    def is_learned(self) -> bool:
+        """Whether it has parameters of its own, which every replica of a stack must have then."""
+        return False
+
     def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape of one replica's draws for values of ``shape`` (B, …); axes of length 1 share a draw."""
         return shape

@@ -28,9 +28,8 @@ class _Learned(Noise):
             raise ValueError(f"a learned keep probability must start strictly between 0 and 1, got {self.keep_prob}")
 
     @property
-    def kind(self) -> tuple:
-        # A replica without the noise has no parameters for it, so the keep probability where it starts counts too.
-        return (*super().kind, self.keep_prob)
+    def is_learned(self) -> bool:
+        return True
 
 
 @dataclass(frozen=True)

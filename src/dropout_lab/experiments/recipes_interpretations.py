@@ -69,6 +69,6 @@ def representation(base: Recipe = MNIST) -> dict[str, Recipe]:
     }
 
 
-def cards(base: Recipe = MNIST) -> dict[str, Recipe]:
-    """Arms for planted partnerships (claim 4.2), on the data of :mod:`.planted`: without and with dropout of all units."""
-    return {"none": base, "dropout": base.with_noise(input=Bernoulli(0.8), hidden=Bernoulli(0.5))}
+def pairs(base: Recipe = MNIST) -> dict[str, Recipe]:
+    """Arms for features that need a partner (claim 4.2), on the data of :mod:`.planted`: without and with dropout."""
+    return {"none": base, "dropout": base.with_noise(hidden=Bernoulli(0.5))}

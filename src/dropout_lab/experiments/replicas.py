@@ -113,10 +113,12 @@ def run(
 
 def stacks(arms: Mapping[str, Recipe], seeds: Sequence[int]) -> list[list[Replica]]:
     """Which replicas are trained together: of one form, about 32, and an even number of stacks so that two cores are busy."""
-    groups: list[tuple[Recipe, dict[str, tuple], list[Replica]]] = []
+    groups: list[tuple[tuple, dict[str, tuple], list[Replica]]] = []
     for arm, recipe in arms.items():
-        form = replace(recipe, **{name: getattr(Recipe(), name) for name in VARIED})
-        kinds = {place: noise.kind for place, noise in recipe.noise_by_place().items()}
+        noises = recipe.noise_by_place()
+        kinds = {place: noise.kind for place, noise in noises.items()}
+        learned = {place: kinds[place] for place, noise in noises.items() if noise.is_learned}
+        form = (replace(recipe, **{name: getattr(Recipe(), name) for name in VARIED}), learned)
         members = [Replica(arm, seed, recipe) for seed in seeds]
         for other, shared, group in groups:
             if other == form and all(shared.get(place, kind) == kind for place, kind in kinds.items()):
@@ -124,7 +126,7 @@ def stacks(arms: Mapping[str, Recipe], seeds: Sequence[int]) -> list[list[Replic
                 group.extend(members)
                 break
         else:
-            groups.append((form, dict(kinds), members))
+            groups.append((form, kinds, members))
     planned = []
     for _, _, group in groups:
         count = 2 * math.ceil(len(group) / (2 * STACK_SIZE)) if len(group) > STACK_SIZE // 2 else 1

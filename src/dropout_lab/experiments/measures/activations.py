@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from dropout_lab.experiments.places import Recorder
 from dropout_lab.experiments.trained import Trained
@@ -98,21 +97,21 @@ def reconstruction(trained: Trained) -> dict[str, np.ndarray]:
     for place, maps in recorded(trained, "features").items():
         if min(maps.shape[-2:]) < 3:
             continue
-        found[f"r2_{place}"] = np.array([_neighbors_tell(one.double()) for one in maps])
+        found[f"r2_{place}"] = np.array([_neighbors_tell(one) for one in maps.double().cpu().numpy()])
     return found
 
 
-def _neighbors_tell(maps: Tensor) -> float:
+def _neighbors_tell(maps: np.ndarray) -> float:
     """The mean R² over the channels of maps (b, C, H, W)."""
     center = maps[..., 1:-1, 1:-1]
     sides = (maps[..., :-2, 1:-1], maps[..., 2:, 1:-1], maps[..., 1:-1, :-2], maps[..., 1:-1, 2:])
     shares = []
     for channel in range(maps.shape[1]):
-        target = center[:, channel].flatten()
+        target = center[:, channel].ravel()
         if target.std() == 0:
             continue
-        known = torch.stack([side[:, channel].flatten() for side in sides], 1)
-        design = F.pad(known, (0, 1), value=1.0)
-        residual = target - design @ torch.linalg.lstsq(design, target.unsqueeze(1)).solution.squeeze(1)
+        design = np.stack([*(side[:, channel].ravel() for side in sides), np.ones(target.size)], 1)
+        # Not torch.linalg.lstsq, whose default driver misjudges the rank where neighbors are equal.
+        residual = target - design @ np.linalg.lstsq(design, target)[0]
         shares.append(1 - float(residual.var() / target.var()))
     return float(np.mean(shares))

@@ -27,7 +27,7 @@ def unit_information(trained: Trained) -> dict[str, np.ndarray]:
     that change at all.
     """
     labels = trained.sample(_EXAMPLES)[1]
-    classes = F.one_hot(labels, trained.dataset.classes).double()
+    classes = _one_hot(trained, labels)
     counts = classes.sum(1).unsqueeze(-1)
     found = {}
     for place, values in recorded(trained, examples=_EXAMPLES).items():
@@ -72,7 +72,7 @@ def few_units(counts: Sequence[int] = (16, 128), draws: int = 5) -> Callable[[Tr
     def measure(trained: Trained) -> dict[str, np.ndarray]:
         seen, answers = _last_layer(trained, "train")
         unseen, labels = _last_layer(trained, "test")
-        targets = F.one_hot(answers, trained.dataset.classes).double()
+        targets = _one_hot(trained, answers)
         sources = trained.streams(11)
         errors = np.zeros((len(trained), len(counts)))
         for _ in range(draws):
@@ -93,6 +93,12 @@ def _last_layer(trained: Trained, part: str) -> tuple[Tensor, Tensor]:
     trained.forward(inputs, at)
     hidden = [values for place, values in at.values.items() if place.startswith("hidden")]
     return hidden[-1].double(), labels
+
+
+def _one_hot(trained: Trained, labels: Tensor) -> Tensor:
+    """Labels (S, b) as float64 (S, b, K)."""
+    # Its own function: cloudpickle takes the attribute ``classes`` in a function made at run time for ``torch.classes``.
+    return F.one_hot(labels, trained.dataset.classes).double()
 
 
 def _rows(table: Tensor, rows: Tensor) -> Tensor:
