@@ -1,9 +1,8 @@
 """How much faster stacks of replicas are than the same networks trained one by one: ratios measured in one run.
 
 ``python benchmarks/replicas.py`` prints the table. Ours: 64 networks in two stacks of 32, by two workers of one thread.
-The peer: plain torch, ``nn.Linear``, ``nn.Dropout`` and ``torch.optim.SGD``, one network after another, with one thread or
-two, whichever is faster. Both sides alternate; times are medians, given for one network.
-"""
+The peer: plain torch, ``nn.Linear``, ``nn.Dropout`` and ``torch.optim.SGD``, one network after another, with one thread
+or two, whichever is faster. Both sides alternate; times are medians, given for one network."""
 
 from __future__ import annotations
 

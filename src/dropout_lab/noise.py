@@ -47,7 +47,7 @@ def bernoulli(
 ) -> Tensor:
     """Independent draws: 1 with probability ``keep_prob``, else 0, as a contiguous tensor of ``shape`` and ``dtype``.
 
-    At 0 and 1 nothing is drawn. On the CPU, from 2^15 draws on, the rate is ``keep_prob`` exactly; for fewer, on other
+    At 0 and 1 nothing is drawn. On the CPU, from 2^15 draws on, the rate is ``keep_prob`` to 2^-64; for fewer, on other
     devices, and under ``torch.compile`` and ``vmap`` it is ``keep_prob`` rounded to 24 binary digits. Raises as
     :func:`check_keep_prob` does.
     """
@@ -98,8 +98,8 @@ def gaussian(
     if keep_prob == 0:
         raise ValueError("Gaussian noise has variance (1 - keep_prob) / keep_prob: keep_prob must be above 0, got 0")
     wide = torch.promote_types(dtype, torch.float32)
-    draws = torch.randn(shape, device=device, dtype=wide, **_source(generator))
-    return draws.mul_(math.sqrt((1 - keep_prob) / keep_prob)).add_(1).to(dtype)
+    spread = math.sqrt((1 - keep_prob) / keep_prob)
+    return torch.normal(1.0, spread, tuple(shape), device=device, dtype=wide, **_source(generator)).to(dtype)
 
 
 def _prefers_bits(shape: Sequence[int], device: torch.device | str | None) -> bool:
@@ -131,21 +131,21 @@ def _words(size: int, digits: str, generator: Generator | None) -> Tensor:
 
     A uniform number u = 0.u₁u₂u₃… is below 0.d₁d₂d₃… where the first digit that differs says so. From the last digit
     to the first, with row i holding the bits uᵢ negated: a digit 1 keeps where the bit is set *or* the rest decided so,
-    a digit 0 where it is set *and* the rest did. After ``_DIGITS`` rows most words are the same whatever the rest says;
-    only the others go on. So the probability is met exactly, at hardly more than ``_DIGITS`` random bits a draw.
+    a digit 0 where it is set *and* the rest did. ``_DIGITS`` rows decide most words, whatever the rest says; for the
+    few others the rest is drawn as numbers. So the probability is met to 2^-64, at hardly more than ``_DIGITS`` random
+    bits a draw.
     """
     head, tail = digits[:_DIGITS], digits[_DIGITS:]
-    # Without bounds, random_ leaves the sign bit at 0.
+    # Without bounds, random_ would leave the sign bit at 0.
     rows = torch.empty((len(head), size), dtype=torch.int64, device="cpu").random_(-(2**63), None, generator=generator)
-    never = torch.zeros(size, dtype=torch.int64, device="cpu")
-    always = never.bitwise_not()
+    # What is decided if the rest decides to drop, and if it decides to keep.
+    decided = torch.tensor([[0], [-1]], device="cpu").repeat(1, size)
     for digit, row in zip(reversed(head), reversed(rows.unbind()), strict=True):
-        for words in (never, always):
-            words.bitwise_or_(row) if digit == "1" else words.bitwise_and_(row)
-    if not tail:
-        return never
-    undecided = always.bitwise_xor_(never)
-    places = undecided.nonzero().squeeze(1)
+        decided = decided.bitwise_or_(row) if digit == "1" else decided.bitwise_and_(row)
+    least, most = decided
+    places = (least ^ most).nonzero().squeeze(1) if tail else ()
     if len(places):
-        never[places] |= undecided[places] & _words(len(places), tail, generator)
-    return never
+        draws = torch.rand((len(places), 64), dtype=torch.float64, device="cpu", generator=generator)
+        rest = (draws < int(tail, 2) / 2 ** len(tail)).to(torch.int64) << torch.arange(64, device="cpu")
+        least[places] |= most[places] & rest.sum(1)
+    return least

@@ -1,4 +1,5 @@
-"""Stacks on a Dask cluster of two local worker processes: the same bits as in one process, and no loss with a worker."""
+"""Stacks on a Dask cluster of two local worker processes: the same bits as in one process, and no loss with a
+worker."""
 
 from __future__ import annotations
 

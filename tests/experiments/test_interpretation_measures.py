@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cloudpickle
 import numpy as np
 import pytest
 import torch
-from joblib.externals import cloudpickle
 
 from dropout_lab.experiments import recipes_interpretations as recipes
 from dropout_lab.experiments.data import Dataset
 from dropout_lab.experiments.family import Bernoulli
-from dropout_lab.experiments.measures import members, readout, swaps
+from dropout_lab.experiments.measures import filters, members, readout, swaps
 from dropout_lab.experiments.networks import MLP
 from dropout_lab.experiments.plan import Recipe, Replica
 from dropout_lab.experiments.trained import Trained, mean_loss
@@ -134,6 +134,23 @@ def test_swapped_inputs_show_what_the_fit_rests_on(two_classes):
     assert swaps.swapped_inputs(0, 1)(trained)["swapped_train_error"][0] >= 10
 
 
+def test_the_radius_of_a_unit_that_looks_at_one_pixel_or_at_two(blobs):
+    """Images of 4×4: one pixel has the radius 0, two opposite corners of equal share half the diagonal, 3/√2."""
+    weights = np.zeros((16, 2))
+    recipe = Recipe(network=MLP((2,)), train_size=20, batch_size=10)
+    trained = Trained(blobs, [Replica("by hand", 0, recipe)], {"weight1": torch.zeros(1, 16, 2)})
+    deviation = trained.sample(1000)[0][0].double().std(0).numpy()
+    weights[5, 0] = 1
+    weights[[0, 15], 1] = 1 / deviation[[0, 15]]
+    trained.parameters["weight1"] = torch.tensor(weights).unsqueeze(0)
+    assert filters.filter_radius(trained)["filter_radius"] == pytest.approx([3 / 2**0.5 / 2], rel=1e-6)
+
+
+def test_the_radius_needs_images(two_classes):
+    with pytest.raises(ValueError, match="images of shape"):
+        filters.filter_radius(by_hand(two_classes, weight1=[[1], [1], [1]], bias1=[0], weight2=[[1, 1]], bias2=[0, 0]))
+
+
 @pytest.mark.parametrize(
     "measure",
     [
@@ -142,6 +159,7 @@ def test_swapped_inputs_show_what_the_fit_rests_on(two_classes):
         readout.few_units((4, 8), draws=2),
         members.one_update(0.05, batch=10, others=2, updates=1),
         swaps.swapped_inputs(0, 4),
+        filters.filter_radius,
     ],
 )
 def test_measures_travel_to_workers_and_give_numbers_of_each_replica(stack, measure):

@@ -66,15 +66,22 @@ def test_the_recurrent_mask_is_read_step_by_step_or_locked(blobs):
     for factor in (torch.rand(3, 7, 4, 5), torch.rand(3, 7, 1, 5)):
         found = network.forward(parameters, inputs, Fixed({"state": factor}))
         cell = nn.GRUCell(4, 5)
-        names = {"weight_ih": "weight_input", "weight_hh": "weight_state", "bias_ih": "bias_input", "bias_hh": "bias_state"}
+        names = {
+            "weight_ih": "weight_input",
+            "weight_hh": "weight_state",
+            "bias_ih": "bias_input",
+            "bias_hh": "bias_state",
+        }
         cell.load_state_dict({name: parameters[ours][1].t() for name, ours in names.items()})
         state = torch.zeros(7, 5)
         for step in range(4):
-            # The cell carries what it is given; the difference to the unmasked state is put back, times the update gate.
+            # The cell carries what it is given; the difference to the unmasked state is put back, times the update
+            # gate.
             seen = state * factor[1].expand(7, 4, 5)[:, step]
             row = inputs[1].view(7, 4, 4)[:, step]
-            update = (row @ cell.weight_ih[5:10].T + cell.bias_ih[5:10] + seen @ cell.weight_hh[5:10].T + cell.bias_hh[5:10])
-            state = cell(row, seen) + update.sigmoid() * (state - seen)
+            from_row = row @ cell.weight_ih[5:10].T + cell.bias_ih[5:10]
+            from_state = seen @ cell.weight_hh[5:10].T + cell.bias_hh[5:10]
+            state = cell(row, seen) + (from_row + from_state).sigmoid() * (state - seen)
         expected = state @ parameters["weight_output"][1] + parameters["bias_output"][1]
         torch.testing.assert_close(found[1], expected, **CLOSE)
 
@@ -104,7 +111,9 @@ def test_batch_normalization_trains_and_remembers_as_torch_does(blobs):
         found = network.forward(parameters, batch, training)
         for row, layer in enumerate(layers):
             hidden = layer(batch[row] @ parameters["weight1"][row] + parameters["bias1"][row]).relu()
-            torch.testing.assert_close(found[row], hidden @ parameters["weight2"][row] + parameters["bias2"][row], **CLOSE)
+            torch.testing.assert_close(
+                found[row], hidden @ parameters["weight2"][row] + parameters["bias2"][row], **CLOSE
+            )
     found = network.forward(parameters, inputs, At())
     for row, layer in enumerate(layers):
         torch.testing.assert_close(parameters["running_variance1"][row], layer.running_var, **CLOSE)
@@ -149,7 +158,9 @@ CASES = {
     "norm": replace(SMALL, network=MLP((8, 6), batch_norm=True)).with_noise(hidden=Gaussian(0.5)),
     "adam": replace(SMALL, network=MLP((8,)), optimizer="adam", weight_decay=0.01, masks_per_step=3),
     "learned": replace(SMALL, network=MLP((8,)), optimizer="adam").with_noise(weight=LearnedGaussian(0.8)),
-    "concrete": replace(SMALL, network=MLP((8,)), optimizer="adam").with_noise(input=Concrete(0.9), hidden=Concrete(0.8)),
+    "concrete": replace(SMALL, network=MLP((8,)), optimizer="adam").with_noise(
+        input=Concrete(0.9), hidden=Concrete(0.8)
+    ),
 }
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import struct
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from dropout_lab.experiments import (
+    data,
     measures,
     recipes,
     recipes_guidance,
@@ -18,6 +20,7 @@ from dropout_lab.experiments import (
     replicas,
 )
 from dropout_lab.experiments.data import Dataset
+from dropout_lab.experiments.networks import MLP
 
 MODULES = (recipes, recipes_interpretations, recipes_regularizers, recipes_variants, recipes_guidance)
 EXPERIMENTS = [
@@ -49,3 +52,27 @@ def test_an_experiment_takes_another_base(experiment):
     base = inspect.signature(experiment).parameters["base"].default
     longer = experiment(replace(base, momentum=0.77))
     assert list(longer) == list(experiment()) and {recipe.momentum for recipe in longer.values()} == {0.77}
+
+
+def test_the_scale_of_the_book():
+    scale = recipes.book()
+    assert scale.dataset.inputs.shape == (5000, 196) and len(scale.seeds) >= 10 and scale.device == "cpu"
+
+
+def test_the_scale_of_a_paper_runs_on_the_full_files(tmp_path, monkeypatch):
+    """On files of the same form with few images, and with few steps."""
+    monkeypatch.setattr(data, "_FULL_TRAIN", 40)
+    random = np.random.default_rng(0)
+    for part, count in (("train", 40), ("t10k", 10)):
+        images, labels = random.integers(0, 256, (count, 28, 28), dtype=np.uint8), np.arange(count, dtype=np.uint8) % 10
+        header = struct.pack(">i3i", 0x803, count, 28, 28)
+        (tmp_path / f"{part}-images-idx3-ubyte").write_bytes(header + images.tobytes())
+        (tmp_path / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">ii", 0x801, count) + labels.tobytes())
+    scale = recipes.paper(tmp_path)
+    base = replace(scale.base, network=MLP((8, 8, 8)), train_size=40, batch_size=10, steps=3)
+    found = replicas.run(
+        scale.dataset, recipes.error_against_keep_prob(base), [0], measures.nll, workers=1, device=scale.device
+    )
+    assert np.isfinite(found.table("nll")).all()
+    with pytest.raises(FileNotFoundError, match="train-images-idx3-ubyte"):
+        recipes.paper(tmp_path / "elsewhere")

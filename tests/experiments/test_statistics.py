@@ -43,7 +43,8 @@ def test_the_rule_reads_as_a_sentence():
 
 def test_a_number_can_be_judged_by_itself():
     found = compare(TREATED, 5.0, rule=Rule.above(0), unit="points")
-    np.testing.assert_allclose(found.interval, np.subtract(stats.ttest_1samp(TREATED, 5.0).confidence_interval(0.95), 5.0))
+    expected = np.subtract(stats.ttest_1samp(TREATED, 5.0).confidence_interval(0.95), 5.0)
+    np.testing.assert_allclose(found.interval, expected)
 
 
 def test_more_comparisons_widen_the_interval():
@@ -68,7 +69,8 @@ def test_the_smallest_detectable_effect_is_detected_four_times_in_five():
 def test_holm_is_the_step_down_procedure():
     shifts = {"strong": 2.0, "middle": 0.5, "weak": 0.25}
     sweep = {
-        name: compare(TREATED - CONTROL + 1 - shift, rule=Rule.below(0), unit="points") for name, shift in shifts.items()
+        name: compare(TREATED - CONTROL + 1 - shift, rule=Rule.below(0), unit="points")
+        for name, shift in shifts.items()
     }
     found = holm(sweep)
     raw = np.array([sweep[name].p_value for name in shifts])

@@ -17,10 +17,9 @@ from dropout_lab.experiments.places import At
 class CNN:
     """Convolutions of 3×3, each followed by ReLU and pooling over 2×2, then dense ReLU layers.
 
-    ``channels`` and ``hidden`` are the widths; ``image`` is (channels, height, width) of the data. Places: ``input``, as
-    an image; ``features1`` … after each pooling, (B, C, H, W); ``hidden1`` … after each dense ReLU; ``weight1`` … for
-    the dense weights, the last included.
-    """
+    ``channels`` and ``hidden`` are the widths; ``image`` is (channels, height, width) of the data. Places: ``input``,
+    as an image; ``features1`` … after each pooling, (B, C, H, W); ``hidden1`` … after each dense ReLU; ``weight1`` …
+    for the dense weights, the last included."""
 
     channels: tuple[int, ...]
     hidden: tuple[int, ...]
@@ -34,7 +33,9 @@ class CNN:
 
     def initial(self, dataset: Dataset, random: np.random.Generator) -> dict[str, np.ndarray]:
         if dataset.shape != self.image:
-            raise ValueError(f"the network is for images of shape {self.image}; those of {dataset.name} are {dataset.shape}")
+            raise ValueError(
+                f"the network takes images of shape {self.image}; those of {dataset.name} are {dataset.shape}"
+            )
         parameters = {}
         before, height, width = self.image
         for layer, after in enumerate(self.channels, 1):

@@ -143,7 +143,8 @@ def hold_out(dataset: Dataset, size: int) -> Dataset:
 
 
 def split(dataset: Dataset, train_size: int, seed: int) -> Split:
-    """``train_size`` training examples, as many of each class (one more of some where it does not divide), and a test set.
+    """``train_size`` training examples, as many of each class (one more of some where it does not divide), and a test
+    set.
 
     The seed determines it. Raises ValueError where a class has too few examples, or nothing would be left to test on.
     """

@@ -2,8 +2,8 @@
 
 A seed and a purpose determine a stream, so arms with one seed share their split, their initial weights and the order of
 their batches, and a replica draws the same numbers whoever stands beside it in the stack. NumPy's SFC64 is used since
-its numbers are the same on every processor, which does not hold for torch's masks, and since it is several times faster.
-"""
+its numbers are the same on every processor, which does not hold for torch's masks, and since it is several times
+faster."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ class Bits:
     """
 
     def __init__(self, streams: Sequence[np.random.Generator], active: Sequence[bool]) -> None:
-        self._drawing = [(row, source) for row, (source, draws) in enumerate(zip(streams, active, strict=True)) if draws]
+        pairs = zip(streams, active, strict=True)
+        self._drawing = [(row, source) for row, (source, draws) in enumerate(pairs) if draws]
         self._replicas = len(streams)
         self._size = 0
         self._left = 0

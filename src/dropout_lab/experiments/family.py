@@ -1,9 +1,9 @@
 """The family of dropout, drawn for a whole stack: what shares a draw, and how the noise is distributed.
 
 A network offers *places* where noise can stand; a recipe puts members of the family there. Every member multiplies by
-noise of mean 1 (inverted convention) and carries its keep probability; in a stack each replica has its own. The formulas
-are those of :mod:`dropout_lab.functional`; what is added here is the stack's first axis and a stream for each replica.
-"""
+noise of mean 1 (inverted convention) and carries its keep probability; in a stack each replica has its own. The
+formulas are those of :mod:`dropout_lab.functional`; what is added here is the stack's first axis and a stream for each
+replica."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Noise:
 
     def __post_init__(self) -> None:
         if not 0 < self.keep_prob <= 1:
-            raise ValueError(f"a network is trained with a keep probability above 0 and at most 1, got {self.keep_prob}")
+            raise ValueError(f"training needs a keep probability above 0 and at most 1, got {self.keep_prob}")
 
     @property
     def kind(self) -> tuple:

@@ -27,7 +27,8 @@ class Network(Protocol):
     """What replicas ask of a network."""
 
     def places(self) -> tuple[str, ...]:
-        """Where noise can stand. A place's kind is its name without the number: ``hidden2`` is of the kind ``hidden``."""
+        """Where noise can stand. A place's kind is its name without the number: ``hidden2`` is of the kind
+        ``hidden``."""
 
     def initial(self, dataset: Dataset, random: np.random.Generator) -> dict[str, np.ndarray]:
         """One replica's parameters, float32. Names that begin with ``weight`` decay and obey the max-norm; those that
@@ -83,9 +84,8 @@ class MLP:
 class ResidualMLP:
     """A ReLU network of constant width with shortcuts: ``blocks`` times h ← h + V relu(U relu(h)).
 
-    Places: ``input``; ``branch1`` … what a block adds to its shortcut; ``hidden1`` … inside a block. V starts smaller by
-    1/√blocks, so that the sum of all branches starts at the scale of one.
-    """
+    Places: ``input``; ``branch1`` … what a block adds to its shortcut; ``hidden1`` … inside a block. V starts smaller
+    by 1/√blocks, so that the sum of all branches starts at the scale of one."""
 
     width: int
     blocks: int

@@ -20,12 +20,11 @@ class Recipe:
     """How one network is trained; :func:`dataclasses.replace` and :meth:`with_noise` make the arms of an experiment.
 
     ``noise`` says which member of the family stands at which place, by a place's name (``hidden2``) or by its kind
-    (``hidden``: all hidden layers). ``train_size`` examples, balanced by class, are drawn by the seed; ``label_noise`` is
-    the fraction of them whose label is replaced by one drawn uniformly from all classes. The learning rate decays to 0
-    (``linear``) or stays (``constant``). ``weight_decay`` λ adds λw to the gradient of each weight, biases excepted (to the
-    weight itself for ``adamw``). ``max_norm`` bounds the norm of the weights that come into a unit. A step averages the
-    gradient over ``masks_per_step`` draws of the noise for each example.
-    """
+    (``hidden``: all hidden layers). ``train_size`` examples, balanced by class, are drawn by the seed; ``label_noise``
+    is the fraction of them whose label is replaced by one drawn uniformly from all classes. The learning rate decays to
+    0 (``linear``) or stays (``constant``). ``weight_decay`` λ adds λw to the gradient of each weight, biases excepted
+    (to the weight itself for ``adamw``). ``max_norm`` bounds the norm of the weights that come into a unit. A step
+    averages the gradient over ``masks_per_step`` draws of the noise for each example."""
 
     network: Network = MLP((128, 128))
     noise: Mapping[str, Noise] = field(default_factory=dict)

@@ -1,19 +1,55 @@
-"""What the book trains: the arms of its experiments, fixed before their numbers were seen.
+"""What the book trains: the arms of its experiments, fixed before their numbers were seen, and at which scale.
 
-Each experiment has the scale ``book``, small enough for two cores, and ``paper``, for a machine with time.
+The recipes of the other chapters stand in the modules ``recipes_…`` beside this one. Each experiment is a function that
+takes the recipe it varies as ``base``, so that one experiment runs at the scale of the :func:`book`, small enough for two
+cores, and at that of a :func:`paper`, for a machine with time.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from dropout_lab.experiments import data
+from dropout_lab.experiments.data import Dataset
 from dropout_lab.experiments.family import Bernoulli
 from dropout_lab.experiments.networks import MLP
 from dropout_lab.experiments.plan import Recipe
 
 #: Pilot settings: He initialization, learning rate 0.05 decayed linearly, momentum 0.9, batches of 50.
 MNIST = Recipe(network=MLP((128, 128)), train_size=500, steps=1000)
+#: Three layers of 1024 ReLUs as in Srivastava et al. (2014, table 2), 100 epochs of all 60 000 training images.
+FULL = Recipe(
+    network=MLP((1024, 1024, 1024)), train_size=60_000, batch_size=100, steps=60_000, learning_rate=0.1, max_norm=3.0
+)
 
 #: Keep probabilities of hidden units in the sweep of test error against p.
 HIDDEN_SWEEP = (1.0, 0.9, 0.7, 0.5, 0.3)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Where an experiment runs: on which data, varying which recipe, with how many seeds, on which device."""
+
+    dataset: Dataset
+    base: Recipe
+    seeds: range
+    device: str
+
+
+def book() -> Scale:
+    """5000 MNIST digits of 14×14 pixels, 500 of them for training, ten seeds, on the processor."""
+    return Scale(data.mnist(14), MNIST, range(10), "cpu")
+
+
+def paper(folder: str | Path) -> Scale:
+    """The full MNIST or Fashion-MNIST files in ``folder``, large networks, five seeds, on a GPU if there is one.
+
+    Hours on a processor. Raises FileNotFoundError naming the file that is missing.
+    """
+    return Scale(data.full(folder), FULL, range(5), "cuda" if torch.cuda.is_available() else "cpu")
 
 
 def error_against_keep_prob(base: Recipe = MNIST) -> dict[str, Recipe]:

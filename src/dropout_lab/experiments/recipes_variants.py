@@ -29,9 +29,9 @@ KEEP_PROBS = (0.9, 0.7, 0.5, 0.3)
 def connections(base: Recipe = MNIST) -> dict[str, Recipe]:
     """Arms for DropConnect against dropout (claims 7.1 to 7.6) in the second hidden layer, at the same p.
 
-    ``dropout`` drops the inputs of the second layer's weights, ``weights`` the weights themselves with a mask an example
-    drawn in the Gaussian form of Wan et al. (2013), ``weights, one mask a batch`` with one mask for all examples.
-    """
+    ``dropout`` drops the inputs of the second layer's weights, ``weights`` the weights themselves with a mask an
+    example drawn in the Gaussian form of Wan et al. (2013), ``weights, one mask a batch`` with one mask for all
+    examples."""
     arms = {"none": base}
     for keep_prob in KEEP_PROBS:
         arms[f"dropout {keep_prob}"] = base.with_noise(hidden1=Bernoulli(keep_prob))
@@ -52,14 +52,14 @@ def distributions(base: Recipe = MNIST) -> dict[str, Recipe]:
 def feature_maps(base: Recipe = CONVOLUTIONAL) -> dict[str, Recipe]:
     """Arms for noise in a convolutional network (claims 7.9, 7.13, 7.14), each at its tuned keep probability.
 
-    ``pixels``, ``squares`` and ``channels`` stand on both feature maps; ``dense`` on the dense hidden layer.
-    """
+    ``pixels`` and ``channels`` stand on both feature maps, ``squares`` of side 3 on the first, since the second has
+    side 3 itself; ``dense`` on the dense hidden layer. """
     return {
         "none": base,
-        "pixels": base.with_noise(features=Bernoulli(0.7)),
-        "squares": base.with_noise(features1=Block(0.8, 3)),
+        "pixels": base.with_noise(features=Bernoulli(0.8)),
+        "squares": base.with_noise(features1=Block(0.9, 3)),
         "channels": base.with_noise(features=Spatial(0.9)),
-        "dense": base.with_noise(hidden=Bernoulli(0.5)),
+        "dense": base.with_noise(hidden=Bernoulli(0.8)),
     }
 
 
@@ -77,9 +77,8 @@ def feature_map_sweep(base: Recipe = CONVOLUTIONAL) -> dict[str, Recipe]:
 def sequences(base: Recipe = RECURRENT) -> dict[str, Recipe]:
     """Arms for masks in a recurrent network (claims 7.18 and 7.20): the rows of an image are the time steps.
 
-    ``output`` drops only what is read from the last state; ``each step`` and ``one mask`` drop the rows with p = 0.8 and
-    the state that the recurrent weights read with p = 0.8, anew at each step or once a sequence.
-    """
+    ``output`` drops only what is read from the last state; ``each step`` and ``one mask`` drop the rows with p = 0.8
+    and the state that the recurrent weights read with p = 0.8, anew at each step or once a sequence."""
     return {
         "none": base,
         "output": base.with_noise(output=Bernoulli(0.5)),
@@ -91,9 +90,8 @@ def sequences(base: Recipe = RECURRENT) -> dict[str, Recipe]:
 def paths(base: Recipe = RESIDUAL) -> dict[str, Recipe]:
     """Arms for DropPath in a residual network (claim 7.21): none, the same p for all blocks, p falling with depth.
 
-    ``falling`` follows the linear rule of Huang et al. (2016) from 1 to 0.5, ``constant`` has the same mean, and ``units``
-    is dropout of the units inside the blocks.
-    """
+    ``falling`` follows the linear rule of Huang et al. (2016) from 1 to 0.5, ``constant`` has the same mean, and
+    ``units`` is dropout of the units inside the blocks."""
     blocks = base.network.blocks
     falling = {f"branch{block}": Path(1 - 0.5 * block / blocks) for block in range(1, blocks + 1)}
     mean = sum(path.keep_prob for path in falling.values()) / blocks

@@ -105,14 +105,16 @@ def run(
     for stack, measured in zip(planned, tqdm(done, "stacks", len(planned), disable=not shown), strict=True):
         for row, replica in enumerate(stack):
             found[replica.arm, replica.seed] = {name: values[row] for name, values in measured.items()}
-    names = {arm: found[arm, seeds[0]] for arm in arms}
-    return Results(
-        seeds, {arm: {name: np.stack([found[arm, seed][name] for seed in seeds]) for name in names[arm]} for arm in arms}
-    )
+    values = {}
+    for arm in arms:
+        of_seeds = [found[arm, seed] for seed in seeds]
+        values[arm] = {name: np.stack([one[name] for one in of_seeds]) for name in of_seeds[0]}
+    return Results(seeds, values)
 
 
 def stacks(arms: Mapping[str, Recipe], seeds: Sequence[int]) -> list[list[Replica]]:
-    """Which replicas are trained together: of one form, about 32, and an even number of stacks so that two cores are busy."""
+    """Which replicas are trained together: of one form, about 32, and an even number of stacks so that two cores are
+    busy."""
     groups: list[tuple[tuple, dict[str, tuple], list[Replica]]] = []
     for arm, recipe in arms.items():
         noises = recipe.noise_by_place()
@@ -148,7 +150,7 @@ def _measured(
             for name, values in measure(trained).items():
                 values = np.asarray(values)
                 if values.shape[:1] != (len(stack),):
-                    raise ValueError(f"{name} has shape {values.shape}; its first axis must be the {len(stack)} replicas")
+                    raise ValueError(f"{name} has shape {values.shape}; expected a first axis of {len(stack)} replicas")
                 if name in found:
                     raise ValueError(f"two measures are called {name!r}")
                 found[name] = values

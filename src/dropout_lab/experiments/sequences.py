@@ -18,10 +18,9 @@ class GRU:
     """One layer of gated recurrent units over ``steps`` time steps, and a dense layer on the last state.
 
     The cell is torch's (Cho et al. 2014, with the reset gate after the projection); the features of an example are
-    ``steps`` rows. Places: ``input``, (B, T, D); ``state``, (B, T, H), what the recurrent projection reads at each step,
-    while the state itself is carried on unmasked; ``output``, (B, H). :class:`~.family.Bernoulli` draws a mask for each
-    step, :class:`~.family.Locked` one for the sequence.
-    """
+    ``steps`` rows. Places: ``input``, (B, T, D); ``state``, (B, T, H), what the recurrent projection reads at each
+    step, while the state itself is carried on unmasked; ``output``, (B, H). :class:`~.family.Bernoulli` draws a mask
+    for each step, :class:`~.family.Locked` one for the sequence."""
 
     width: int
     steps: int = 14
@@ -55,7 +54,8 @@ class GRU:
         steps = read.view(stack, batch, self.steps, -1).unbind(2)
         factor = at.factor("state", (batch, self.steps, self.width))
         state = read.new_zeros(stack, batch, self.width)
-        for step, (read_gates, read_proposal) in enumerate(part.split((2 * self.width, self.width), -1) for part in steps):
+        for step, part in enumerate(steps):
+            read_gates, read_proposal = part.split((2 * self.width, self.width), -1)
             seen = state if factor is None else state * factor[:, :, step % factor.shape[2]]
             gates, recalled = torch.baddbmm(bias, seen, weight).split((2 * self.width, self.width), -1)
             reset, update = (read_gates + gates).sigmoid().chunk(2, -1)

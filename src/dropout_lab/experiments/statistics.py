@@ -74,11 +74,10 @@ class Family:
 class Comparison:
     """An effect over seeds with its intervals and the verdict of its rule.
 
-    ``interval`` is Student's, ``bootstrap_interval`` bias-corrected and accelerated (Efron 1987). ``p_value`` is twice the
-    one-sided probability, so that it lies below 0.05 exactly where the interval meets the rule; after :func:`holm` it is
-    the adjusted one. ``smallest_detectable`` is the distance from zero that this many seeds would have shown with
-    probability 0.8. ``values`` (seeds,) are the differences themselves.
-    """
+    ``interval`` is Student's, ``bootstrap_interval`` bias-corrected and accelerated (Efron 1987). ``p_value`` is twice
+    the one-sided probability, so that it lies below 0.05 exactly where the interval meets the rule; after :func:`holm`
+    it is the adjusted one. ``smallest_detectable`` is the distance from zero that this many seeds would have shown with
+    probability 0.8. ``values`` (seeds,) are the differences themselves."""
 
     effect: float
     interval: tuple[float, float]
@@ -125,7 +124,8 @@ def compare(
         raise ValueError(f"comparisons is how many there are, at least 1; got {comparisons}")
     values = values - other
     if not np.isfinite(values).all():
-        raise ValueError(f"the difference is not finite for seeds number {np.flatnonzero(~np.isfinite(values)).tolist()}")
+        broken = np.flatnonzero(~np.isfinite(values)).tolist()
+        raise ValueError(f"the difference is not finite for seeds number {broken}")
     seeds, effect = len(values), float(values.mean())
     error = float(values.std(ddof=1)) / np.sqrt(seeds)
     level = ALPHA / comparisons
@@ -172,15 +172,14 @@ def holm(comparisons: Mapping[str, Comparison]) -> dict[str, Comparison]:
 
 
 def order_agrees(ours: Sequence[float], published: Sequence[float]) -> float:
-    """Kendall's rank correlation of our values and a paper's, of the same arms: 1 for the same order, −1 for the reverse."""
+    """Kendall's rank correlation of our values and a paper's, of the same arms: 1 for the same order, −1 for the
+    reverse."""
     return float(stats.kendalltau(ours, published).statistic)
 
 
 def _p_value(effect: float, error: float, seeds: int, rule: Rule) -> float:
     """Twice the one-sided probability of the data at the nearer end of the rule; the larger one if it has two ends."""
-    sides = [
-        side for side, end in ((effect - rule.low, rule.low), (rule.high - effect, rule.high)) if np.isfinite(end)
-    ]
+    sides = [side for side, end in ((effect - rule.low, rule.low), (rule.high - effect, rule.high)) if np.isfinite(end)]
     if error == 0:
         return 0.0 if min(sides) > 0 else 1.0
     return float(max(min(1.0, 2 * stats.t.sf(side / error, seeds - 1)) for side in sides))

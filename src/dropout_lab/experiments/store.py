@@ -1,10 +1,9 @@
 """Trained stacks on disk, so that a sweep that was interrupted goes on where it stopped.
 
-Used only when the environment variable ``DROPOUT_LAB_STORE`` names a folder; otherwise everything is computed afresh, as
-the book does. A key is the digest of the code, the recipes and seeds, and the data. An entry is written under another
-name and moved, so a killed worker leaves no half entry; one that is damaged all the same is noticed by its digest, said
-in a warning, and computed again.
-"""
+Used only when the environment variable ``DROPOUT_LAB_STORE`` names a folder; otherwise everything is computed afresh,
+as the book does. A key is the digest of the code, the recipes and seeds, and the data. An entry is written under
+another name and moved, so a killed worker leaves no half entry; one that is damaged all the same is noticed by its
+digest, said in a warning, and computed again."""
 
 from __future__ import annotations
 
@@ -50,7 +49,8 @@ def trained(
 
 
 def key(dataset: Dataset, replicas: Sequence[Replica], device: str) -> str:
-    """What a trained stack depends on, as a digest: code, torch's version, data, the kind of device, recipes and seeds."""
+    """What a trained stack depends on, as a digest: code, torch's version, data, the kind of device, recipes and
+    seeds."""
     digest = hashlib.sha256(f"{code()} {torch.__version__} {dataset.fingerprint} {device.split(':')[0]}".encode())
     for replica in replicas:
         noise = sorted(replica.recipe.noise_by_place().items())

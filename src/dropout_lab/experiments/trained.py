@@ -45,7 +45,8 @@ class Trained:
         return self._examples.splits
 
     def examples(self, part: Part = "test", size: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
-        """Inputs (S, b, features) and labels (S, b) in batches of at most ``size``; training labels with their noise."""
+        """Inputs (S, b, features) and labels (S, b) in batches of at most ``size``; training labels with their
+        noise."""
         return self._examples.all(part, size)
 
     def sample(self, count: int, part: Part = "test") -> tuple[Tensor, Tensor]:
@@ -56,9 +57,7 @@ class Trained:
         """Labels (S, n) of a part, those of the training part with their noise."""
         return self._examples.labels(part)
 
-    def forward(
-        self, inputs: Tensor, at: At | None = None, parameters: Mapping[str, Tensor] | None = None
-    ) -> Tensor:
+    def forward(self, inputs: Tensor, at: At | None = None, parameters: Mapping[str, Tensor] | None = None) -> Tensor:
         """Outputs (S, b, outputs) for inputs (S, b, features), with whatever ``at`` does at the places.
 
         Other ``parameters`` may stand in for the trained ones.
@@ -75,7 +74,8 @@ class Trained:
         return self._outputs[part]
 
     def noisy(self, key: int = 0) -> Noisy:
-        """The training noise, drawn by streams of their own: for Monte Carlo averages, or a mask left on at test time."""
+        """The training noise, drawn by streams of their own: for Monte Carlo averages, or a mask left on at test
+        time."""
         return Noisy(self.replicas, self.parameters, Purpose.MEASURE, key)
 
     def streams(self, key: int) -> list[np.random.Generator]:

@@ -7,6 +7,7 @@ CPU the memory traffic counts: there the bits of what is dropped are cleared, a 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -18,6 +19,8 @@ from dropout_lab import noise
 _MANY = 1 << 18
 #: Elements worked on at a time: with their mask they stay in the second-level cache.
 _STRETCH = 1 << 16
+#: The shortest row that is handled as one.
+_ROW = 1 << 8
 #: Integers as wide as the floating point numbers, by bytes.
 _INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
@@ -57,14 +60,14 @@ def _above(x: Tensor, values: Tensor, level: float, scale: float) -> Tensor:
 
 
 class _Select(torch.autograd.Function):
-    """:func:`select` by bits. It is linear in ``x`` and its own transpose, so every derivative is the same again."""
+    """:func:`select` without torch's own derivatives. It is linear in ``x`` and its own transpose, so every derivative is the same again."""
 
     @staticmethod
     def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor, kept: Tensor, scale: float) -> Tensor:
         ctx.save_for_backward(kept)
         ctx.save_for_forward(kept)
         ctx.scale = scale
-        return _by_bits(x, kept, scale)
+        return _by_rows(x, kept, scale) if _has_rows(x, kept) else _by_bits(x, kept, scale)
 
     @staticmethod
     def backward(ctx: torch.autograd.function.FunctionCtx, gradient: Tensor) -> tuple[Tensor, None, None]:
@@ -73,6 +76,26 @@ class _Select(torch.autograd.Function):
     @staticmethod
     def jvp(ctx: torch.autograd.function.FunctionCtx, tangent: Tensor, *_: object) -> Tensor:
         return select(tangent, *ctx.saved_tensors, ctx.scale)
+
+
+def _has_rows(x: Tensor, kept: Tensor) -> bool:
+    """Whether ``x`` lies in memory as rows that are kept or dropped as a whole, long enough to be worth a lookup."""
+    own = x.dim()
+    while own and kept.shape[own - 1] == 1:
+        own -= 1
+    rows = math.prod(x.shape[:own])
+    return x.is_contiguous() and x.dtype == torch.float32 and rows == kept.numel() and x.numel() >= _ROW * rows
+
+
+def _by_rows(x: Tensor, kept: Tensor, scale: float) -> Tensor:
+    """One sum for each row: of the row itself with the weight ``scale``, or of nothing. What is dropped is not read."""
+    chosen = kept.flatten()
+    index = chosen.nonzero().squeeze(1)
+    starts = chosen.cumsum(0) - chosen
+    weights = x.new_full(index.shape, scale)
+    rows = x.view(chosen.numel(), -1)
+    sums = torch.nn.functional.embedding_bag(index, rows, starts, mode="sum", per_sample_weights=weights)
+    return sums.view(x.shape)
 
 
 def _by_bits(x: Tensor, kept: Tensor, scale: float) -> Tensor:

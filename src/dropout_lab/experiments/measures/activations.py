@@ -44,11 +44,10 @@ def sparsity(trained: Trained) -> dict[str, np.ndarray]:
 def correlation(trained: Trained) -> dict[str, np.ndarray]:
     """How alike the units of each hidden layer are, as ``correlation1``, ``participation1``, ``redundancy1``, …; (S,).
 
-    ``correlation`` is the mean absolute correlation of two units over examples; ``participation`` the participation ratio
-    (Σλ)²/Σλ² of the eigenvalues of their correlations, divided by the number of units: 1 where all directions are used
-    alike. ``redundancy`` is the mean R² of a unit predicted linearly from all others, with a ridge of 1 % of the
-    variance. Units that never change are left out.
-    """
+    ``correlation`` is the mean absolute correlation of two units over examples; ``participation`` the participation
+    ratio (Σλ)²/Σλ² of the eigenvalues of their correlations, divided by the number of units: 1 where all directions are
+    used alike. ``redundancy`` is the mean R² of a unit predicted linearly from all others, with a ridge of 1 % of the
+    variance. Units that never change are left out."""
     found: dict[str, list[tuple[float, float, float]]] = {}
     for place, values in recorded(trained).items():
         found[place.removeprefix("hidden")] = [_alike(one) for one in values.double()]

@@ -27,10 +27,9 @@ def mask_left_on(trained: Trained) -> dict[str, np.ndarray]:
 def monte_carlo(samples: Sequence[int] = (1, 5, 20, 50)) -> Callable[[Trained], dict[str, np.ndarray]]:
     """A measure of Monte Carlo averages of class probabilities over so many draws of the training noise.
 
-    ``mc_error`` (percent) and ``mc_nll`` are (S, len(samples)), of the first draws of one sequence. ``to_geometric`` and
-    ``to_arithmetic``, (S,), are the total variation from the weight-scaled prediction to the two means of all draws, the
-    geometric one normalized.
-    """
+    ``mc_error`` (percent) and ``mc_nll`` are (S, len(samples)), of the first draws of one sequence. ``to_geometric``
+    and ``to_arithmetic``, (S,), are the total variation from the weight-scaled prediction to the two means of all
+    draws, the geometric one normalized."""
     wanted = sorted(set(samples))
 
     @torch.no_grad()
@@ -71,11 +70,10 @@ def all_masks(trained: Trained) -> dict[str, np.ndarray]:
         raise ValueError(f"all masks of {sum(widths)} hidden units are too many; at most {_MOST_UNITS} units")
     inputs, labels = trained.sample(200)
     count = inputs.shape[1]
-    recipes = [replica.recipe.noise_by_place() for replica in trained.replicas]
+    noises = [replica.recipe.noise_by_place() for replica in trained.replicas]
+    by_layer = torch.tensor([[noise[place].keep_prob for place in places] for noise in noises])
     # One keep probability for each replica and unit: (S, 1, units).
-    keep_probs = torch.tensor(
-        [[noise[place].keep_prob for place, width in zip(places, widths, strict=True) for _ in range(width)] for noise in recipes]
-    ).unsqueeze(1)
+    keep_probs = by_layer.repeat_interleave(torch.tensor(widths), 1).unsqueeze(1)
     arithmetic = logs = 0.0
     for some in masks(sum(widths), 0.5)[0].bool().split(_MASKS_AT_ONCE):
         weight = torch.where(some, keep_probs, 1 - keep_probs).double().prod(-1)[..., None, None]

@@ -17,9 +17,8 @@ def weight_noise(relative: float = 0.5, draws: int = 5) -> Callable[[Trained], d
     """A measure of flatness that does not change when a layer is rescaled: noise in proportion to each unit's weights.
 
     Each unit's incoming weights get Gaussian noise of ``relative`` times their own norm (Li et al. 2018, "Visualizing
-    the loss landscape", section 4). ``noisy_weights_error`` is the test error in percent under it, ``sharpness`` the rise
-    of the training loss in nats; each (S,), the mean over ``draws``.
-    """
+    the loss landscape", section 4). ``noisy_weights_error`` is the test error in percent under it, ``sharpness`` the
+    rise of the training loss in nats; each (S,), the mean over ``draws``."""
 
     @torch.no_grad()
     def measure(trained: Trained) -> dict[str, np.ndarray]:

@@ -21,9 +21,8 @@ _EXAMPLES = 1000
 def single_removal(trained: Trained) -> dict[str, np.ndarray]:
     """The worst that the removal of one hidden unit does, over all units of all layers, on 500 test examples; (S,).
 
-    ``worst_flips`` is the percent of predictions that change, ``worst_nll`` the rise of the loss in nats; ``mean_flips``
-    and ``mean_nll`` are the means over units.
-    """
+    ``worst_flips`` is the percent of predictions that change, ``worst_nll`` the rise of the loss in nats;
+    ``mean_flips`` and ``mean_nll`` are the means over units."""
     inputs, labels = trained.sample(500)
     intact = trained.forward(inputs)
     chosen, loss = intact.argmax(-1), mean_loss(trained.dataset, intact, labels)

@@ -126,7 +126,9 @@ def test_learned_gaussian_noise_is_that_of_the_module():
             module.weight.copy_(parameters["weight1"][0].T)
         torch.testing.assert_close(member.penalty("weight1", parameters)[0], module.regularizer())
         values = torch.tensor(random.normal(size=(1, 5, 6))).float()
-        found = member.layers("weight1", (0.8,), streams(7))(values, parameters["weight1"], torch.zeros(1, 4), parameters)
+        found = member.layers("weight1", (0.8,), streams(7))(
+            values, parameters["weight1"], torch.zeros(1, 4), parameters
+        )
         normal = stream(7, Purpose.NOISE, 0).standard_normal((5, 4), np.float32)
         deviation = (values[0].square() @ (module.weight.T.square() * 0.25)).sqrt()
         torch.testing.assert_close(found[0], module.eval()(values[0]) + deviation * torch.from_numpy(normal))
@@ -135,7 +137,10 @@ def test_learned_gaussian_noise_is_that_of_the_module():
 def test_concrete_dropout_is_that_of_the_module():
     weight = torch.from_numpy(np.random.default_rng(0).normal(size=(1, 6, 4)).astype(np.float32))
     member = Concrete(0.8, precision=0.3)
-    parameters = {"weight2": weight, "logit.hidden1": torch.tensor(member.initial("hidden1", {})["logit.hidden1"])[None]}
+    parameters = {
+        "weight2": weight,
+        "logit.hidden1": torch.tensor(member.initial("hidden1", {})["logit.hidden1"])[None],
+    }
     layer = torch.nn.Linear(6, 4)
     with torch.no_grad():
         layer.weight.copy_(weight[0].T)
