@@ -12,7 +12,6 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-
 import torch
 from cases import Case, Exact, cases, ensembles
 from matplotlib.figure import Figure

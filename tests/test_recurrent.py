@@ -87,7 +87,7 @@ def test_training_follows_the_equations_written_as_loops(layer_type, kind: str) 
     masks = layer.draw_masks(12, generator=seeded(1))
     dropped = [mask for pair in masks for mask in pair if mask is not None]
     assert all(0 < mask.double().mean() < 1 for mask in dropped)
-    state = torch.randn(2, 2, 3, 4, dtype=torch.float64)
+    state = torch.randn(2, 2, 12, 4, dtype=torch.float64)
     given = tuple(state) if layer_type is VariationalLSTM else state[0]
     loops = by_hand(layer, x, masks, state if layer_type is VariationalLSTM else state[:1])
     np.testing.assert_allclose(layer(x, given, masks=masks)[0].detach().numpy(), loops, atol=1e-13)
@@ -211,7 +211,7 @@ def test_dropped_inputs_are_exactly_zero_and_pass_exactly_zero_gradient(layer_ty
     poison = torch.tensor([math.inf, math.nan, -math.inf, 1e300], dtype=torch.float64)
     poisoned[:, lost] = poison.unsqueeze(1).expand(4, int(lost.sum()))
     poisoned.requires_grad_()
-    state = torch.randn(2, 1, 6, 4, dtype=torch.float64)
+    state = torch.randn(2, 1, 100, 4, dtype=torch.float64)
     start = tuple(state) if layer_type is VariationalLSTM else state[0]
     outputs = layer(poisoned, start, masks=masks)[0]
     assert torch.equal(outputs, layer(x, start, masks=masks)[0])

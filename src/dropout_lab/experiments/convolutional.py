@@ -55,11 +55,11 @@ class CNN:
             # (S, B, C, H, W) side by side as (B, S · C, H, W): each group of channels has its replica's filters.
             side_by_side = values.transpose(0, 1).flatten(1, 2)
             maps = F.conv2d(side_by_side, weight.flatten(0, 1), bias.flatten(), padding=1, groups=stack)
-            maps = F.max_pool2d(maps, 2).relu()
+            maps = F.max_pool2d(maps, 2).relu_()
             values = at(f"features{layer}", maps.unflatten(1, (stack, -1)).transpose(0, 1))
         values = values.reshape(stack, batch, -1)
         for layer in range(1, len(self.hidden) + 1):
             summed = at.linear(f"weight{layer}", values, parameters[f"weight{layer}"], parameters[f"bias{layer}"])
-            values = at(f"hidden{layer}", summed.relu())
+            values = at(f"hidden{layer}", summed.relu_())
         last = len(self.hidden) + 1
         return at.linear(f"weight{last}", values, parameters[f"weight{last}"], parameters[f"bias{last}"])

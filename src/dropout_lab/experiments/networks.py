@@ -76,7 +76,7 @@ class MLP:
             values = _dense(parameters, values, at, layer)
             if self.batch_norm:
                 values = _normalized(parameters, at(f"sum{layer}", values), at.training, layer)
-            values = at(f"hidden{layer}", values.relu())
+            values = at(f"hidden{layer}", values.relu_())
         return _dense(parameters, values, at, last)
 
 
