@@ -139,7 +139,8 @@ def _words(size: int, digits: str, generator: Generator | None) -> Tensor:
     # Without bounds, random_ would leave the sign bit at 0.
     rows = torch.empty((len(head), size), dtype=torch.int64, device="cpu").random_(-(2**63), None, generator=generator)
     # What is decided if the rest decides to drop, and if it decides to keep.
-    decided = torch.tensor([[0], [-1]], device="cpu").repeat(1, size)
+    decided = torch.zeros((2, size), dtype=torch.int64, device="cpu")
+    decided[1] = -1
     for digit, row in zip(reversed(head), reversed(rows.unbind()), strict=True):
         decided = decided.bitwise_or_(row) if digit == "1" else decided.bitwise_and_(row)
     least, most = decided

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -209,3 +210,17 @@ def test_bad_requests_are_refused(blobs):
 
 def test_tuning_seeds_are_never_reported():
     assert set(replicas.tuning(500)).isdisjoint(replicas.reported(100_000))
+
+
+def test_read_only_data_as_workers_get_them_are_taken_without_a_warning(blobs):
+    """joblib hands large arrays to its processes as read-only memory maps, and a warning would stand in the book."""
+    arrays = blobs.inputs.copy(), blobs.labels.copy()
+    for array in arrays:
+        array.flags.writeable = False
+    torch.set_warn_always(True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            train(replace(blobs, inputs=arrays[0], labels=arrays[1]), [Replica("none", 0, replace(SMALL, steps=1))])
+    finally:
+        torch.set_warn_always(False)

@@ -20,12 +20,12 @@ class Examples:
     def __init__(self, dataset: Dataset, replicas: Sequence[Replica], device: str | torch.device) -> None:
         self._seeds = [replica.seed for replica in replicas]
         self.splits = [data.split(dataset, replica.recipe.train_size, replica.seed) for replica in replicas]
-        self._inputs = torch.from_numpy(dataset.inputs).to(device)
+        self._inputs = _tensor(dataset.inputs).to(device)
         self._indices = {
             part: torch.from_numpy(np.stack([getattr(split, part) for split in self.splits])).to(device)
             for part in ("train", "test")
         }
-        labels = torch.from_numpy(dataset.labels).to(device)
+        labels = _tensor(dataset.labels).to(device)
         self._labels = {part: labels[indices] for part, indices in self._indices.items()}
         for row, replica in enumerate(replicas):
             _replace_labels(self._labels["train"][row], replica, dataset.classes)
@@ -64,6 +64,11 @@ class Examples:
 
     def _at(self, indices: Tensor) -> Tensor:
         return self._inputs.index_select(0, indices.flatten()).view(*indices.shape, -1)
+
+
+def _tensor(array: np.ndarray) -> Tensor:
+    """The array as a tensor; copied if it is read-only, as a worker's are that came through a memory map."""
+    return torch.from_numpy(np.require(array, requirements="W"))
 
 
 def _replace_labels(labels: Tensor, replica: Replica, classes: int) -> None:

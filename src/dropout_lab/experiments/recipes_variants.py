@@ -63,6 +63,12 @@ def feature_maps(base: Recipe = CONVOLUTIONAL) -> dict[str, Recipe]:
     }
 
 
+def fully_connected(base: Recipe = MNIST) -> dict[str, Recipe]:
+    """Arms for dropout on dense layers, beside :func:`feature_maps` (claim 7.13): none, and hidden units at a tuned
+    p."""
+    return {"none": base, "dropout": base.with_noise(hidden=Bernoulli(0.7))}
+
+
 def feature_map_sweep(base: Recipe = CONVOLUTIONAL) -> dict[str, Recipe]:
     """The sweep on tuning seeds from which :func:`feature_maps` takes its keep probabilities."""
     arms = {}
