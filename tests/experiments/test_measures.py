@@ -193,7 +193,7 @@ def test_monte_carlo_averages(trained):
     np.testing.assert_allclose(found["mc_error"][[0, 2]], plain[[0, 2], None].repeat(2, 1))
     assert found["to_geometric"][0] < 1e-6 < found["to_geometric"][1]
     at = trained.noisy()
-    draws = [trained.outputs(at=at)[1].softmax(-1) for _ in range(4)]
+    draws = [trained.outputs(at=at)[1].double().softmax(-1) for _ in range(4)]
     labels = trained.labels()[1]
     wrong = 100 * (sum(draws).argmax(-1) != labels).double().mean().item()
     assert found["mc_error"][1, 1] == pytest.approx(wrong)

@@ -88,7 +88,8 @@ def details(record: Mapping[str, Any]) -> list[tuple[str, str]]:
             checked = f"{record['instances']} instances with random rationals agree exactly with {record['against']}"
             return [*pairs, ("checked again", checked)]
         case "enumerate":
-            return [("largest difference", f"{record['difference']:.2g}"), ("tolerance", f"{record['tolerance']:.2g}")]
+            difference = f"at most {record['difference']:.2g}" if record["difference"] else "0, exactly"
+            return [("largest difference", difference), ("tolerance", f"{record['tolerance']:.2g}")]
         case "measure":
             low, high = record["interval"]
             unit = f" {record['unit']}" if record["unit"] else ""

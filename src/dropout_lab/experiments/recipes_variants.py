@@ -56,7 +56,7 @@ def feature_maps(base: Recipe = CONVOLUTIONAL) -> dict[str, Recipe]:
     side 3 itself; ``dense`` on the dense hidden layer. """
     return {
         "none": base,
-        "pixels": base.with_noise(features=Bernoulli(0.8)),
+        "pixels": base.with_noise(features=Bernoulli(0.9)),
         "squares": base.with_noise(features1=Block(0.9, 3)),
         "channels": base.with_noise(features=Spatial(0.9)),
         "dense": base.with_noise(hidden=Bernoulli(0.8)),
@@ -70,7 +70,7 @@ def fully_connected(base: Recipe = MNIST) -> dict[str, Recipe]:
 
 
 def feature_map_sweep(base: Recipe = CONVOLUTIONAL) -> dict[str, Recipe]:
-    """The sweep on tuning seeds from which :func:`feature_maps` takes its keep probabilities."""
+    """The sweep on six tuning seeds from which :func:`feature_maps` takes its keep probabilities."""
     arms = {}
     for keep_prob in (0.9, 0.8, 0.7, 0.5):
         arms[f"pixels {keep_prob}"] = base.with_noise(features=Bernoulli(keep_prob))

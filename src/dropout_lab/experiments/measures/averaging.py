@@ -38,7 +38,7 @@ def monte_carlo(samples: Sequence[int] = (1, 5, 20, 50)) -> Callable[[Trained], 
         probabilities = logs = 0.0
         errors, losses = [], []
         for count in range(1, wanted[-1] + 1):
-            log_member = trained.outputs(at=at).log_softmax(-1)
+            log_member = trained.outputs(at=at).double().log_softmax(-1)
             probabilities, logs = probabilities + log_member.exp(), logs + log_member
             if count in wanted:
                 averaged = (probabilities / count).log()
