@@ -12,9 +12,10 @@ from torch.nn import functional as F
 
 from dropout_lab.experiments import measures
 from dropout_lab.experiments.convolutional import CNN
+from dropout_lab.experiments.draws import NormalDraws
 from dropout_lab.experiments.family import Bernoulli
 from dropout_lab.experiments.learned import Concrete, LearnedGaussian
-from dropout_lab.experiments.measures import activations
+from dropout_lab.experiments.measures import activations, curvature
 from dropout_lab.experiments.networks import MLP
 from dropout_lab.experiments.trained import Trained
 from dropout_lab.experiments.training import Recipe, Replica, train
@@ -137,6 +138,15 @@ def test_weight_noise_does_not_see_how_layers_are_scaled(trained):
     np.testing.assert_allclose(one["noisy_weights_error"], two["noisy_weights_error"], atol=0.3)
     assert (one["sharpness"] > 0.001).all()
     np.testing.assert_allclose(measures.weight_noise(0.0)(trained)["sharpness"], 0, atol=1e-7)
+
+
+def test_weight_noise_is_in_proportion_to_each_units_own_weights(trained):
+    normal = NormalDraws(trained.streams(0))
+    for name in ("weight1", "weight2"):
+        value = trained.parameters[name]
+        moved = curvature._moved(trained, name, value, 0.3, normal)
+        torch.testing.assert_close((moved - value).norm(dim=1), 0.3 * value.norm(dim=1))
+    assert curvature._moved(trained, "bias1", trained.parameters["bias1"], 0.3, normal) is trained.parameters["bias1"]
 
 
 def test_the_trace_of_the_hessian(blobs):

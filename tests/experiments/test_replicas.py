@@ -97,6 +97,9 @@ ARMS = {
 }
 
 
+WIDE = replace(ARMS["both"], network=MLP((20, 8)))
+
+
 def test_a_stack_equals_the_networks_trained_one_by_one(blobs):
     """Every arm in one stack, against torch.nn.Linear and torch.optim.SGD: the same weights to rounding."""
     (stack,) = replicas.stacks(ARMS, [0, 5])
@@ -156,7 +159,7 @@ def test_more_label_noise_keeps_the_wrong_labels_wrong(blobs):
 
 def test_workers_and_threads_change_nothing(blobs):
     """Two stacks: in this process, in two workers, and with another number of threads set: bit for bit."""
-    arms = {"none": SMALL, "wide": replace(ARMS["both"], network=MLP((20, 8)))}
+    arms = {"none": SMALL, "wide": WIDE}
     alone = replicas.run(blobs, arms, [1, 2, 3], [measures.error, measures.nll], workers=1)
     several = replicas.run(blobs, arms, [1, 2, 3], [measures.error, measures.nll], workers=2)
     threads = torch.get_num_threads()
@@ -169,6 +172,20 @@ def test_workers_and_threads_change_nothing(blobs):
     for arm in arms:
         for name in ("error", "nll"):
             assert alone[arm][name].tobytes() == several[arm][name].tobytes() == threaded[arm][name].tobytes()
+
+
+def test_a_stack_is_trained_and_measured_with_one_thread(blobs):
+    def threads_seen(trained):
+        return {"threads": np.full(len(trained), torch.get_num_threads())}
+
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        alone = replicas.run(blobs, {"none": SMALL}, [1], threads_seen, workers=1)
+        several = replicas.run(blobs, {"none": SMALL, "wide": WIDE}, [1], threads_seen, workers=2)
+    finally:
+        torch.set_num_threads(before)
+    assert alone["none"]["threads"] == several["none"]["threads"] == several["wide"]["threads"] == 1
 
 
 def test_results_are_by_arm_and_in_the_order_of_the_seeds(blobs):

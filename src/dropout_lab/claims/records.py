@@ -11,6 +11,9 @@ from typing import Any
 from dropout_lab.claims import registry
 from dropout_lab.claims.registry import Claim
 
+#: Characters of LaTeX up to which both sides of an equation stand on one line.
+ONE_LINE = 90
+
 MIME_TYPE = "application/vnd.dropout-lab.claim+json"
 
 _DONE = {
@@ -85,7 +88,7 @@ def details(record: Mapping[str, Any]) -> list[tuple[str, str]]:
         case "prove":
             named = registry.load().assumptions
             pairs = [("under", ", ".join(named[used].name for used in record["under"]))] if record["under"] else []
-            checked = f"{record['instances']} instances with random rationals agree exactly with {record['against']}"
+            checked = f"{record['instances']} instances with random rationals agree with {record['against']}"
             return [*pairs, ("checked again", checked)]
         case "enumerate":
             difference = f"at most {record['difference']:.2g}" if record["difference"] else "0, exactly"
@@ -107,7 +110,7 @@ def details(record: Mapping[str, Any]) -> list[tuple[str, str]]:
         case "cite":
             return [("source", f"{record['key']}, {record['locator']}" if record["locator"] else record["key"])]
         case _:
-            return [("why", record["says"])]
+            return []
 
 
 def inline_math(text: str) -> str:
@@ -138,5 +141,13 @@ def _latex(claim: Claim, record: Mapping[str, Any]) -> str:
 
 
 def equation(record: Mapping[str, Any]) -> str:
-    """The LaTeX of the equation that a proof established, or an empty string for the other kinds of evidence."""
-    return f"{record['left']} = {record['right']}" if record["kind"] == "prove" else ""
+    """The LaTeX of the equation that a proof established, or an empty string for the other kinds of evidence.
+
+    A long one has its right side on a line of its own, so that it fits a narrow page.
+    """
+    if record["kind"] != "prove":
+        return ""
+    left, right = record["left"], record["right"]
+    if len(left) + len(right) <= ONE_LINE:
+        return f"{left} = {right}"
+    return rf"\begin{{aligned}} & {left} \\ & \quad = {right} \end{{aligned}}"

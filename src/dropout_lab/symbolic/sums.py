@@ -198,7 +198,7 @@ def readable(coefficient: sp.Expr) -> sp.Expr:
     for factor in sp.Mul.make_args(coefficient):
         base, exponent = factor.as_base_exp()
         if base.is_Add and exponent.is_Integer and base.as_coeff_Add()[0] == -1:
-            sign *= (-1) ** int(exponent)
+            sign *= -1 if exponent % 2 else 1
             factor = sp.Pow(-base, exponent)
         factors.append(factor)
     return sp.Mul(sign, *factors)

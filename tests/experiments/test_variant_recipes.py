@@ -1,0 +1,62 @@
+"""The arms of the chapters on variants differ in what is compared, and in nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dropout_lab.experiments import recipes_variants as variants
+
+AGAINST_NONE = [
+    variants.connections,
+    variants.distributions,
+    variants.feature_maps,
+    variants.fully_connected,
+    variants.sequences,
+    variants.paths,
+    variants.learned_rates,
+]
+
+
+@pytest.mark.parametrize("experiment", AGAINST_NONE, ids=lambda experiment: experiment.__name__)
+def test_arms_differ_from_none_only_in_their_noise(experiment):
+    arms = experiment()
+    assert not arms["none"].noise
+    for name, recipe in arms.items():
+        assert replace(recipe, noise={}) == arms["none"], name
+        assert name == "none" or recipe.noise
+
+
+def test_keep_probabilities_of_feature_maps_were_in_the_sweep():
+    sweep = variants.feature_map_sweep()
+    for name, recipe in variants.feature_maps().items():
+        if name != "none":
+            (keep_prob,) = {noise.keep_prob for noise in recipe.noise.values()}
+            assert sweep[f"{name} {keep_prob}"] == recipe
+
+
+def test_gaussian_and_bernoulli_arms_have_the_same_keep_probability():
+    arms = variants.distributions()
+    for keep_prob in variants.KEEP_PROBS:
+        for kind in ("Bernoulli", "Gaussian"):
+            assert {noise.keep_prob for noise in arms[f"{kind} {keep_prob}"].noise.values()} == {keep_prob}
+            assert {type(noise).__name__ for noise in arms[f"{kind} {keep_prob}"].noise.values()} == {kind}
+
+
+def test_tied_masks_and_fresh_ones_stand_at_the_same_places_with_the_same_rates():
+    arms = variants.sequences()
+    fresh, tied = (arms[name].noise_by_place() for name in ("each step", "one mask"))
+    assert {place: noise.keep_prob for place, noise in fresh.items()} == {
+        place: noise.keep_prob for place, noise in tied.items()
+    }
+
+
+def test_constant_and_falling_paths_keep_the_same_mean():
+    arms = variants.paths()
+    constant, falling = (
+        [noise.keep_prob for noise in arms[name].noise_by_place().values()] for name in ("constant", "falling")
+    )
+    assert len(constant) == len(falling) == 6
+    assert sum(constant) == pytest.approx(sum(falling), abs=1e-12)
+    assert falling == sorted(falling, reverse=True) and falling[-1] == 0.5
