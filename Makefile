@@ -5,6 +5,7 @@ HTML := _build/html
 PORT ?= 8000
 # One thread for the numerical libraries: chapters run side by side, and their numbers must not depend on the machine.
 export OMP_NUM_THREADS ?= 1
+export LOKY_MAX_CPU_COUNT ?= 1
 export PYTHONHASHSEED ?= 0
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 

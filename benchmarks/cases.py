@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from dropout_lab import ensemble, functional
+from dropout_lab import functional
 
 #: Inputs of 2^10, 2^16 and 2^22 elements.
 SHAPES = ((4, 16, 4, 4), (16, 16, 16, 16), (64, 64, 32, 32))
@@ -78,38 +78,3 @@ def cases() -> tuple[list[Case], dict[str, str]]:
         Case("drop_path", functional.drop_path, others("drop_path")),
         Case("drop_block", functional.drop_block, others("drop_block"), shapes=((16, 64, 32, 32),)),
     ], absent
-
-
-@dataclass(frozen=True)
-class Exact:
-    """An exact ensemble over ``masks`` subnetworks, and the same by forward passes, if these can be waited for."""
-
-    name: str
-    ours: Callable[[], object]
-    passes: Callable[[], object] | None
-
-
-def ensembles() -> Iterator[Exact]:
-    """Exact ensembles of one dropout layer before the output, in float64: ten classes, and a binary output."""
-    generator = torch.Generator().manual_seed(0)
-    for units in (20, 30):
-        hidden = torch.randn(units, generator=generator, dtype=torch.float64)
-        weight = torch.randn(10, units, generator=generator, dtype=torch.float64)
-
-        def passes(units: int = units, hidden: Tensor = hidden, weight: Tensor = weight) -> Tensor:
-            """All masks in batches of 2^14, each a forward pass."""
-            total = torch.zeros(10, dtype=torch.float64)
-            bits = torch.arange(units)
-            for start in range(0, 2**units, 2**14):
-                masks = (torch.arange(start, start + 2**14).unsqueeze(1) >> bits & 1).double()
-                total += torch.softmax((masks * hidden * 2) @ weight.T, dim=1).sum(0)
-            return total / 2**units
-
-        yield Exact(
-            f"softmax, 2^{units} masks",
-            lambda hidden=hidden, weight=weight: ensemble.softmax_mean(hidden, weight),
-            passes if units == 20 else None,
-        )
-    hidden = torch.randn(1000, generator=generator, dtype=torch.float64)
-    weight = torch.randn(1000, generator=generator, dtype=torch.float64) / 30
-    yield Exact("sigmoid, 2^1000 masks", lambda: ensemble.sigmoid_mean(hidden, weight), None)

@@ -1,19 +1,19 @@
 """Compare the package's speed with its peers' in one run: print a table, draw the book's figure, store the numbers.
 
-One thread, float32, ratios above 1 where the package is faster. timm and keras are compared if they are installed
-(``pip install -e .[peers]``); if not, the run says so and goes on.
+The family of variants: exact ensembles and replicas have their own files here. One thread, float32, ratios above 1
+where the package is faster. timm and keras are compared if they are installed (``pip install -e .[peers]``); if not,
+the run says so and goes on.
 """
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from cases import Case, Exact, cases, ensembles
+from cases import Case, cases
 from matplotlib.figure import Figure
 from timing import compare
 from torch import Tensor
@@ -65,20 +65,6 @@ def show(row: dict[str, object]) -> None:
     print(f"{row['variant']:<18} {size:>5}  {row['pass']:<19} {row['microseconds']:>12,.1f}  {peer}", flush=True)
 
 
-def row_of(exact: Exact) -> dict[str, object]:
-    """The measurement of one exact ensemble, against forward passes through all subnetworks where there is time."""
-    start = time.perf_counter()
-    exact.ours()
-    seconds = time.perf_counter() - start
-    ratio = None
-    if exact.passes is not None:
-        timing = compare({"dropout_lab": exact.ours, "passes": exact.passes})
-        seconds, ratio = timing.seconds["dropout_lab"], timing.ratios["passes"]
-    against = f", {ratio:.0f} times faster than forward passes" if ratio is not None else ""
-    print(f"{exact.name:<24} {seconds:>10.4f} s{against}", flush=True)
-    return {"name": exact.name, "seconds": round(seconds, 4), "ratio": None if ratio is None else round(ratio, 1)}
-
-
 def draw(rows: list[dict[str, object]], path: Path) -> None:
     """Each ratio as a point: one line a variant and peer, larger points for larger inputs, hollow with gradient."""
     compared = [row for row in rows if row["peer"]]
@@ -105,8 +91,8 @@ def draw(rows: list[dict[str, object]], path: Path) -> None:
         marker, color = figures.MARKERS[place % len(figures.MARKERS)], figures.PALETTE[place % len(figures.PALETTE)]
         label = f"$2^{{{size.bit_length() - 1}}}$"
         axes.plot([], [], marker=marker, color=color, linestyle="none", label=label)
-    axes.plot([], [], marker="o", color=figures.INK, linestyle="none", label="forward")
-    axes.plot([], [], marker="o", color=figures.INK, markerfacecolor=figures.PAPER, linestyle="none", label="+ backward")
+    for fill, label in ((figures.INK, "forward"), (figures.PAPER, "+ backward")):
+        axes.plot([], [], marker="o", color=figures.INK, markerfacecolor=fill, linestyle="none", label=label)
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.set_xlabel("how many times faster than the peer")
@@ -123,11 +109,10 @@ def main() -> None:
         print(f"{name} is not compared: {reason}. It comes with  pip install -e .[peers]")
     print(f"{'':<18} {'size':>5}  {'':<19} {'ours, µs':>12}  {'peer':<6} {'µs':>12} {'ratio':>8}")
     rows = [row for case in compared for row in rows_of(case)]
-    exact = [row_of(one) for one in ensembles()]
     FIGURES.mkdir(exist_ok=True)
     draw(rows, FIGURES / "benchmarks.svg")
     peers = sorted({str(row["peer"]) for row in rows if row["peer"]})
-    record = {"versions": {name: version(name) for name in peers}, "variants": rows, "ensembles": exact}
+    record = {"versions": {name: version(name) for name in peers}, "variants": rows}
     (FIGURES / "benchmarks.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     print(f"Written: {FIGURES / 'benchmarks.svg'} and benchmarks.json beside it")
 

@@ -62,7 +62,9 @@ class Chapter:
 
 def kernel_environment() -> dict[str, str]:
     """The environment of every kernel: one thread, no random hashing, and results computed afresh unless in a draft."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    # One thread and no worker processes of its own for each kernel: as many kernels run as there are processors.
+    alone = {"OMP_NUM_THREADS": "1", "LOKY_MAX_CPU_COUNT": "1"}
+    environment = {**os.environ, **alone, "PYTHONHASHSEED": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     if not draft():
         environment.pop("DROPOUT_LAB_STORE", None)
     return environment

@@ -60,7 +60,7 @@ def _above(x: Tensor, values: Tensor, level: float, scale: float) -> Tensor:
 
 
 class _Select(torch.autograd.Function):
-    """:func:`select` without torch's own derivatives. It is linear in ``x`` and its own transpose, so every derivative is the same again."""
+    """:func:`select` for large tensors. It is linear in ``x`` and its own transpose: every derivative is itself again."""
 
     @staticmethod
     def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor, kept: Tensor, scale: float) -> Tensor:
