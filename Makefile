@@ -41,6 +41,8 @@ lab: setup ## open the chapters as notebooks in JupyterLab; experiments keep the
 
 bench: setup ## compare speed with the peers, in one run, and draw the book's figure
 	@$(BIN)/python benchmarks/run.py
+	@$(BIN)/python benchmarks/ensemble.py
+	@$(BIN)/python benchmarks/replicas.py
 
 clean: ## remove what was built (the environment stays; remove .venv by hand)
 	rm -rf _build .pytest_cache .hypothesis
