@@ -68,7 +68,7 @@ def test_decision_units_count_the_units_behind_a_decision(two_classes, lead, uni
 
 
 def test_a_read_out_of_few_units_finds_the_class_where_every_unit_has_it(two_classes):
-    """Six copies of the class: one unit is as good as all. One unit with it among six: one drawn unit mostly misses it."""
+    """Six copies of the class: one unit is as good as all. One unit with it among six: one unit mostly misses it."""
     copies, single = np.zeros((3, 6)), np.zeros((3, 6))
     copies[0], single[0, 0] = 1, 1
     ends = {"bias1": [0] * 6, "weight2": [[0, 0]] * 6, "bias2": [0, 0]}

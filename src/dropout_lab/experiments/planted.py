@@ -10,13 +10,14 @@ from dropout_lab.experiments.data import Dataset
 def partners(dataset: Dataset) -> Dataset:
     """Pairs of images whose label is the sum of their two classes, modulo the number of classes.
 
-    Together the two images determine the label. Either alone says nothing about it: the other is drawn at random, so every
-    label stays nearly as likely as before. Each image of ``dataset`` stands in one pair at most, so no image is both trained
-    and tested on. Inputs are (N/2, 2 · features), the first image before the second.
+    Together the two images determine the label. Either alone says nothing about it: the other is drawn at random, so
+    every label stays nearly as likely as before. Each image of ``dataset`` stands in one pair at most, so no image is
+    both trained and tested on. Inputs are (N/2, 2 · features), the first image before the second.
     """
     order = _stream(dataset).permutation(len(dataset.labels))
     first, second = order[: 2 * (len(order) // 2)].reshape(2, -1)
-    return _pairs(dataset, "partners", first, second, (dataset.labels[first] + dataset.labels[second]) % dataset.classes)
+    sums = (dataset.labels[first] + dataset.labels[second]) % dataset.classes
+    return _pairs(dataset, "partners", first, second, sums)
 
 
 def witnesses(dataset: Dataset) -> Dataset:

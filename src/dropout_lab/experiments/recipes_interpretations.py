@@ -21,10 +21,10 @@ STAGES = (10, 100, 1000)
 
 
 def random_labels(base: Recipe = MNIST) -> dict[str, Recipe]:
-    """Arms for memorizing (claim 1.1): every training label is drawn at random, so nothing but memory can fit them.
+    """Arms for memorizing (claim 1.1): every training label is drawn at random, so only memory can fit them.
 
-    ``network`` has two hidden layers; ``network, dropout`` drops its hidden units with p = 1/2; ``linear`` has no hidden
-    layer and sees the same inputs. Twice the usual number of steps.
+    ``network`` has two hidden layers; ``network, dropout`` drops its hidden units with p = 1/2; ``linear`` has no
+    hidden layer and sees the same inputs. Twice the usual number of steps.
     """
     network = replace(base, label_noise=1.0, steps=2 * base.steps)
     return {

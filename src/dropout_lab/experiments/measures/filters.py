@@ -12,9 +12,9 @@ from dropout_lab.experiments.trained import Trained
 def filter_radius(trained: Trained) -> dict[str, np.ndarray]:
     """``filter_radius`` (S,): how far from its center a first-layer unit looks, in pixels, the mean over units.
 
-    A pixel's share in a unit is (w · s)², with its weight w and its standard deviation s over test images, so that pixels
-    that never change don't count. The radius is the root mean square distance from the shares' center of mass. For dense
-    networks on images of one channel; raises ValueError for other data.
+    A pixel's share in a unit is (w · s)², with its weight w and its standard deviation s over test images, so that
+    pixels that never change don't count. The radius is the root mean square distance from the shares' center of mass.
+    For dense networks on images of one channel; raises ValueError for other data.
     """
     if len(trained.dataset.shape) != 3 or trained.dataset.shape[0] != 1:
         raise ValueError(f"images of shape (1, height, width) are needed, got {trained.dataset.shape}")

@@ -33,8 +33,8 @@ def one_update(
 
     A member is drawn, and a plain step of ``learning_rate`` is taken on its loss over ``batch`` training examples, the
     weights being shared. ``trained_improved`` says how often that member's loss on these examples falls,
-    ``others_improved`` how many of ``others`` further members improve on them, and ``others_improved_unseen`` on as many
-    test examples; each (S,), the mean over ``updates`` steps, each taken from the trained weights.
+    ``others_improved`` how many of ``others`` further members improve on them, and ``others_improved_unseen`` on as
+    many test examples; each (S,), the mean over ``updates`` steps, each taken from the trained weights.
     """
 
     def measure(trained: Trained) -> dict[str, np.ndarray]:

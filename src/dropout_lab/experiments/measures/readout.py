@@ -22,9 +22,9 @@ _RIDGE = 1e-2
 def unit_information(trained: Trained) -> dict[str, np.ndarray]:
     """How much one unit by itself tells about the class, as ``unit_information1``, … for each hidden layer; (S,).
 
-    The correlation ratio of a unit: the variance of its mean activation between the classes, divided by its variance over
-    all test examples; 0 where the classes look alike to it, 1 where it is a function of the class. The mean over the units
-    that change at all.
+    The correlation ratio of a unit: the variance of its mean activation between the classes, divided by its variance
+    over all test examples; 0 where the classes look alike to it, 1 where it is a function of the class. The mean over
+    the units that change at all.
     """
     labels = trained.sample(_EXAMPLES)[1]
     classes = _one_hot(trained, labels)
@@ -63,9 +63,9 @@ def decision_units(trained: Trained) -> dict[str, np.ndarray]:
 def few_units(counts: Sequence[int] = (16, 128), draws: int = 5) -> Callable[[Trained], dict[str, np.ndarray]]:
     """A measure of what a linear read-out gets from some random units of the last hidden layer.
 
-    For each of ``counts``, so many units are drawn, a ridge regression onto the classes is fitted to their activations on
-    the training examples, and ``readout_error`` (S, len(counts)) is its test error in percent, the mean over ``draws``
-    choices of units.
+    For each of ``counts``, so many units are drawn, a ridge regression onto the classes is fitted to their activations
+    on the training examples, and ``readout_error`` (S, len(counts)) is its test error in percent, the mean over
+    ``draws`` choices of units.
     """
 
     @torch.no_grad()
@@ -87,7 +87,7 @@ def few_units(counts: Sequence[int] = (16, 128), draws: int = 5) -> Callable[[Tr
 
 
 def _last_layer(trained: Trained, part: str) -> tuple[Tensor, Tensor]:
-    """The last hidden layer's activations (S, b, n), float64, and the labels (S, b) of up to 1000 examples of a part."""
+    """The last hidden layer's activations (S, b, n), float64, and labels (S, b), of up to 1000 examples of a part."""
     inputs, labels = trained.sample(_EXAMPLES, part)
     at = Recorder()
     trained.forward(inputs, at)
@@ -97,7 +97,7 @@ def _last_layer(trained: Trained, part: str) -> tuple[Tensor, Tensor]:
 
 def _one_hot(trained: Trained, labels: Tensor) -> Tensor:
     """Labels (S, b) as float64 (S, b, K)."""
-    # Its own function: cloudpickle takes the attribute ``classes`` in a function made at run time for ``torch.classes``.
+    # Its own function: in one made at run time, cloudpickle takes the attribute ``classes`` for ``torch.classes``.
     return F.one_hot(labels, trained.dataset.classes).double()
 
 

@@ -16,9 +16,9 @@ _EXAMPLES = 1000
 def swapped_inputs(first: int, last: int) -> Callable[[Trained], dict[str, np.ndarray]]:
     """A measure of the training error when the input columns ``first`` … ``last`` − 1 come from another example.
 
-    ``swapped_train_error`` is percent, (S,): each replica shuffles these columns once over its training examples (at most
-    1000) and leaves all other inputs and the labels in place. Negative columns count from the end; ``last`` may be 0 for
-    the end itself.
+    ``swapped_train_error`` is percent, (S,): each replica shuffles these columns once over its training examples (at
+    most 1000) and leaves all other inputs and the labels in place. Negative columns count from the end; ``last`` may be
+    0 for the end itself.
     """
 
     @torch.no_grad()
