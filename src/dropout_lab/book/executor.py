@@ -11,6 +11,7 @@ import json
 import os
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,7 +89,10 @@ def execute_stale(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> No
     times = known_times(app)
     # A chapter never seen before may be the longest of all.
     stale.sort(key=lambda chapter: (-times.get(chapter.docname, float("inf")), chapter.docname))
-    failures = asyncio.run(_execute_all(stale, cache, env.mystnb_config.execution_timeout))
+    # A thread of its own, for the caller's may already run an event loop: that of Jupyter, or of a browser under test.
+    with ThreadPoolExecutor(1) as pool:
+        executing = _execute_all(stale, cache, env.mystnb_config.execution_timeout)
+        failures = pool.submit(asyncio.run, executing).result()
     times.update({chapter.docname: round(chapter.seconds, 1) for chapter in stale})
     _times_path(app).write_text(json.dumps(times, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     if failures:
