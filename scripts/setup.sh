@@ -38,7 +38,7 @@ run_pip() {
 # The package itself is installed in place and without its dependencies: requirements.txt has already settled those.
 if ! { run_pip -r "$root/requirements.txt" && run_pip --no-deps --no-build-isolation -e "$root"; }; then
   grep -E 'ERROR|error:|[Ee]rrno|timed out|resolution|No matching' "$log" | tail -n 8 >&2 || tail -n 8 "$log" >&2
-  if grep -qiE 'NewConnectionError|Name or service|resolution|unreachable|timed out|refused|ProxyError' "$log"; then
+  if grep -qiE 'NewConnectionError|Name or service|resolution|unreachable|timed out|refused|ProxyError|from versions: none' "$log"; then
     say "The packages could not be downloaded: there is no connection to the package index. Nothing was built."
   else
     say "Installing the packages of requirements.txt failed; the lines above say why."

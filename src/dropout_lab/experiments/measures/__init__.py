@@ -1,7 +1,7 @@
 """What is measured on a trained stack: each function takes a ``Trained`` and returns named arrays with a first axis S.
 
-Those that take settings (``monte_carlo``, ``disturbed``, ``weight_noise``, ``hessian_trace``, ``members_improved``) are
-called with them and return the measure.
+Those that take settings (``monte_carlo``, ``disturbed``, ``weight_noise``, ``hessian_trace``) are called with them and return
+the measure.
 """
 
 from dropout_lab.experiments.measures.accuracy import error, nll, train_error, train_nll
@@ -10,7 +10,6 @@ from dropout_lab.experiments.measures.averaging import all_masks, mask_left_on, 
 from dropout_lab.experiments.measures.curvature import hessian_trace, weight_noise
 from dropout_lab.experiments.measures.rates import learned_keep_probs
 from dropout_lab.experiments.measures.robustness import disturbed, half_removed, single_removal
-from dropout_lab.experiments.measures.updates import members_improved
 
 __all__ = [
     "all_masks",
@@ -21,7 +20,6 @@ __all__ = [
     "hessian_trace",
     "learned_keep_probs",
     "mask_left_on",
-    "members_improved",
     "monte_carlo",
     "nll",
     "probabilities",
