@@ -1,4 +1,4 @@
-"""What the chapters on memorizing, on the ensemble and on co-adaptation train, fixed before their numbers were seen.
+"""What the chapters on memorizing, on the ensemble and on co-adaptation train; pilots ran on tuning seeds.
 
 Each function takes the recipe it varies as ``base``: the book's by default, or a larger one for a machine with time.
 """

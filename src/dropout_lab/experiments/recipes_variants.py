@@ -1,4 +1,4 @@
-"""What the chapters on the variants train, fixed before their numbers were seen.
+"""What the chapters on the variants train; the chapters say which settings were changed after a look.
 
 Each function takes the recipe it varies as ``base``: the book's by default, or a larger one for a machine with time.
 Keep probabilities that a function calls tuned were chosen by test error on tuning seeds, each variant by itself.
