@@ -8,7 +8,6 @@ no longer than the build did. A notebook that was never executed would pass what
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -19,6 +18,9 @@ from pathlib import Path
 
 import nbformat
 
+from dropout_lab.book import costs
+from dropout_lab.book.executor import kernel_environment
+
 
 def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
     """The cells that hold something to run."""
@@ -27,14 +29,15 @@ def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
 
 def running_times(folder: Path) -> dict[str, float]:
     """Seconds that the build spent in each notebook, by its name without ending; empty if the build left no note of it."""
-    noted = folder.parent / ".jupyter_cache" / "times.json"
-    return json.loads(noted.read_text(encoding="utf-8")) if noted.is_file() else {}
+    known = costs.read_costs(folder.parent / ".jupyter_cache" / costs.FILE)
+    return {name: cost.seconds for name, cost in known.items()}
 
 
 def check(path: Path) -> tuple[Path, float, int, str]:
     """Run nbval on one notebook: its path, the seconds it took, pytest's exit status and what pytest printed."""
-    # A fresh run computes everything again: nothing may come out of a store of results.
-    environment = {name: value for name, value in os.environ.items() if name != "DROPOUT_LAB_STORE"}
+    environment = kernel_environment()
+    # A fresh run computes everything again, that of a draft too: nothing may come out of a store of results.
+    environment.pop("DROPOUT_LAB_STORE", None)
     started = time.perf_counter()
     command = [sys.executable, "-m", "pytest", "--nbval", "-q", "--no-header", "-p", "no:cacheprovider", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)

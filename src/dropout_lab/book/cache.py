@@ -7,6 +7,7 @@ of the package and of the pinned versions gets a cache of its own: edited source
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
+from dropout_lab.book.executor import KERNEL_SETTINGS
 from dropout_lab.claims import registry
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -42,11 +44,15 @@ def sources(folder: Path, leave_out: Path | None = None) -> list[Path]:
 
 
 def package_key(package: Path, pins: Path) -> str:
-    """The key of the execution cache: the package without its Sphinx side, the claims file, and the pinned versions."""
+    """The key of the execution cache: the package without its Sphinx side, the claims file, and what the kernels get.
+
+    They get the pinned versions, and the settings in their environment.
+    """
     files = sources(package, leave_out=package / "book")
     claims_file = Path(os.environ.get("DROPOUT_LAB_CLAIMS") or registry.DEFAULT_PATH)
     files.extend(path for path in (pins, claims_file) if path.is_file() and path not in files)
-    return digest(files, package)
+    settings = json.dumps(KERNEL_SETTINGS, sort_keys=True)
+    return hashlib.sha256(f"{digest(files, package)} {settings}".encode()).hexdigest()
 
 
 def set_keys(app: Sphinx, config: Config) -> None:

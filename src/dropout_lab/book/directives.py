@@ -116,8 +116,15 @@ class ClaimMap(Widget):
         return [self.placeholder("section-map" if section else "claim-map", section)]
 
 
+class EmpiricalClaims(Widget):
+    """The table of all empirical claims, with every measurement."""
+
+    def run(self) -> list[nodes.Node]:
+        return [self.placeholder("empirical-claims")]
+
+
 class ChapterTimes(Widget):
-    """The table of the times that the chapters took."""
+    """The table of the time and the memory that the chapters took."""
 
     def run(self) -> list[nodes.Node]:
         return [self.placeholder("chapter-times")]
@@ -134,6 +141,7 @@ def setup(app: Sphinx) -> None:
     app.add_directive("claim-ledger", ClaimLedger)
     app.add_directive("claim-errata", ClaimErrata)
     app.add_directive("claim-map", ClaimMap)
+    app.add_directive("empirical-claims", EmpiricalClaims)
     app.add_directive("chapter-times", ChapterTimes)
     app.add_node(ClaimWidget)
     app.add_node(ClaimLink)

@@ -7,7 +7,6 @@ notebook in its cache and executes nothing. A failing cell stops the build, once
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import time
@@ -26,9 +25,23 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
+from dropout_lab.book import costs
 from dropout_lab.book.problems import BookError, draft
 
-TIMES = "times.json"
+#: What a chapter prints depends on these, so the key of the cache does too. The Makefile exports the same.
+KERNEL_SETTINGS = {
+    # One thread and no worker processes of its own for each kernel: as many kernels run as there are processors.
+    "OMP_NUM_THREADS": "1",
+    "LOKY_MAX_CPU_COUNT": "1",
+    "PYTHONHASHSEED": "0",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    # The libraries would choose their code by the processor, and round differently on each: training multiplies such a
+    # difference until it shows. All x86-64 processors with AVX2 can take the path named here.
+    "MKL_CBWR": "AVX2,STRICT",  # torch's matrix products, wherever in memory a matrix begins
+    "ATEN_CPU_CAPABILITY": "avx2",  # torch's own loops
+    "ONEDNN_MAX_CPU_ISA": "AVX2",  # torch's convolutions
+    "OPENBLAS_CORETYPE": "Haswell",  # NumPy and SciPy
+}
 _log = logging.getLogger(__name__)
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
@@ -43,6 +56,7 @@ class Chapter:
     notebook: NotebookNode
     current: int | None = None
     seconds: float = 0.0
+    peak_mib: int | None = None
 
     def fail(self, error: Exception) -> str:
         """Where and why the execution failed: chapter, number of the code cell, its first line, and the error."""
@@ -62,19 +76,22 @@ class Chapter:
 
 
 def kernel_environment() -> dict[str, str]:
-    """The environment of every kernel: one thread, no random hashing, and results computed afresh unless in a draft."""
-    # One thread and no worker processes of its own for each kernel: as many kernels run as there are processors.
-    alone = {"OMP_NUM_THREADS": "1", "LOKY_MAX_CPU_COUNT": "1"}
-    environment = {**os.environ, **alone, "PYTHONHASHSEED": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    """The environment of every kernel: its settings, the reported seeds, and results computed afresh unless in a draft."""
+    environment = {**os.environ, **KERNEL_SETTINGS}
+    environment.pop("DROPOUT_LAB_REPLICATION", None)
     if not draft():
         environment.pop("DROPOUT_LAB_STORE", None)
     return environment
 
 
-def known_times(app: Sphinx) -> dict[str, float]:
-    """Seconds that each chapter took when it was last executed, by docname."""
-    path = _times_path(app)
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+def kernels_at_once() -> int:
+    """How many chapters are executed side by side, if there are as many."""
+    return os.cpu_count() or 1
+
+
+def known_costs(app: Sphinx) -> dict[str, costs.Cost]:
+    """What each chapter cost when it was last executed, by docname."""
+    return costs.read_costs(_costs_path(app))
 
 
 def execute_stale(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
@@ -86,15 +103,16 @@ def execute_stale(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> No
     if not stale:
         _log.info("all notebooks are in the cache: nothing to execute")
         return
-    times = known_times(app)
+    known = known_costs(app)
     # A chapter never seen before may be the longest of all.
-    stale.sort(key=lambda chapter: (-times.get(chapter.docname, float("inf")), chapter.docname))
+    unknown = costs.Cost(float("inf"))
+    stale.sort(key=lambda chapter: (-known.get(chapter.docname, unknown).seconds, chapter.docname))
     # A thread of its own, for the caller's may already run an event loop: that of Jupyter, or of a browser under test.
     with ThreadPoolExecutor(1) as pool:
         executing = _execute_all(stale, cache, env.mystnb_config.execution_timeout)
         failures = pool.submit(asyncio.run, executing).result()
-    times.update({chapter.docname: round(chapter.seconds, 1) for chapter in stale})
-    _times_path(app).write_text(json.dumps(times, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    known.update({chapter.docname: costs.Cost(round(chapter.seconds, 1), chapter.peak_mib) for chapter in stale})
+    costs.write_costs(_costs_path(app), known)
     if failures:
         raise BookError("cells failed", failures)
 
@@ -121,9 +139,8 @@ def setup(app: Sphinx) -> None:
     app.connect("env-updated", write_executed)
 
 
-def _times_path(app: Sphinx) -> Path:
-    # Beside the caches of all states of the package: times are worth knowing after an edit, too.
-    return Path(app.config.nb_execution_cache_path).parent / TIMES
+def _costs_path(app: Sphinx) -> Path:
+    return Path(app.config.nb_execution_cache_path).parent / costs.FILE
 
 
 def _stale(env: BuildEnvironment, cache: JupyterCacheAbstract, docname: str) -> Chapter | None:
@@ -141,7 +158,7 @@ def _stale(env: BuildEnvironment, cache: JupyterCacheAbstract, docname: str) -> 
 
 
 async def _execute_all(chapters: list[Chapter], cache: JupyterCacheAbstract, timeout: int) -> list[str]:
-    kernels = min(len(chapters), os.cpu_count() or 1)
+    kernels = min(len(chapters), kernels_at_once())
     _log.info("executing %d notebooks, %d at a time", len(chapters), kernels)
     free = asyncio.Semaphore(kernels)
     failures: dict[str, str] = {}
@@ -168,12 +185,17 @@ async def _execute(chapter: Chapter, timeout: int) -> str:
     def remember(cell: NotebookNode, cell_index: int) -> None:
         chapter.current = cell_index
 
+    def weigh(cell: NotebookNode, cell_index: int, execute_reply: dict) -> None:
+        # After every cell, for at the end of the notebook its kernel is gone. The peak only grows.
+        chapter.peak_mib = costs.peak_mib(client.km.provisioner.pid)
+
     client = NotebookClient(
         chapter.notebook,
         timeout=timeout if timeout > 0 else None,
         # Times in the notebook would make every build of it different, and change its key in the cache.
         record_timing=False,
         on_cell_start=remember,
+        on_cell_executed=weigh,
         # Kernels say on the terminal that they listen on a local port; chapter errors come back as outputs.
         extra_arguments=["--IPKernelApp.log_level=40"],
         resources={"metadata": {"path": str(chapter.path.parent)}},

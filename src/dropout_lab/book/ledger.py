@@ -35,6 +35,10 @@ class Entry:
         given = {record["kind"] for record in self.evidence}
         return tuple(kind for kind in EVIDENCE_KINDS if kind in given)
 
+    def of_kind(self, kind: str) -> tuple[Mapping[str, Any], ...]:
+        """The records of one kind of evidence."""
+        return tuple(record for record in self.evidence if record["kind"] == kind)
+
 
 class Ledger:
     """All claims of the registry as the book settles them.
@@ -87,6 +91,10 @@ class Ledger:
     def of_section(self, number: str) -> list[Entry]:
         """The entries of a section and of its subsections: ``"7"`` finds ``7 Variants`` and ``7.1 DropConnect``."""
         return [entry for entry in self.entries.values() if in_section(entry.claim, number)]
+
+    def empirical(self) -> list[Entry]:
+        """The entries of all claims about experience, and of others that a measurement speaks of."""
+        return [entry for entry in self.entries.values() if "E" in entry.claim.kinds or "measure" in entry.kinds]
 
     def problems(self, bibliography: Container[str], draft: bool = False) -> list[str]:
         """Everything that must stop the build, a line each; in a draft a claim may be without evidence."""

@@ -16,7 +16,7 @@ import yaml
 from dropout_lab.book.build import build
 
 #: Pages without code that chapters link to: terms, symbols, sources, claims.
-COMPANIONS = ("claim-ledger", "claim-map", "notation", "glossary", "bibliography")
+COMPANIONS = ("claim-ledger", "empirical-claims", "claim-map", "notation", "glossary", "bibliography")
 
 
 def main(arguments: list[str]) -> int:

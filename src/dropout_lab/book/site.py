@@ -19,8 +19,9 @@ from dropout_lab import claims
 from dropout_lab.book import faces, records
 from dropout_lab.book.claim_map import claim_map
 from dropout_lab.book.directives import ClaimLink, ClaimWidget, UnsearchedHtml
-from dropout_lab.book.executor import known_times
+from dropout_lab.book.executor import kernels_at_once, known_costs
 from dropout_lab.book.ledger import Ledger
+from dropout_lab.book.measurements import empirical_claims
 from dropout_lab.book.problems import BookError, draft
 from dropout_lab.book.words import View
 
@@ -50,8 +51,10 @@ def judge(app: Sphinx, env: BuildEnvironment) -> list[str]:
     if missing:
         _log.info("draft: %d claims have no evidence yet: %s", len(missing), ", ".join(missing))
     seen = {
-        "claims": _digest(ledger.as_json(), _titles(env), [_page_of(env, "claim-ledger"), _page_of(env, "claim-map")]),
-        "times": _digest(known_times(app)),
+        "claims": _digest(
+            ledger.as_json(), ledger.evidence, _titles(env), [_page_of(env, "claim-ledger"), _page_of(env, "claim-map")]
+        ),
+        "times": _digest(known_costs(app)),
     }
     before = getattr(env, "dropout_lab_seen", {})
     env.dropout_lab_seen = seen
@@ -112,7 +115,7 @@ def setup(app: Sphinx) -> None:
 
 def _block(app: Sphinx, view: View, node: ClaimWidget) -> nodes.Node:
     if node["widget"] == "chapter-times":
-        return UnsearchedHtml("", html=faces.chapter_times(view, known_times(app)))
+        return UnsearchedHtml("", html=faces.chapter_times(view, known_costs(app), kernels_at_once()))
     return nodes.raw("", _html(view, node["widget"], node["argument"]), format="html")
 
 
@@ -130,6 +133,8 @@ def _html(view: View, widget: str, argument: str) -> str:
             return faces.ledger_section(view, argument)
         case "claim-errata":
             return faces.errata(view, argument)
+        case "empirical-claims":
+            return empirical_claims(view)
         case "claim-map" | "section-map":
             return claim_map(view, argument)
     raise ValueError(f"there is no widget {widget!r}")

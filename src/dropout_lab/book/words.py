@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from html import escape
 
 from dropout_lab.book.ledger import UNSETTLED, Entry, Ledger
@@ -89,6 +90,11 @@ def strengths(entry: Entry) -> str:
     return "<br>".join(escape(text) for text in found) or "none"
 
 
+def number(value: float) -> str:
+    """A number of three significant digits at most, without a power of ten, and with a real minus sign."""
+    return f"{Decimal(f'{value:z.3g}'):f}".replace("-", "−")
+
+
 def scrolling(label: str, content: str) -> str:
     """Wide content in a container that scrolls by itself and can be reached with the keyboard."""
     attributes = f'class="claim-scroll mathjax_process" role="region" tabindex="0" aria-label="{escape(label)}"'
@@ -97,13 +103,23 @@ def scrolling(label: str, content: str) -> str:
 
 def table(label: str, head: Iterable[str], rows: Iterable[str], classes: str = "") -> str:
     """A table with column heads; ``rows`` are complete ``<tr>`` elements."""
+    return grouped_table(label, head, [rows], classes)
+
+
+def grouped_table(
+    label: str, head: Iterable[str], groups: Iterable[Iterable[str]], classes: str = "", caption: str = ""
+) -> str:
+    """A table whose rows form groups, each a body of its own; with a caption, if there is one."""
+    above = f"<caption>{escape(caption)}</caption>" if caption else ""
     columns = "".join(f'<th scope="col">{name}</th>' for name in head)
-    body = "\n".join(rows)
-    content = f"<thead><tr>{columns}</tr></thead><tbody>\n{body}\n</tbody>"
+    bodies = "".join("<tbody>\n" + "\n".join(rows) + "\n</tbody>" for rows in groups)
+    content = f"{above}<thead><tr>{columns}</tr></thead>{bodies}"
     return scrolling(label, f'<table class="{f"claim-table {classes}".strip()}">{content}</table>')
 
 
-def row(cells: Iterable[str], attributes: str = "") -> str:
-    """A row whose first cell is its head."""
+def row(cells: Iterable[str], attributes: str = "", labels: Sequence[str] = ()) -> str:
+    """A row whose first cell is its head; ``labels`` name the columns for the style sheet, where it shows no head."""
     first, *others = cells
-    return f'<tr{attributes}><th scope="row">{first}</th>' + "".join(f"<td>{cell}</td>" for cell in others) + "</tr>"
+    named = [f' data-label="{escape(label)}"' for label in labels[1:]] or [""] * len(others)
+    data = "".join(f"<td{label}>{cell}</td>" for label, cell in zip(named, others, strict=True))
+    return f'<tr{attributes}><th scope="row">{first}</th>{data}</tr>'

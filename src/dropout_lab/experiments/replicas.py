@@ -8,6 +8,7 @@ workers, each of which computes with one torch thread. By default the workers ar
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -33,11 +34,23 @@ Measure = Callable[[Trained], Mapping[str, np.ndarray]]
 STACK_SIZE = 32
 #: Seeds from here on are for tuning, those below for what is reported.
 _TUNING = 1_000_000
+#: The environment variable that numbers a replication, and how many seeds each has.
+REPLICATION = "DROPOUT_LAB_REPLICATION"
+_SEEDS = 1000
 
 
 def reported(count: int) -> range:
-    """The seeds of a result that is reported: the first ``count`` from 0."""
-    return range(count)
+    """The seeds of a result that is reported: the first ``count`` from 0.
+
+    Where ``DROPOUT_LAB_REPLICATION`` holds a number k, they are the first from 1000 k: the same experiment with seeds
+    that nobody has looked at. Raises ValueError for more than 1000 seeds or a k that is not a number from 0 to 999.
+    """
+    if not 0 < count <= _SEEDS:
+        raise ValueError(f"a result has from 1 to {_SEEDS} seeds, got {count}")
+    number = os.environ.get(REPLICATION) or "0"
+    if not number.isdecimal() or int(number) * _SEEDS >= _TUNING:
+        raise ValueError(f"{REPLICATION} must be a number from 0 to {_TUNING // _SEEDS - 1}, got {number!r}")
+    return range(int(number) * _SEEDS, int(number) * _SEEDS + count)
 
 
 def tuning(count: int) -> range:

@@ -52,5 +52,6 @@ def full_book(book: Book) -> Book:
     book.page("c-ledger", "# Ledger\n\n```{claim-ledger}\n```\n")
     book.page("d-errata", "# Errata\n\n```{claim-errata}\n```\n\n```{chapter-times}\n```\n")
     book.page("e-map", "# Map\n\n```{claim-map}\n```\n")
+    book.page("g-measured", "# Measured\n\n```{empirical-claims}\n```\n")
     book.page("f-sources", "# Sources\n\n```{bibliography}\n```\n")
     return book

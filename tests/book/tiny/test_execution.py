@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import sys
+from pathlib import Path
 
 import pytest
 from tiny_book import PROVED, Book, claim
+
+from dropout_lab.book.costs import peak_mib
+from dropout_lab.book.executor import KERNEL_SETTINGS, kernel_environment
 
 HEADER = """---
 jupytext:
@@ -41,8 +47,8 @@ def runs(book: Book) -> int:
     return len((book.folder / "runs.txt").read_text(encoding="utf-8"))
 
 
-def test_what_the_package_says_is_what_the_page_says(running):
-    """Editing the package or a pin executes again and changes the page; anything else executes nothing."""
+def test_what_the_package_says_is_what_the_page_says(running, monkeypatch):
+    """Editing the package, a pin or the environment executes again and changes the page; nothing else does."""
     count = "with open('runs.txt', 'a') as file: file.write('x')"
     code = f"{count}\n\nfrom package.numbers import ANSWER\nprint('answer', ANSWER)"
     running.page("a-first", chapter("First", code))
@@ -63,6 +69,9 @@ def test_what_the_package_says_is_what_the_page_says(running):
     (running.folder / "requirements.txt").write_text("torch==2.14.0\n", encoding="utf-8")
     running.build()
     assert runs(running) == 3
+    monkeypatch.setitem(KERNEL_SETTINGS, "MKL_CBWR", "COMPATIBLE")
+    running.build()
+    assert runs(running) == 4
 
 
 def test_the_longest_chapter_begins(running, monkeypatch):
@@ -71,21 +80,38 @@ def test_the_longest_chapter_begins(running, monkeypatch):
         running.page(name, chapter(name, "1 + 1"))
     cache = running.folder / "_build" / ".jupyter_cache"
     cache.mkdir(parents=True)
-    (cache / "times.json").write_text(json.dumps({"a-short": 1.0, "b-long": 9.0}), encoding="utf-8")
+    (cache / "times.json").write_text(json.dumps({"a-short": 1.0, "b-long": {"seconds": 9.0}}), encoding="utf-8")
     running.page("d-times", "# Times\n\n```{chapter-times}\n```\n")
     built = running.build()
     order = [line.split()[1] for line in built.said.splitlines() if " executed in " in line]
     assert order == ["c-unknown.md", "b-long.md", "a-short.md"]
     assert "[3/3] a-short.md executed in" in built.said
-    times = json.loads((cache / "times.json").read_text(encoding="utf-8"))
-    assert set(times) == {"a-short", "b-long", "c-unknown"}
+    costs = json.loads((cache / "times.json").read_text(encoding="utf-8"))
+    assert set(costs) == {"a-short", "b-long", "c-unknown"}
     page = built.page("d-times")
-    assert all(f">{name}</a></th><td>{times[name]:.1f}</td>" in page for name in times)
+    for name, cost in costs.items():
+        assert f">{name}</a></th><td>{cost['seconds']:.1f}</td><td>{cost['peak_mib'] or '–'}</td>" in page
     index = (built.site / "searchindex.js").read_bytes()
-    (cache / "times.json").write_text(json.dumps({**times, "a-short": 1234.5}), encoding="utf-8")
+    # As an earlier version of the package left it: seconds alone.
+    (cache / "times.json").write_text(json.dumps({**costs, "a-short": 1234.5}), encoding="utf-8")
     again = running.build()
-    assert ">1234.5</td>" in again.page("d-times")
-    assert (again.site / "searchindex.js").read_bytes() == index, "times stand on the page of times only"
+    assert ">1234.5</td><td>–</td>" in again.page("d-times")
+    assert (again.site / "searchindex.js").read_bytes() == index, "costs stand on their own page only"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+def test_the_peak_of_the_memory_is_noted(running):
+    running.page("a-small", chapter("Small", "1 + 1"))
+    running.page("b-large", chapter("Large", "block = b'x' * (300 << 20)", "del block", "1 + 1"))
+    assert running.build().status == 0
+    noted = json.loads((running.folder / "_build" / ".jupyter_cache" / "times.json").read_text(encoding="utf-8"))
+    small, large = noted["a-small"]["peak_mib"], noted["b-large"]["peak_mib"]
+    assert 20 < small < 300
+    assert 290 < large - small < 330
+
+
+def test_the_memory_of_a_process_that_is_not_there():
+    assert peak_mib(2**40) is None
 
 
 def test_failing_cells_name_chapter_cell_line_and_error(running):
@@ -107,9 +133,18 @@ def test_failing_cells_name_chapter_cell_line_and_error(running):
 def test_kernels_run_on_one_thread_and_compute_afresh(running, monkeypatch):
     monkeypatch.setenv("DROPOUT_LAB_STORE", "somewhere")
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    names = ["OMP_NUM_THREADS", "PYTHONHASHSEED", "DROPOUT_LAB_STORE"]
+    monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
+    names = ["OMP_NUM_THREADS", "PYTHONHASHSEED", "DROPOUT_LAB_STORE", "MKL_CBWR"]
     running.page("a-first", chapter("First", f"import os\n\nprint([os.environ.get(name) for name in {names}])"))
-    assert "['1', '0', None]" in running.build().page("a-first").replace("&#39;", "'")
+    assert "['1', '0', None, 'AVX2,STRICT']" in running.build().page("a-first").replace("&#39;", "'")
+
+
+def test_the_makefile_exports_what_kernels_get():
+    """So that a benchmark or a notebook that a reader opens counts as the build does."""
+    makefile = (Path(__file__).resolve().parents[3] / "Makefile").read_text(encoding="utf-8")
+    exported = dict(re.findall(r"^export (\w+) [?:]?= *(.*)$", makefile, re.MULTILINE))
+    assert exported == KERNEL_SETTINGS
+    assert KERNEL_SETTINGS.items() <= kernel_environment().items()
 
 
 def test_evidence_travels_through_the_cache(running):

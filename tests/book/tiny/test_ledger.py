@@ -55,7 +55,7 @@ def test_every_link_leads_somewhere_and_every_id_is_unique(full_book):
     for name, found in ids.items():
         assert len(found) == len(set(found)), name
     checked = 0
-    for name in ("a-first.html", "b-second.html", "c-ledger.html", "d-errata.html", "e-map.html"):
+    for name in ("a-first.html", "b-second.html", "c-ledger.html", "d-errata.html", "e-map.html", "g-measured.html"):
         for link in pages[name].find(class_="body").find_all("a", href=True):
             target, _, anchor = link["href"].partition("#")
             assert (target or name) in pages, link
@@ -168,7 +168,7 @@ def test_a_section_map_shows_what_the_section_rests_on(full_book):
 
 def test_wide_content_scrolls_in_a_box_with_a_name(full_book):
     built = full_book.build()
-    for name in ("a-first", "c-ledger", "e-map"):
+    for name in ("a-first", "c-ledger", "e-map", "g-measured"):
         page = parsed(built.page(name))
         for wide in page.select("table.claim-table, svg.claim-graph"):
             box = wide.find_parent(class_="claim-scroll")
@@ -183,7 +183,7 @@ def test_two_builds_in_two_folders_are_the_same(full_book, tmp_path):
         if path.is_file():
             (other / path.name).write_bytes(path.read_bytes())
     second = Book(other, full_book.patch).build()
-    for name in ("ledger.json", "c-ledger.html", "e-map.html", "a-first.html", "searchindex.js"):
+    for name in ("ledger.json", "c-ledger.html", "e-map.html", "a-first.html", "g-measured.html", "searchindex.js"):
         assert (first.site / name).read_bytes() == (second.site / name).read_bytes(), name
 
 
