@@ -191,3 +191,12 @@ def test_drop_connect_says_what_shapes_it_needs() -> None:
         functional.drop_connect(torch.ones(3), torch.ones(3))
     with pytest.raises(TypeError, match="drop_connect needs floating point"):
         functional.drop_connect(torch.ones(3), torch.ones(2, 3, dtype=torch.int64))
+
+
+def test_every_member_that_is_a_module_stands_in_one_namespace() -> None:
+    names = (
+        "Dropout GaussianDropout SpatialDropout DropBlock VariationalDropout DropPath DropConnect "
+        "VariationalLSTM VariationalGRU LearnedGaussianDropout ConcreteDropout"
+    )
+    for name in names.split():
+        assert issubclass(getattr(nn, name), torch.nn.Module), name

@@ -1,7 +1,8 @@
 """The family of variants as torch modules: :mod:`dropout_lab.functional` with its arguments remembered.
 
 ``train()`` switches the noise on, ``eval()`` off. Every module's ``forward`` takes ``generator=`` as its function does;
-shapes, conventions, errors and sources are the function's.
+shapes, conventions, errors and sources are the function's. The members that are layers of their own, recurrent ones and
+those with learned rates, are defined in :mod:`dropout_lab.recurrent` and :mod:`dropout_lab.bayes` and stand here too.
 """
 
 from __future__ import annotations
@@ -13,6 +14,10 @@ import torch
 from torch import Generator, Tensor
 
 from dropout_lab import functional, noise
+from dropout_lab.bayes import ConcreteDropout as ConcreteDropout
+from dropout_lab.bayes import LearnedGaussianDropout as LearnedGaussianDropout
+from dropout_lab.recurrent import VariationalGRU as VariationalGRU
+from dropout_lab.recurrent import VariationalLSTM as VariationalLSTM
 
 
 class _Member(torch.nn.Module):

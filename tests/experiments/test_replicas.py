@@ -225,8 +225,27 @@ def test_bad_requests_are_refused(blobs):
         replicas.run(blobs, {"none": SMALL}, [0], [measures.error, measures.error], workers=1)
 
 
-def test_tuning_seeds_are_never_reported():
-    assert set(replicas.tuning(500)).isdisjoint(replicas.reported(100_000))
+def test_tuning_seeds_are_never_reported_and_replications_share_none(monkeypatch):
+    seen = set(replicas.tuning(500))
+    for number in ("", "0", "1", "2", "999"):
+        monkeypatch.setenv(replicas.REPLICATION, number)
+        seeds = set(replicas.reported(1000))
+        assert len(seeds) == 1000 and (seeds.isdisjoint(seen) or number == "0")
+        seen |= seeds
+    assert replicas.reported(3) == range(999_000, 999_003)
+
+
+@pytest.mark.parametrize("number", ("-1", "1000", "1.5", "one"))
+def test_a_replication_that_is_none_is_refused(monkeypatch, number):
+    monkeypatch.setenv(replicas.REPLICATION, number)
+    with pytest.raises(ValueError, match=f"DROPOUT_LAB_REPLICATION must be a number from 0 to 999, got '{number}'"):
+        replicas.reported(3)
+
+
+@pytest.mark.parametrize("count", (0, 1001))
+def test_a_result_has_some_seeds_and_at_most_a_thousand(count):
+    with pytest.raises(ValueError, match=f"from 1 to 1000 seeds, got {count}"):
+        replicas.reported(count)
 
 
 def test_read_only_data_as_workers_get_them_are_taken_without_a_warning(blobs):

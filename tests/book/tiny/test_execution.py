@@ -132,11 +132,12 @@ def test_failing_cells_name_chapter_cell_line_and_error(running):
 
 def test_kernels_run_on_one_thread_and_compute_afresh(running, monkeypatch):
     monkeypatch.setenv("DROPOUT_LAB_STORE", "somewhere")
+    monkeypatch.setenv("DROPOUT_LAB_REPLICATION", "3")
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
-    names = ["OMP_NUM_THREADS", "PYTHONHASHSEED", "DROPOUT_LAB_STORE", "MKL_CBWR"]
+    names = ["OMP_NUM_THREADS", "PYTHONHASHSEED", "DROPOUT_LAB_STORE", "DROPOUT_LAB_REPLICATION", "MKL_CBWR"]
     running.page("a-first", chapter("First", f"import os\n\nprint([os.environ.get(name) for name in {names}])"))
-    assert "['1', '0', None, 'AVX2,STRICT']" in running.build().page("a-first").replace("&#39;", "'")
+    assert "['1', '0', None, None, 'AVX2,STRICT']" in running.build().page("a-first").replace("&#39;", "'")
 
 
 def test_the_makefile_exports_what_kernels_get():
