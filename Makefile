@@ -3,6 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 HTML := _build/html
 PORT ?= 8000
+RUNS ?= 1
 # One thread for the numerical libraries: chapters run side by side, and their numbers must not depend on the machine.
 export OMP_NUM_THREADS ?= 1
 export LOKY_MAX_CPU_COUNT ?= 1
@@ -16,13 +17,13 @@ export OPENBLAS_CORETYPE ?= Haswell
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test page serve lab bench clean
+.PHONY: help setup book test page serve lab bench replicate clean
 
 help: ## explain the commands
 	@echo "The dropout book: Python 3.11, make and git are all it needs."
 	@echo
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1|\2/' \
-		| awk -F '|' '{ printf "  make %-6s %s\n", $$1, $$2 }'
+		| awk -F '|' '{ printf "  make %-9s %s\n", $$1, $$2 }'
 
 setup: ## make the virtual environment in .venv, if it is not up to date
 	@scripts/setup.sh $(VENV)
@@ -49,6 +50,9 @@ bench: setup ## compare speed with the peers, in one run, and draw the book's fi
 	@$(BIN)/python benchmarks/run.py
 	@$(BIN)/python benchmarks/ensemble.py
 	@$(BIN)/python benchmarks/replicas.py
+
+replicate: setup ## run the experiments again with seeds never used, RUNS=1 times, and compare the verdicts
+	@$(BIN)/python scripts/replicate.py $(RUNS)
 
 clean: ## remove what was built (the environment stays; remove .venv by hand)
 	rm -rf _build .pytest_cache .hypothesis

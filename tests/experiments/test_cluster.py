@@ -10,6 +10,7 @@ from dataclasses import replace
 import joblib
 import pytest
 from distributed import Client, LocalCluster
+from joblib.parallel import get_active_backend
 
 from dropout_lab.experiments import measures, replicas
 from dropout_lab.experiments.family import Bernoulli
@@ -54,3 +55,12 @@ def test_a_cluster_gives_the_same_bits_even_when_a_worker_is_killed(blobs, clien
     assert marker.exists()
     assert found.tobytes() == expected.tobytes()
     assert survived.tobytes() == expected.tobytes()
+
+
+def test_a_backend_that_hands_over_all_at_once_gives_the_same_bits(blobs):
+    """As Ray's does, which is made like this one of joblib's."""
+    expected = replicas.run(blobs, ARMS, [0, 1, 2], measures.nll, workers=1).table("nll")
+    with joblib.parallel_config(backend="multiprocessing", n_jobs=2):
+        assert not get_active_backend()[0].supports_return_generator
+        found = replicas.run(blobs, ARMS, [0, 1, 2], measures.nll).table("nll")
+    assert found.tobytes() == expected.tobytes()

@@ -2,7 +2,8 @@
 
 A stack's numbers depend on the stack alone: which replicas share one is decided by the arms and the seeds, never by the
 workers, each of which computes with one torch thread. By default the workers are local processes, one a core; under
-``joblib.parallel_config`` they are what it says, a Dask or Ray cluster included.
+``joblib.parallel_config`` they are what it says, a Dask or Ray cluster included (``backend="dask"`` inside a Dask
+client; ``backend="ray", n_jobs=-1`` after ``ray.util.joblib.register_ray()``).
 """
 
 from __future__ import annotations
@@ -111,7 +112,9 @@ def run(
     if jobs == 1 and not _configured():
         done = (_measured(dataset, stack, measures, device) for stack in planned)
     else:
-        pool = joblib.Parallel(n_jobs=jobs if workers or not _configured() else None, return_as="generator")
+        # As they are done, where the backend can: Ray's hands them over all at once.
+        as_done = "generator" if get_active_backend()[0].supports_return_generator else "list"
+        pool = joblib.Parallel(n_jobs=jobs if workers or not _configured() else None, return_as=as_done)
         done = pool(joblib.delayed(_measured)(dataset, stack, measures, device) for stack in planned)
     shown = sys.stderr.isatty() if progress is None else progress
     found: dict[tuple[str, int], dict[str, np.ndarray]] = {}
