@@ -7,15 +7,18 @@ from dataclasses import replace
 import pytest
 
 from dropout_lab.experiments import recipes_variants as variants
+from dropout_lab.experiments.learned import Concrete, LearnedGaussian
 
 AGAINST_NONE = [
     variants.connections,
     variants.distributions,
     variants.feature_maps,
+    variants.block_sizes,
     variants.fully_connected,
     variants.sequences,
     variants.paths,
     variants.learned_rates,
+    variants.learned_rate_sweep,
 ]
 
 
@@ -60,3 +63,31 @@ def test_constant_and_falling_paths_keep_the_same_mean():
     assert len(constant) == len(falling) == 6
     assert sum(constant) == pytest.approx(sum(falling), abs=1e-12)
     assert falling == sorted(falling, reverse=True) and falling[-1] == 0.5
+
+
+def test_block_sizes_differ_in_size_alone_and_lead_from_dropout_to_whole_channels():
+    blocks = [recipe.noise_by_place() for name, recipe in variants.block_sizes().items() if name != "none"]
+    assert all(set(noise) == {"features1"} for noise in blocks)
+    assert tuple(noise["features1"].size for noise in blocks) == variants.BLOCK_SIZES
+    (keep_prob,) = {noise["features1"].keep_prob for noise in blocks}
+    tuned = variants.feature_maps()
+    assert {keep_prob} == {tuned[arm].noise_by_place()["features1"].keep_prob for arm in ("squares", "channels")}
+    _, height, width = variants.BLOCKS.network.image
+    assert (variants.BLOCK_SIZES[0], variants.BLOCK_SIZES[-1]) == (1, height // 2) == (1, width // 2)
+
+
+def test_fixed_rates_beside_learned_ones_were_in_the_sweep():
+    sweep, arms = variants.learned_rate_sweep(), variants.learned_rates()
+    for name in ("units", "weights"):
+        (keep_prob,) = {noise.keep_prob for noise in arms[name].noise.values()}
+        assert sweep[f"{name} {keep_prob}"] == arms[name]
+
+
+def test_learned_rates_stand_where_the_fixed_rates_of_their_kind_do_and_start_at_each_start():
+    arms = variants.learned_rates()
+    for kind, control, noise in (("concrete", "units", Concrete), ("variational", "weights", LearnedGaussian)):
+        for start in variants.STARTS:
+            members = arms[f"{kind} from {start}"].noise_by_place()
+            assert set(members) == set(arms[control].noise_by_place())
+            assert set(members.values()) == {noise(start)}
+    assert not any(noise.is_learned for name in ("units", "weights") for noise in arms[name].noise.values())
