@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -53,7 +54,8 @@ class CNN:
         for layer in range(1, len(self.channels) + 1):
             weight, bias = parameters[f"weight_filters{layer}"], parameters[f"bias_filters{layer}"]
             # (S, B, C, H, W) side by side as (B, S · C, H, W): each group of channels has its replica's filters.
-            side_by_side = values.transpose(0, 1).flatten(1, 2)
+            # Channels last, which pooling and its gradient read several times faster.
+            side_by_side = values.transpose(0, 1).flatten(1, 2).contiguous(memory_format=torch.channels_last)
             maps = F.conv2d(side_by_side, weight.flatten(0, 1), bias.flatten(), padding=1, groups=stack)
             maps = F.max_pool2d(maps, 2).relu_()
             values = at(f"features{layer}", maps.unflatten(1, (stack, -1)).transpose(0, 1))

@@ -7,18 +7,16 @@ replica."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import Literal, Protocol
 
 import numpy as np
 import torch
-from scipy import optimize
 from torch import Tensor
-from torch.nn import functional as F
 
 from dropout_lab.experiments.draws import BernoulliDraws, NormalDraws
+from dropout_lab.functional.blocks import block_gamma, block_keep_probs, spread
 
 Streams = Sequence[np.random.Generator]
 
@@ -131,28 +129,26 @@ class Gaussian(Noise):
 class Block(Noise):
     """Squares of feature maps (B, C, H, W) are dropped (Ghiasi et al. 2018).
 
-    ``size`` is the side of a square. Seeds lie where a whole square fits; their rate is such that the fraction of a map
-    that is kept has the mean ``keep_prob`` exactly, which the published formula gives only nearly.
+    ``size`` is the side of a square. As in :func:`dropout_lab.functional.drop_block`, the rate of the seeds is such that
+    ``keep_prob`` is the expected part of a map that is kept, and each position is divided by its own keep probability.
     """
 
     size: int = 3
 
     def factors(self, place: str, keep_probs: Sequence[float], streams: Streams) -> Factors:
-        made: dict[tuple[int, ...], BernoulliDraws] = {}
-        scales = 1 / torch.tensor(keep_probs)
+        made: dict[tuple[int, int], tuple[BernoulliDraws, Tensor]] = {}
 
         def apply(shape: tuple[int, ...], _: Mapping[str, Tensor]) -> Tensor:
-            batch, channels, height, width = shape
-            if min(height, width) < self.size:
-                raise ValueError(f"squares of side {self.size} do not fit into maps of {height}×{width}")
+            *leading, height, width = shape
             if (height, width) not in made:
-                rates = [1 - seed_rate(keep_prob, height, width, self.size) for keep_prob in keep_probs]
-                made[height, width] = BernoulliDraws(streams, rates)
-            seeds = ~made[height, width].draw((batch, channels, height - self.size + 1, width - self.size + 1))
-            # A square of zeros grows from each seed to the right and downwards, so that it lies inside the map.
-            spread = F.pad(seeds.flatten(0, 1).float(), [self.size - 1] * 4)
-            dropped = F.max_pool2d(spread, self.size, stride=1).view(-1, *shape)
-            return (1 - dropped).mul_(column(scales, 5))
+                rates = [block_gamma((height, width), keep_prob, self.size) for keep_prob in keep_probs]
+                kept = torch.stack([block_keep_probs((height, width), self.size, rate) for rate in rates])
+                scales = kept.reciprocal().float().view(-1, 1, 1, height, width)
+                made[height, width] = BernoulliDraws(streams, [1 - rate for rate in rates]), scales
+            draws, scales = made[height, width]
+            seeds = ~draws.draw((*leading, height - self.size + 1, width - self.size + 1))
+            dropped = spread(seeds.view(torch.int8), (height, width), self.size)
+            return (1 - dropped).view(-1, *shape) * scales
 
         return apply
 
@@ -190,17 +186,6 @@ class Connect(Noise):
             return mean + normal.draw(tuple(mean.shape[1:])).to(mean.device) * root(variance)
 
         return matched if self.draws == "gaussian" else masked
-
-
-@functools.cache
-def seed_rate(keep_prob: float, height: int, width: int, size: int) -> float:
-    """The rate of DropBlock's seeds at which a map keeps the fraction ``keep_prob`` in the mean."""
-    # How many seeds drop a pixel: all those whose square reaches it.
-    rows, columns = (np.convolve(np.ones(extent - size + 1), np.ones(size)) for extent in (height, width))
-    covering = np.outer(rows, columns)
-    if keep_prob == 1:
-        return 0.0
-    return float(optimize.brentq(lambda rate: ((1 - rate) ** covering).mean() - keep_prob, 0, 1, xtol=1e-12))
 
 
 def column(per_replica: Tensor, axes: int) -> Tensor:

@@ -63,7 +63,7 @@ def key(dataset: Dataset, replicas: Sequence[Replica], device: str) -> str:
 def code() -> str:
     """A digest of the source files of the experiments and of what they stand on."""
     package = Path(__file__).parents[1]
-    files = [*package.glob("*.py"), *Path(__file__).parent.glob("*.py")]
+    files = [*package.glob("*.py"), *package.glob("functional/*.py"), *Path(__file__).parent.glob("*.py")]
     digest = hashlib.sha256()
     for path in sorted(files):
         digest.update(path.read_bytes())

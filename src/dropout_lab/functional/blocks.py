@@ -58,7 +58,7 @@ def drop_block(
         return _times(x, _keep_probs(sizes, block_size, rate, x.device))
     places = [size - block_size + 1 for size in sizes]
     seeds = noise.bernoulli((*x.shape[:own], *places), rate, generator=generator, device=x.device, dtype=torch.int8)
-    kept = select(x, _spread(seeds, sizes, block_size).bitwise_xor(1).view(x.shape))
+    kept = select(x, spread(seeds, sizes, block_size).bitwise_xor(1).view(x.shape))
     if not rescale:
         return kept
     return _times(kept, _keep_probs(sizes, block_size, rate, x.device).reciprocal().clamp(max=_LARGEST))
@@ -131,8 +131,8 @@ def _solve(keep_prob: float, block_size: int, sizes: tuple[int, ...]) -> float:
     return -math.expm1(low)
 
 
-def _spread(seeds: Tensor, sizes: Sequence[int], block_size: int) -> Tensor:
-    """1 wherever a seed's block reaches, as one flat tensor: each seed is the first corner of its block.
+def spread(seeds: Tensor, sizes: Sequence[int], block_size: int) -> Tensor:
+    """1 wherever a seed's block reaches, as one flat tensor, from 0/1 ``seeds`` (…, places), each its block's first corner.
 
     Along each axis the covered length doubles with every OR of the map with itself, shifted. Shifts of the flat map do
     not run over from one line into the next, because the last ``block_size − 1`` places of a line hold no seed.
