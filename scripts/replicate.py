@@ -1,9 +1,10 @@
 """Run the book's experiments again with other seeds, and compare the verdicts of the measured claims.
 
     python scripts/replicate.py 3
+    python scripts/replicate.py 3 chapters/06-why-dropout-regularizes.md
 
-Every chapter that measures is executed three times more, each time with seeds that were never used before. A verdict
-that is a matter of luck shows here. The exit status is 1 if one differs from the claims file; nothing in the book changes.
+Every chapter that measures, or each of those named, is executed three times more, each time with seeds that were never
+used before. A verdict that is a matter of luck shows here. The exit status is 1 if one differs from the claims file; nothing in the book changes.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ def measuring() -> list[Path]:
 def evidence(path: Path, replication: int) -> dict[str, list[Mapping[str, Any]]]:
     """All evidence of one chapter, by claim, executed with the seeds of a replication."""
     notebook = jupytext.read(path)
-    client = NotebookClient(notebook, timeout=None, resources={"metadata": {"path": str(path.parent)}})
+    # As in the build: no word about local ports, and the folder of the chapter.
+    quiet, where = ["--IPKernelApp.log_level=40"], {"metadata": {"path": str(path.parent)}}
+    client = NotebookClient(notebook, timeout=None, extra_arguments=quiet, resources=where)
     asyncio.run(client.async_execute(env=kernel_environment() | {REPLICATION: str(replication)}))
     found: dict[str, list[Mapping[str, Any]]] = {}
     for record in _records(notebook):
@@ -51,10 +54,10 @@ def _records(notebook: Any) -> Iterator[Mapping[str, Any]]:
                 yield output["data"][MIME_TYPE]
 
 
-def main(count: int) -> int:
+def main(count: int, chapters: list[Path]) -> int:
     """Replicate, print a line for each measurement, and count the verdicts that differ."""
     claims = load()
-    runs = [(path, number) for number in range(1, count + 1) for path in measuring()]
+    runs = [(path, number) for number in range(1, count + 1) for path in chapters]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         results = pool.map(lambda run: (run[1], evidence(*run)), runs)
         found = [(number, claim_id, records) for number, of_chapter in results for claim_id, records in of_chapter.items()]
@@ -75,4 +78,5 @@ def main(count: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if sys.argv[1:] else 1))
+    count, named = int(sys.argv[1]) if sys.argv[1:] else 1, [Path(name).resolve() for name in sys.argv[2:]]
+    sys.exit(main(count, named or measuring()))
