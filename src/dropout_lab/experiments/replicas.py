@@ -8,7 +8,6 @@ client; ``backend="ray", n_jobs=-1`` after ``ray.util.joblib.register_ray()``).
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,7 +30,8 @@ __all__ = ["Measure", "Recipe", "Replica", "Results", "Trained", "reported", "ru
 #: Looks at a stack and returns named arrays whose first axis is the replicas.
 Measure = Callable[[Trained], Mapping[str, np.ndarray]]
 
-#: About so many replicas in a stack: fewer waste time on calls, more fall out of the processor's cache.
+#: About so many replicas in a stack, two thirds to one and a half times as many: fewer waste time on calls, more fall out
+#: of the processor's cache.
 STACK_SIZE = 32
 #: Seeds from here on are for tuning, those below for what is reported.
 _TUNING = 1_000_000
@@ -129,8 +129,7 @@ def run(
 
 
 def stacks(arms: Mapping[str, Recipe], seeds: Sequence[int]) -> list[list[Replica]]:
-    """Which replicas are trained together: of one form, about 32, and an even number of stacks so that two cores are
-    busy."""
+    """Which replicas are trained together: those of one form, in stacks of about 32."""
     groups: list[tuple[tuple, dict[str, tuple], list[Replica]]] = []
     for arm, recipe in arms.items():
         noises = recipe.noise_by_place()
@@ -147,7 +146,7 @@ def stacks(arms: Mapping[str, Recipe], seeds: Sequence[int]) -> list[list[Replic
             groups.append((form, kinds, members))
     planned = []
     for _, _, group in groups:
-        count = 2 * math.ceil(len(group) / (2 * STACK_SIZE)) if len(group) > STACK_SIZE // 2 else 1
+        count = max(1, round(len(group) / STACK_SIZE))
         cuts = [len(group) * part // count for part in range(count + 1)]
         planned += [group[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
     return planned
