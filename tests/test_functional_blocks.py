@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+import subprocess
+import sys
 from fractions import Fraction
 
 import pytest
@@ -141,3 +143,10 @@ def test_factors_beyond_the_largest_number_stay_harmless(dtype: torch.dtype) -> 
 def test_maps_without_positions_stay_empty() -> None:
     x = torch.ones(2, 3, 0, 5)
     assert functional.drop_block(x, 0.5, 3).shape == x.shape
+
+
+def test_importing_the_family_does_not_import_the_compiler() -> None:
+    """It takes as long as all the rest of torch, and every chapter of the book would wait for it."""
+    code = "import sys; from dropout_lab import ensemble, inference, nn; print('torch._dynamo' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

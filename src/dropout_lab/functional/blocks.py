@@ -102,10 +102,13 @@ def _keep_probs(sizes: Sequence[int], block_size: int, gamma: float, device: tor
     return (counts * math.log1p(-gamma)).exp() if gamma < 1 else torch.zeros_like(counts)
 
 
-# A compiler takes the result as a constant, for these integers. (It would look through a cache, into the search.)
-@torch.compiler.assume_constant_result
 def _exact_gamma(numerator: int, denominator: int, block_size: int, *sizes: int) -> float:
     return _solve(numerator / denominator, block_size, sizes)
+
+
+# A compiler takes the result as a constant, for these integers. (It would look through a cache, into the search.) This is
+# what torch.compiler.assume_constant_result does; that imports the compiler, which takes as long as all the rest of torch.
+_exact_gamma._dynamo_marked_constant = True
 
 
 @lru_cache
