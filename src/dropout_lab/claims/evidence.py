@@ -18,7 +18,8 @@ from dropout_lab.claims.records import Evidence
 
 #: Two numbers closer than this are the same number to a refutation that is not exact.
 SAME = 1e-9
-#: Differences below this are recorded as this: their digits are rounding, and another processor rounds another way.
+#: Differences below this, or below a tighter tolerance, are recorded as this: their digits are rounding, and another
+#: processor rounds another way.
 ROUNDING = 1e-12
 
 
@@ -82,7 +83,7 @@ def enumerate(claim_id: str, found: Any, expected: Any, *, masks: int, tolerance
             f"claim {claim_id}: enumeration gives {found}, expected {expected}; they differ by {difference:.3g}, "
             f"more than the tolerance {tolerance:.3g}"
         )
-    recorded = max(difference, ROUNDING) if difference else 0.0
+    recorded = max(difference, min(ROUNDING, tolerance)) if difference else 0.0
     return _evidence(
         claim, "enumerate", "true", says, masks=masks, tolerance=_rounded(tolerance), difference=_rounded(recorded)
     )
