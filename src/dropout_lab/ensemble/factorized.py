@@ -109,20 +109,20 @@ def _one_thread() -> Iterator[None]:
 
 def _mean(first: _Half, second: _Half) -> Tensor:
     rows = list(zip(first.exponentials.split(_TILE[0]), first.weighted.split(_TILE[0], dim=1), strict=True))
-    columns = list(
-        zip(
-            second.exponentials.T.contiguous().split(_TILE[1], dim=1),
-            second.weighted.split(_TILE[1], dim=1),
-            strict=True,
-        )
+    columns = zip(
+        second.exponentials.T.contiguous().split(_TILE[1], dim=1),
+        second.weighted.split(_TILE[1], dim=1),
+        strict=True,
     )
     # One tile of memory for all of them: fresh pages would cost as much as the products.
     memory = first.weights.new_empty(min(_TILE[0], len(first.weights)), min(_TILE[1], len(second.weights)))
     total = torch.zeros_like(first.logits[0])
-    for row, weighted_row in rows:
-        for column, weighted_column in columns:
-            inverse = _normalizers(row, column, memory).reciprocal_()
-            total += ((weighted_row @ inverse) * weighted_column).sum(1)
+    for column, weighted_column in columns:
+        # For each second half, the sum over all first halves.
+        sums = torch.zeros_like(weighted_column)
+        for row, weighted_row in rows:
+            sums.addmm_(weighted_row, _normalizers(row, column, memory).reciprocal_())
+        total += (sums * weighted_column).sum(1)
     return total
 
 
