@@ -52,6 +52,7 @@ bench: export MALLOC_TRIM_THRESHOLD_ = 1000000000
 bench: export MALLOC_MMAP_THRESHOLD_ = 1000000000
 bench: setup ## compare speed with the peers, in one run, and draw the book's figure
 	@$(BIN)/python benchmarks/run.py
+	@$(BIN)/python benchmarks/parts.py
 	@$(BIN)/python benchmarks/ensemble.py
 	@$(BIN)/python benchmarks/replicas.py
 

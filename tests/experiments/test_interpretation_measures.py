@@ -179,7 +179,7 @@ def test_measures_travel_to_workers_and_give_numbers_of_each_replica(stack, meas
         recipes.small_ensemble,
         recipes.stages,
         recipes.representation,
-        recipes.pairs,
+        recipes.plain_and_dropout,
     ],
 )
 def test_the_arms_of_an_experiment_follow_its_base(arms):
