@@ -17,7 +17,7 @@ export OPENBLAS_CORETYPE ?= Haswell
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test page serve lab bench replicate clean
+.PHONY: help setup book test test-package test-site page serve lab bench replicate clean
 
 help: ## explain the commands
 	@echo "The dropout book: Python 3.11, make and git are all it needs."
@@ -33,8 +33,16 @@ book: setup ## build the book from nothing to _build/html/index.html
 	@echo "The book is in $(HTML)/index.html"
 
 test: book ## build the book, then test the package, the site and the executed notebooks
-	@$(BIN)/python -m pytest tests
+	@echo "Testing the package and the site side by side; their reports come at the end, after some minutes"
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target test-package test-site
 	@$(BIN)/python scripts/check_notebooks.py _build/jupyter_execute
+
+# Side by side, for each leaves a processor idle: the browser waits for pages, and the package computes on one thread.
+test-package:
+	@$(BIN)/python -m pytest tests --ignore tests/book
+
+test-site:
+	@$(BIN)/python -m pytest -p no:cacheprovider tests/book
 
 page: setup ## while writing: build one page without asking for all claims, as PAGE=chapters/02-the-dropout-operation.md
 	@test -n "$(PAGE)" || { echo "say which page: make page PAGE=chapters/02-the-dropout-operation.md" >&2; exit 2; }
