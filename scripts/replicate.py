@@ -4,7 +4,8 @@
     python scripts/replicate.py 3 chapters/06-why-dropout-regularizes.md
 
 Every chapter that measures, or each of those named, is executed three times more, each time with seeds that were never
-used before. A verdict that is a matter of luck shows here. The exit status is 1 if one differs from the claims file; nothing in the book changes.
+used before. A verdict that is a matter of luck shows here. The exit status is 1 if one differs from the claims file;
+nothing in the book changes.
 """
 
 from __future__ import annotations

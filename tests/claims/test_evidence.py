@@ -102,7 +102,9 @@ def test_enumerate_compares_exactly_and_within_a_tolerance():
         claims.enumerate("1", Fraction(1, 10**400), 0, masks=2, says="Too small for a float, and yet not zero.")
 
 
-@pytest.mark.parametrize(("difference", "tolerance", "recorded"), [(1e-15, 1e-11, 1e-12), (1e-15, 1e-14, 1e-14), (1e-9, 1e-8, 1e-9)])
+@pytest.mark.parametrize(
+    ("difference", "tolerance", "recorded"), [(1e-15, 1e-11, 1e-12), (1e-15, 1e-14, 1e-14), (1e-9, 1e-8, 1e-9)]
+)
 def test_what_is_rounding_is_recorded_as_such_and_never_above_the_tolerance(difference, tolerance, recorded):
     found = claims.enumerate("1", difference, 0.0, masks=2, tolerance=tolerance, says="Close.")
     assert found.record["difference"] == pytest.approx(recorded)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
 import nbformat
 import pytest
+from tiny_book import load_script
 
-SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "check_notebooks.py"
 NAMES = ("MKL_CBWR", "OMP_NUM_THREADS", "DROPOUT_LAB_STORE")
 ENVIRONMENT = f"import os\nprint([os.environ.get(name) for name in {NAMES}])"
 
@@ -17,10 +16,7 @@ ENVIRONMENT = f"import os\nprint([os.environ.get(name) for name in {NAMES}])"
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
     """The script as a module."""
-    spec = importlib.util.spec_from_file_location("check_notebooks", SCRIPT)
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
+    return load_script("check_notebooks")
 
 
 def executed(folder: Path, name: str, code: str, printed: str) -> None:

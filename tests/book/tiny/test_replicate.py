@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from tiny_book import Book, claim
+from tiny_book import Book, claim, load_script
 
-SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "replicate.py"
 # A "measurement" that comes out as claimed with the book's seeds, and otherwise with all others.
 CHAPTER = """---
 kernelspec: {display_name: Python 3, language: python, name: python3}
@@ -33,9 +31,7 @@ claims.measure("1.1", statistics.compare(effects, rule=rule, unit="points"), say
 @pytest.fixture
 def script(monkeypatch, tmp_path) -> ModuleType:
     """The script as a module, for chapters in a folder of the test's."""
-    spec = importlib.util.spec_from_file_location("replicate", SCRIPT)
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
+    found = load_script("replicate")
     monkeypatch.setattr(found, "CHAPTERS", tmp_path)
     return found
 

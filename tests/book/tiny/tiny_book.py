@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import nbformat
@@ -16,6 +18,17 @@ from sphinx.util.console import strip_colors
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 from dropout_lab.claims import MIME_TYPE
+
+SCRIPTS = Path(__file__).resolve().parents[3] / "scripts"
+
+
+def load_script(name: str) -> ModuleType:
+    """One of the project's scripts as a module of its own, which a test may patch."""
+    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
 
 PROVED = {
     "kind": "prove",
