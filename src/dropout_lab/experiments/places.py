@@ -1,4 +1,4 @@
-"""What happens at the places of a network: nothing, given factors, or a recording."""
+"""What happens at the places of a network: nothing, given factors, one or several sets of them, or a recording."""
 
 from __future__ import annotations
 
@@ -36,6 +36,25 @@ class Fixed(At):
 
     def factor(self, place: str, shape: tuple[int, ...]) -> Tensor | None:
         return self._factors.get(place)
+
+
+class FixedSets(At):
+    """Several sets of given factors in one pass: row b · sets + i of the outputs is example b under set i.
+
+    ``factors`` are (S, sets, …) at each place, or with a first axis of length 1; the places stand in the order in which
+    the network comes to them. What comes before the first of them is computed once for all sets.
+    """
+
+    def __init__(self, factors: Mapping[str, Tensor]) -> None:
+        self._factors = factors
+        self._first = next(iter(factors))
+
+    def __call__(self, place: str, values: Tensor) -> Tensor:
+        factor = self._factors.get(place)
+        if factor is None:
+            return values
+        by_set = values.unsqueeze(2) if place == self._first else values.unflatten(1, (-1, factor.shape[1]))
+        return (by_set * factor.unsqueeze(1)).flatten(1, 2)
 
 
 class Recorder(At):

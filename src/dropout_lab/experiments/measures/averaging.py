@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dropout_lab.ensemble import masks
 from dropout_lab.experiments.measures.accuracy import mean, percent_wrong
-from dropout_lab.experiments.places import Fixed
+from dropout_lab.experiments.places import FixedSets
 from dropout_lab.experiments.trained import Trained
 
 #: All masks of more hidden units than these are too many to enumerate for each test example.
@@ -69,21 +69,18 @@ def all_masks(trained: Trained) -> dict[str, np.ndarray]:
     if sum(widths) > _MOST_UNITS:
         raise ValueError(f"all masks of {sum(widths)} hidden units are too many; at most {_MOST_UNITS} units")
     inputs, labels = trained.sample(200)
-    count = inputs.shape[1]
     noises = [replica.recipe.noise_by_place() for replica in trained.replicas]
     by_layer = torch.tensor([[noise[place].keep_prob for place in places] for noise in noises])
     # One keep probability for each replica and unit: (S, 1, units).
     keep_probs = by_layer.repeat_interleave(torch.tensor(widths), 1).unsqueeze(1)
     arithmetic = logs = 0.0
     for some in masks(sum(widths), 0.5)[0].bool().split(_MASKS_AT_ONCE):
-        weight = torch.where(some, keep_probs, 1 - keep_probs).double().prod(-1)[..., None, None]
-        # Mask after mask along the axis of examples.
-        factor = (some.float() / keep_probs).repeat_interleave(count, 1).split(list(widths), -1)
-        at = Fixed(dict(zip(places, factor, strict=True)))
-        log_members = trained.forward(inputs.repeat(1, len(some), 1), at).double().log_softmax(-1)
-        log_members = log_members.unflatten(1, (len(some), count))
-        arithmetic = arithmetic + (weight * log_members.exp()).sum(1)
-        logs = logs + (weight * log_members).sum(1)
+        weight = torch.where(some, keep_probs, 1 - keep_probs).double().prod(-1)[:, None, :, None]
+        factors = (some.float() / keep_probs).split(list(widths), -1)
+        outputs = trained.forward(inputs, FixedSets(dict(zip(places, factors, strict=True))))
+        log_members = outputs.unflatten(1, (-1, len(some))).double().log_softmax(-1)
+        arithmetic = arithmetic + (weight * log_members.exp()).sum(2)
+        logs = logs + (weight * log_members).sum(2)
     scaled, geometric = trained.forward(inputs).double().softmax(-1), logs.softmax(-1)
     return {
         "scaled_error": percent_wrong(scaled, labels),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from dropout_lab.experiments.noisy import Noisy
-from dropout_lab.experiments.places import At
-from dropout_lab.experiments.trained import Trained, mean_loss
+from dropout_lab.experiments.places import At, FixedSets
+from dropout_lab.experiments.trained import Trained, example_losses, mean_loss
+
+#: So many members pass through the network together.
+_TOGETHER = 20
 
 
 class Member(At):
@@ -18,12 +21,16 @@ class Member(At):
 
     def __init__(self, noise: Noisy) -> None:
         self._noise = noise
-        self._drawn: dict[str, Tensor | None] = {}
+        #: The masks so far, (S, 1, …), by their places.
+        self.drawn: dict[str, Tensor] = {}
 
     def factor(self, place: str, shape: tuple[int, ...]) -> Tensor | None:
-        if place not in self._drawn:
-            self._drawn[place] = self._noise.factor(place, (1, *shape[1:]))
-        return self._drawn[place]
+        if place not in self.drawn:
+            factor = self._noise.factor(place, (1, *shape[1:]))
+            if factor is None:
+                return None
+            self.drawn[place] = factor
+        return self.drawn[place]
 
 
 def one_update(
@@ -70,10 +77,31 @@ def _improved(
     trained: Trained, stepped: dict[str, Tensor], members: list[Member], examples: tuple[Tensor, Tensor]
 ) -> np.ndarray:
     """The percent of the members whose loss on the examples is smaller with the parameters ``stepped``; (S,)."""
+    better = []
+    for start in range(0, len(members), _TOGETHER):
+        together = _side_by_side(trained, members[start : start + _TOGETHER])
+        after, before = (_losses(trained, together, examples, weights) for weights in (stepped, trained.parameters))
+        better.append(after < before)
+    return 100 * torch.cat(better, 1).double().mean(1).cpu().numpy()
+
+
+def _side_by_side(trained: Trained, members: list[Member]) -> At:
+    """The members in one pass, row b · members + i being example b in member i."""
+    one_example = trained.sample(1)[0]
+    for member in members:
+        # Masks are drawn as a pass comes to their places.
+        trained.forward(one_example, member)
+    drawn = [member.drawn for member in members]
+    # Without noise all members are the network itself.
+    return FixedSets({place: torch.cat([masks[place] for masks in drawn], 1) for place in drawn[0]}) if drawn[0] else At()
+
+
+def _losses(
+    trained: Trained, together: At, examples: tuple[Tensor, Tensor], weights: Mapping[str, Tensor]
+) -> Tensor:
+    """The mean loss of each member on the examples, (S, members)."""
     inputs, labels = examples
-    better = [
-        mean_loss(trained.dataset, trained.forward(inputs, member, stepped), labels)
-        < mean_loss(trained.dataset, trained.forward(inputs, member), labels)
-        for member in members
-    ]
-    return 100 * torch.stack(better).double().mean(0).cpu().numpy()
+    outputs = trained.forward(inputs, together, weights)
+    members = outputs.shape[1] // labels.shape[1]
+    losses = example_losses(trained.dataset, outputs, labels.repeat_interleave(members, 1))
+    return losses.unflatten(1, (-1, members)).mean(1)

@@ -11,10 +11,12 @@ from torch import Tensor
 from dropout_lab.experiments.draws import NormalDraws
 from dropout_lab.experiments.measures.accuracy import percent_wrong
 from dropout_lab.experiments.measures.activations import recorded
-from dropout_lab.experiments.places import At, Fixed
+from dropout_lab.experiments.places import At, Fixed, FixedSets
 from dropout_lab.experiments.trained import Trained, mean_loss
 
 _EXAMPLES = 1000
+#: More of them would save no time and take more memory.
+_REMOVED_AT_ONCE = 8
 
 
 @torch.no_grad()
@@ -26,15 +28,17 @@ def single_removal(trained: Trained) -> dict[str, np.ndarray]:
     inputs, labels = trained.sample(500)
     intact = trained.forward(inputs)
     chosen, loss = intact.argmax(-1), mean_loss(trained.dataset, intact, labels)
-    units = [(place, unit) for place, one in recorded(trained, examples=1).items() for unit in range(one.shape[-1])]
+    widths = {place: one.shape[-1] for place, one in recorded(trained, examples=1).items()}
     # Made at once: small results that stay between large ones that go would leave holes in memory.
-    flips, rises = torch.zeros(2, len(units), len(trained), dtype=torch.float64, device=inputs.device)
-    for row, (place, unit) in enumerate(units):
-        factor = inputs.new_ones(1, 1, sum(other == place for other, _ in units))
-        factor[..., unit] = 0
-        outputs = trained.forward(inputs, Fixed({place: factor}))
-        flips[row] = 100 * (outputs.argmax(-1) != chosen).double().mean(1)
-        rises[row] = (mean_loss(trained.dataset, outputs, labels) - loss).double()
+    flips, rises = torch.zeros(2, sum(widths.values()), len(trained), dtype=torch.float64, device=inputs.device)
+    row = 0
+    for place, width in widths.items():
+        for without in (1 - torch.eye(width, device=inputs.device)).split(_REMOVED_AT_ONCE):
+            outputs = trained.forward(inputs, FixedSets({place: without.unsqueeze(0)})).unflatten(1, (-1, len(without)))
+            for removed in outputs.unbind(2):
+                flips[row] = 100 * (removed.argmax(-1) != chosen).double().mean(1)
+                rises[row] = (mean_loss(trained.dataset, removed, labels) - loss).double()
+                row += 1
     return {
         "worst_flips": flips.amax(0).cpu().numpy(),
         "mean_flips": flips.mean(0).cpu().numpy(),
