@@ -14,6 +14,10 @@ export MKL_CBWR ?= AVX2,STRICT
 export ATEN_CPU_CAPABILITY ?= avx2
 export ONEDNN_MAX_CPU_ISA ?= AVX2
 export OPENBLAS_CORETYPE ?= Haswell
+# Freed memory stays with the process: training frees and asks for the same tensors at every step, and getting each page
+# back from the system would take up to a fifth of the time.
+export MALLOC_TRIM_THRESHOLD_ ?= 1000000000
+export MALLOC_MMAP_THRESHOLD_ ?= 1000000000
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
@@ -54,10 +58,6 @@ serve: book ## build the book and serve it on http://localhost:8000 (PORT=… fo
 lab: setup ## open the chapters as notebooks in JupyterLab; experiments keep their results in .experiments
 	@DROPOUT_LAB_STORE=$(CURDIR)/.experiments JUPYTER_CONFIG_DIR=$(CURDIR)/$(VENV)/etc/jupyter $(BIN)/jupyter lab chapters
 
-# Freed memory stays with the process: whether the system gets it back is a matter of what lies beside it, and fetching it
-# again would decide about tensors of 16 MiB.
-bench: export MALLOC_TRIM_THRESHOLD_ = 1000000000
-bench: export MALLOC_MMAP_THRESHOLD_ = 1000000000
 bench: setup ## compare speed with the peers, in one run, and draw the book's figure
 	@$(BIN)/python benchmarks/run.py
 	@$(BIN)/python benchmarks/parts.py

@@ -28,7 +28,7 @@ from sphinx.util import logging
 from dropout_lab.book import costs
 from dropout_lab.book.problems import BookError, draft
 
-#: What a chapter prints depends on these, so the key of the cache does too. The Makefile exports the same.
+#: What a chapter prints, or how long it takes, depends on these, so the key of the cache does too. The Makefile exports the same.
 KERNEL_SETTINGS = {
     # One thread and no worker processes of its own for each kernel: as many kernels run as there are processors.
     "OMP_NUM_THREADS": "1",
@@ -41,6 +41,9 @@ KERNEL_SETTINGS = {
     "ATEN_CPU_CAPABILITY": "avx2",  # torch's own loops
     "ONEDNN_MAX_CPU_ISA": "AVX2",  # torch's convolutions
     "OPENBLAS_CORETYPE": "Haswell",  # NumPy and SciPy
+    # Freed memory stays with the kernel: at every step of training the same tensors are freed and asked for again.
+    "MALLOC_TRIM_THRESHOLD_": "1000000000",
+    "MALLOC_MMAP_THRESHOLD_": "1000000000",
 }
 _log = logging.getLogger(__name__)
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
