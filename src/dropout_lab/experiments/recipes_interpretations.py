@@ -16,6 +16,8 @@ from dropout_lab.experiments.recipes import MNIST
 WEIGHT_DECAY = 0.003
 #: Training examples of the networks that learn true labels.
 FEW = (50, 100, 200, 500, 1000)
+#: Those at which Srivastava et al. (2014, section 7.4) saw dropout gain nothing.
+NO_GAIN = (100, 500)
 #: Steps after which a single update is looked at.
 STAGES = (10, 100, 1000)
 
@@ -37,6 +39,12 @@ def random_labels(base: Recipe = MNIST) -> dict[str, Recipe]:
 def few_examples(base: Recipe = MNIST) -> dict[str, Recipe]:
     """Arms for poor generalization (claim 1.2): true labels, from 50 to 1000 training examples, no dropout."""
     return {f"{size} examples": replace(base, train_size=size) for size in FEW}
+
+
+def few_examples_with_dropout(base: Recipe = MNIST) -> dict[str, Recipe]:
+    """Arms named as those of :func:`few_examples`, with dropout of inputs (p = 0.8) and hidden units (p = 1/2)."""
+    dropped = base.with_noise(input=Bernoulli(0.8), hidden=Bernoulli(0.5))
+    return {f"{size} examples": replace(dropped, train_size=size) for size in NO_GAIN}
 
 
 def deep_ensemble(base: Recipe = MNIST) -> dict[str, Recipe]:
