@@ -15,7 +15,7 @@ from dropout_lab.experiments.family import Bernoulli, Block, Gaussian, Locked, P
 from dropout_lab.experiments.learned import Concrete, LearnedGaussian
 from dropout_lab.experiments.networks import MLP, ResidualMLP
 from dropout_lab.experiments.optimizers import OPTIMIZERS, Settings
-from dropout_lab.experiments.places import At, Fixed
+from dropout_lab.experiments.places import At, Fixed, FixedSets
 from dropout_lab.experiments.sequences import GRU
 from dropout_lab.experiments.training import Recipe, Replica, train
 
@@ -99,6 +99,33 @@ def test_shortcuts(blobs):
     values = values + branch[0] * dense(dense(values.relu(), 2).relu(), 3)
     values = values + dense(dense(values.relu(), 4).relu(), 5)
     torch.testing.assert_close(found[0], dense(values.relu(), 6), **CLOSE)
+
+
+@pytest.mark.parametrize(
+    ("network", "shapes"),
+    [
+        (MLP((6, 5)), {"hidden1": (6,), "hidden2": (5,)}),
+        (MLP((6, 5)), {"input": (16,), "hidden2": (5,)}),
+        (CONV, {"features1": (3, 1, 1), "hidden1": (6,)}),
+        (GRU(5, steps=4), {"state": (4, 5), "output": (5,)}),
+        (ResidualMLP(6, 2), {"branch1": (1,), "hidden2": (6,)}),
+    ],
+)
+def test_several_sets_of_factors_in_one_pass(blobs, network, shapes):
+    """Row b · sets + i is example b under set i, wherever the places stand."""
+    parameters, inputs = stacked(network, blobs), some_inputs(blobs)
+    factors = {place: torch.rand(3, 4, *shape) for place, shape in shapes.items()}
+    found = network.forward(parameters, inputs, FixedSets(factors, sequential=network.sequential))
+    for number, one in enumerate(found.unflatten(1, (7, 4)).unbind(2)):
+        alone = Fixed({place: factor[:, number : number + 1] for place, factor in factors.items()})
+        torch.testing.assert_close(one, network.forward(parameters, inputs, alone), **CLOSE)
+
+
+def test_sets_of_factors_that_do_not_match_are_refused():
+    with pytest.raises(ValueError, match=r"one number of sets at one place or more, got \[2, 3\]"):
+        FixedSets({"hidden1": torch.ones(1, 2, 6), "hidden2": torch.ones(1, 3, 5)}, sequential=True)
+    with pytest.raises(ValueError, match="at one place or more"):
+        FixedSets({}, sequential=True)
 
 
 def test_batch_normalization_trains_and_remembers_as_torch_does(blobs):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ class CNN:
     channels: tuple[int, ...]
     hidden: tuple[int, ...]
     image: tuple[int, int, int] = (1, 14, 14)
+    sequential: ClassVar[bool] = True
 
     def places(self) -> tuple[str, ...]:
         features = tuple(f"features{layer}" for layer in range(1, len(self.channels) + 1))
@@ -49,7 +51,7 @@ class CNN:
         return (2, 3, 4) if name.startswith("weight_filters") else (1,)
 
     def forward(self, parameters: Parameters, inputs: Tensor, at: At) -> Tensor:
-        stack, batch = inputs.shape[:2]
+        stack = len(inputs)
         values = at("input", inputs.unflatten(-1, self.image))
         for layer in range(1, len(self.channels) + 1):
             weight, bias = parameters[f"weight_filters{layer}"], parameters[f"bias_filters{layer}"]
@@ -59,7 +61,7 @@ class CNN:
             maps = F.conv2d(side_by_side, weight.flatten(0, 1), bias.flatten(), padding=1, groups=stack)
             maps = F.max_pool2d(maps, 2).relu_()
             values = at(f"features{layer}", maps.unflatten(1, (stack, -1)).transpose(0, 1))
-        values = values.reshape(stack, batch, -1)
+        values = values.flatten(2)
         for layer in range(1, len(self.hidden) + 1):
             summed = at.linear(f"weight{layer}", values, parameters[f"weight{layer}"], parameters[f"bias{layer}"])
             values = at(f"hidden{layer}", summed.relu_())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -25,6 +25,9 @@ _MOMENTUM, _EPSILON = 0.1, 1e-5
 
 class Network(Protocol):
     """What replicas ask of a network."""
+
+    #: Whether what comes after a place depends on what comes before it through the values at that place alone.
+    sequential: bool
 
     def places(self) -> tuple[str, ...]:
         """Where noise can stand. A place's kind is its name without the number: ``hidden2`` is of the kind
@@ -51,6 +54,7 @@ class MLP:
 
     hidden: tuple[int, ...]
     batch_norm: bool = False
+    sequential: ClassVar[bool] = True
 
     def places(self) -> tuple[str, ...]:
         layers = range(1, len(self.hidden) + 1)
@@ -89,6 +93,7 @@ class ResidualMLP:
 
     width: int
     blocks: int
+    sequential: ClassVar[bool] = False
 
     def places(self) -> tuple[str, ...]:
         numbers = range(1, self.blocks + 1)

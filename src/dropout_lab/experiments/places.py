@@ -42,19 +42,31 @@ class FixedSets(At):
     """Several sets of given factors in one pass: row b · sets + i of the outputs is example b under set i.
 
     ``factors`` are (S, sets, …) at each place, or with a first axis of length 1; the places stand in the order in which
-    the network comes to them. What comes before the first of them is computed once for all sets.
+    the network comes to them. In a ``sequential`` network (:attr:`.Network.sequential`) what comes before the first of
+    them is computed once for all sets. Raises ValueError without a place, or for factors of different numbers of sets.
     """
 
-    def __init__(self, factors: Mapping[str, Tensor]) -> None:
+    def __init__(self, factors: Mapping[str, Tensor], *, sequential: bool) -> None:
+        counts = {factor.shape[1] for factor in factors.values()}
+        if len(counts) != 1:
+            raise ValueError(f"expected factors for one number of sets at one place or more, got {sorted(counts)} sets")
+        (self._sets,) = counts
         self._factors = factors
-        self._first = next(iter(factors))
+        self._copied_at = next(iter(factors)) if sequential else "input"
+
+    def factor(self, place: str, shape: tuple[int, ...]) -> Tensor | None:
+        factor = self._factors.get(place)
+        return None if factor is None else factor.repeat(1, shape[0] // self._sets, *[1] * (factor.dim() - 2))
 
     def __call__(self, place: str, values: Tensor) -> Tensor:
         factor = self._factors.get(place)
-        if factor is None:
+        if place == self._copied_at:
+            by_set = values.unsqueeze(2).expand(-1, -1, self._sets, *values.shape[2:])
+        elif factor is None:
             return values
-        by_set = values.unsqueeze(2) if place == self._first else values.unflatten(1, (-1, factor.shape[1]))
-        return (by_set * factor.unsqueeze(1)).flatten(1, 2)
+        else:
+            by_set = values.unflatten(1, (-1, self._sets))
+        return (by_set if factor is None else by_set * factor.unsqueeze(1)).flatten(1, 2)
 
 
 class Recorder(At):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ class GRU:
 
     width: int
     steps: int = 14
+    sequential: ClassVar[bool] = False
 
     def places(self) -> tuple[str, ...]:
         return ("input", "state", "output")
@@ -46,8 +48,8 @@ class GRU:
         return (1,)
 
     def forward(self, parameters: Parameters, inputs: Tensor, at: At) -> Tensor:
-        stack, batch = inputs.shape[:2]
         rows = at("input", inputs.unflatten(-1, (self.steps, -1)))
+        stack, batch = rows.shape[:2]
         weight, bias = parameters["weight_state"], parameters["bias_state"].unsqueeze(1)
         read = torch.baddbmm(parameters["bias_input"].unsqueeze(1), rows.flatten(1, 2), parameters["weight_input"])
         # Cut into steps at once: cutting out one at a time would cost a gradient of full size for each.

@@ -77,7 +77,8 @@ def all_masks(trained: Trained) -> dict[str, np.ndarray]:
     for some in masks(sum(widths), 0.5)[0].bool().split(_MASKS_AT_ONCE):
         weight = torch.where(some, keep_probs, 1 - keep_probs).double().prod(-1)[:, None, :, None]
         factors = (some.float() / keep_probs).split(list(widths), -1)
-        outputs = trained.forward(inputs, FixedSets(dict(zip(places, factors, strict=True))))
+        at = FixedSets(dict(zip(places, factors, strict=True)), sequential=trained.network.sequential)
+        outputs = trained.forward(inputs, at)
         log_members = outputs.unflatten(1, (-1, len(some))).double().log_softmax(-1)
         arithmetic = arithmetic + (weight * log_members.exp()).sum(2)
         logs = logs + (weight * log_members).sum(2)

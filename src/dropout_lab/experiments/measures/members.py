@@ -93,7 +93,10 @@ def _side_by_side(trained: Trained, members: list[Member]) -> At:
         trained.forward(one_example, member)
     drawn = [member.drawn for member in members]
     # Without noise all members are the network itself.
-    return FixedSets({place: torch.cat([masks[place] for masks in drawn], 1) for place in drawn[0]}) if drawn[0] else At()
+    if not drawn[0]:
+        return At()
+    masks = {place: torch.cat([factors[place] for factors in drawn], 1) for place in drawn[0]}
+    return FixedSets(masks, sequential=trained.network.sequential)
 
 
 def _losses(

@@ -34,7 +34,8 @@ def single_removal(trained: Trained) -> dict[str, np.ndarray]:
     row = 0
     for place, width in widths.items():
         for without in (1 - torch.eye(width, device=inputs.device)).split(_REMOVED_AT_ONCE):
-            outputs = trained.forward(inputs, FixedSets({place: without.unsqueeze(0)})).unflatten(1, (-1, len(without)))
+            at = FixedSets({place: without.unsqueeze(0)}, sequential=trained.network.sequential)
+            outputs = trained.forward(inputs, at).unflatten(1, (-1, len(without)))
             for removed in outputs.unbind(2):
                 flips[row] = 100 * (removed.argmax(-1) != chosen).double().mean(1)
                 rises[row] = (mean_loss(trained.dataset, removed, labels) - loss).double()
