@@ -11,6 +11,7 @@ import os
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,8 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
-from dropout_lab.book import costs
+from dropout_lab.book import costs, forking
+from dropout_lab.book.forking import KernelServer, fork_kernel
 from dropout_lab.book.problems import BookError, draft
 
 #: What a chapter prints, or how long it takes, depends on these, so the key of the cache does too. The Makefile exports the same.
@@ -161,6 +163,19 @@ def _stale(env: BuildEnvironment, cache: JupyterCacheAbstract, docname: str) -> 
 
 
 async def _execute_all(chapters: list[Chapter], cache: JupyterCacheAbstract, timeout: int) -> list[str]:
+    forks = _worth_a_server(chapters)
+    with KernelServer(kernel_environment(), forking.LIBRARIES) if forks else nullcontext() as server:
+        return await _execute_with(server, chapters, cache, timeout)
+
+
+def _worth_a_server(chapters: list[Chapter]) -> bool:
+    """Whether kernels shall be forked: for a few it would take longer to prepare them."""
+    return forking.available() and len(chapters) > 2 * kernels_at_once()
+
+
+async def _execute_with(
+    server: KernelServer | None, chapters: list[Chapter], cache: JupyterCacheAbstract, timeout: int
+) -> list[str]:
     kernels = min(len(chapters), kernels_at_once())
     _log.info("executing %d notebooks, %d at a time", len(chapters), kernels)
     free = asyncio.Semaphore(kernels)
@@ -170,7 +185,7 @@ async def _execute_all(chapters: list[Chapter], cache: JupyterCacheAbstract, tim
     async def execute(chapter: Chapter) -> None:
         nonlocal done
         async with free:
-            problem = await _execute(chapter, timeout)
+            problem = await _execute(chapter, server, timeout)
         done += 1
         if problem:
             failures[chapter.docname] = problem
@@ -184,7 +199,7 @@ async def _execute_all(chapters: list[Chapter], cache: JupyterCacheAbstract, tim
     return [failures[docname] for docname in sorted(failures)]
 
 
-async def _execute(chapter: Chapter, timeout: int) -> str:
+async def _execute(chapter: Chapter, server: KernelServer | None, timeout: int) -> str:
     def remember(cell: NotebookNode, cell_index: int) -> None:
         chapter.current = cell_index
 
@@ -205,6 +220,8 @@ async def _execute(chapter: Chapter, timeout: int) -> str:
     )
     started = time.perf_counter()
     try:
+        if server:
+            fork_kernel(client, server)
         await client.async_execute(env=kernel_environment())
     except (CellExecutionError, CellTimeoutError, DeadKernelError, RuntimeError, OSError) as error:
         return chapter.fail(error)

@@ -1,4 +1,4 @@
-"""Tiny books: an empty one, and one with every directive and every kind of evidence."""
+"""Tiny books: an empty one, one that executes, and one with every directive and every kind of evidence."""
 
 from __future__ import annotations
 
@@ -17,6 +17,19 @@ def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Book:
     monkeypatch.setenv("DROPOUT_LAB_CLAIMS", str(folder / "claims.yaml"))
     monkeypatch.delenv("DROPOUT_LAB_DRAFT", raising=False)
     return Book(folder, monkeypatch)
+
+
+@pytest.fixture
+def running(book: Book) -> Book:
+    """A book that executes, with a package of its own."""
+    package = book.folder / "package"
+    (package / "book").mkdir(parents=True)
+    (package / "numbers.py").write_text("ANSWER = 41\n", encoding="utf-8")
+    (package / "book" / "side.py").write_text("", encoding="utf-8")
+    (book.folder / "requirements.txt").write_text("torch==2.13.0\n", encoding="utf-8")
+    book.claims()
+    book.settings |= {"nb_execution_mode": "cache", "dropout_lab_package": str(package)}
+    return book
 
 
 @pytest.fixture

@@ -9,38 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny_book import PROVED, Book, claim
+from tiny_book import PROVED, Book, chapter, claim
 
 from dropout_lab.book.costs import peak_mib
 from dropout_lab.book.executor import KERNEL_SETTINGS, kernel_environment
-
-HEADER = """---
-jupytext:
-  text_representation: {extension: .md, format_name: myst}
-kernelspec: {display_name: Python 3, language: python, name: python3}
----
-
-"""
-
-
-def chapter(title: str, *cells: str) -> str:
-    """A MyST notebook with these code cells."""
-    code = "\n\n".join(f"```{{code-cell}} ipython3\n{cell}\n```" for cell in cells)
-    return f"{HEADER}# {title}\n\n{code}\n"
-
-
-@pytest.fixture
-def running(book: Book) -> Book:
-    """A book that executes, with a package of its own."""
-    package = book.folder / "package"
-    (package / "book").mkdir(parents=True)
-    (package / "numbers.py").write_text("ANSWER = 41\n", encoding="utf-8")
-    (package / "book" / "side.py").write_text("", encoding="utf-8")
-    (book.folder / "requirements.txt").write_text("torch==2.13.0\n", encoding="utf-8")
-    book.claims()
-    book.settings |= {"nb_execution_mode": "cache", "dropout_lab_package": str(package)}
-    return book
-
 
 def runs(book: Book) -> int:
     """How often the counting cell was executed."""

@@ -30,6 +30,21 @@ def load_script(name: str) -> ModuleType:
     return found
 
 
+HEADER = """---
+jupytext:
+  text_representation: {extension: .md, format_name: myst}
+kernelspec: {display_name: Python 3, language: python, name: python3}
+---
+
+"""
+
+
+def chapter(title: str, *cells: str) -> str:
+    """A MyST notebook with these code cells."""
+    code = "\n\n".join(f"```{{code-cell}} ipython3\n{cell}\n```" for cell in cells)
+    return f"{HEADER}# {title}\n\n{code}\n"
+
+
 PROVED = {
     "kind": "prove",
     "verdict": "true",
