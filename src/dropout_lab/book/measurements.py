@@ -7,9 +7,9 @@ from html import escape
 from typing import Any
 
 from dropout_lab.book.ledger import Entry
-from dropout_lab.book.words import EVIDENCE_WORDS, View, badge, grouped_table, number, row
+from dropout_lab.book.words import EVIDENCE_WORDS, View, badge, grouped_table, row
 from dropout_lab.claims import strength
-from dropout_lab.claims.records import inline_math
+from dropout_lab.claims.records import inline_math, number
 
 _HEAD = ("Measured", "Effect", "95 % interval", "Seeds", "Decision rule", "Smallest effect it could have seen")
 

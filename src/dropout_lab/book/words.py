@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from html import escape
 
 from dropout_lab.book.ledger import UNSETTLED, Entry, Ledger
@@ -88,11 +87,6 @@ def strengths(entry: Entry) -> str:
     """What the evidence is worth, each kind of worth once."""
     found = dict.fromkeys(strength(record) for record in entry.evidence)
     return "<br>".join(escape(text) for text in found) or "none"
-
-
-def number(value: float) -> str:
-    """A number of three significant digits at most, without a power of ten, and with a real minus sign."""
-    return f"{Decimal(f'{value:z.3g}'):f}".replace("-", "−")
 
 
 def scrolling(label: str, content: str) -> str:

@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from dropout_lab.claims import registry
@@ -82,6 +83,11 @@ class Evidence:
         }
 
 
+def number(value: float) -> str:
+    """A number of three significant digits at most, without a power of ten, and with a real minus sign."""
+    return f"{Decimal(f'{value:z.3g}'):f}".replace("-", "−")
+
+
 def details(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The figures of a record as (label, text) pairs, in the order in which a reader wants them."""
     match record["kind"]:
@@ -96,10 +102,11 @@ def details(record: Mapping[str, Any]) -> list[tuple[str, str]]:
         case "measure":
             low, high = record["interval"]
             unit = f" {record['unit']}" if record["unit"] else ""
+            effect = f"{number(record['effect'])}{unit}, 95 % interval {number(low)} to {number(high)}"
             return [
-                ("effect", f"{record['effect']:.4g}{unit}, 95 % interval {low:.4g} to {high:.4g}, {record['seeds']} seeds"),
+                ("effect", f"{effect}, {record['seeds']} seeds"),
                 ("rule", f"{record['rule']}: {'met' if record['supported'] else 'not met'}"),
-                ("smallest effect it could have seen", f"{record['smallest_detectable']:.2g}{unit} (power 0.8)"),
+                ("smallest effect it could have seen", f"{number(record['smallest_detectable'])}{unit} (power 0.8)"),
             ]
         case "refute":
             return [

@@ -55,13 +55,13 @@ def drop_block(
     if keep_prob == 1 or (rescale and not training):
         return x
     if not training and keep_prob > 0:
-        return _times(x, _keep_probs(sizes, block_size, rate, x.device))
+        return _widened_product(x, _keep_probs(sizes, block_size, rate, x.device))
     places = [size - block_size + 1 for size in sizes]
     seeds = noise.bernoulli((*x.shape[:own], *places), rate, generator=generator, device=x.device, dtype=torch.int8)
     kept = select(x, spread(seeds, sizes, block_size).bitwise_xor(1).view(x.shape))
     if not rescale:
         return kept
-    return _times(kept, _keep_probs(sizes, block_size, rate, x.device).reciprocal().clamp(max=_LARGEST))
+    return _widened_product(kept, _keep_probs(sizes, block_size, rate, x.device).reciprocal().clamp(max=_LARGEST))
 
 
 def block_gamma(
@@ -153,6 +153,6 @@ def spread(seeds: Tensor, sizes: Sequence[int], block_size: int) -> Tensor:
     return reached
 
 
-def _times(x: Tensor, factors: Tensor) -> Tensor:
+def _widened_product(x: Tensor, factors: Tensor) -> Tensor:
     """``x · factors`` in float32 at least, then rounded to the type of ``x``."""
     return (x * factors.to(torch.promote_types(x.dtype, torch.float32))).to(x.dtype)

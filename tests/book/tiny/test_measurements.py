@@ -6,7 +6,7 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 from tiny_book import CITED, MEASURED, OPEN, PROVED, REFUTED, Book, cell, claim
 
-from dropout_lab.book.words import number
+from dropout_lab.claims.records import number
 
 HEAD = ["Measured", "Effect", "95 % interval", "Seeds", "Decision rule", "Smallest effect it could have seen"]
 MISSED = {

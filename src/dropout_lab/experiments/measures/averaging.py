@@ -94,7 +94,8 @@ def all_masks(trained: Trained) -> dict[str, np.ndarray]:
 
 
 def probabilities(trained: Trained) -> dict[str, np.ndarray]:
-    """``probabilities`` (S, n, classes) of the test examples, weight-scaled, and ``member``, each by a subnetwork of its own.
+    """``probabilities`` (S, n, classes) of the test examples, weight-scaled, and ``member``, each example by a subnetwork
+    of its own.
 
     For bias and variance over training sets, take data with a shared test set (:func:`.data.hold_out`).
     """
@@ -108,8 +109,8 @@ def spread(predicted: np.ndarray, groups: int) -> np.ndarray:
     """The variance of predictions between training sets, (groups,), from predictions (seeds, n, classes).
 
     Seeds are cut into groups; in each, the variance over its seeds (divided by their number − 1) is summed over classes
-    and averaged over examples. No training set is in two groups, although sets may share examples, so groups can be compared
-    like seeds. Raises ValueError if the seeds don't divide into groups of two or more.
+    and averaged over examples. No training set is in two groups, although sets may share examples, so groups can be
+    compared like seeds. Raises ValueError if the seeds don't divide into groups of two or more.
     """
     seeds = len(predicted)
     if seeds % groups or seeds // groups < 2:
