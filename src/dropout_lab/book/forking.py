@@ -38,8 +38,12 @@ _LAUNCHER = "ipykernel_launcher"
 
 
 def available() -> bool:
-    """Whether this system can fork kernels."""
-    return hasattr(os, "pidfd_open")
+    """Whether this system can fork kernels: whether it lets one wait for a process that is not one's child."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True
 
 
 class KernelServer:

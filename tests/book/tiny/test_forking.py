@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
 import pytest
@@ -20,10 +21,16 @@ pytestmark = pytest.mark.skipif(not forking.available(), reason="only Linux can 
 def run(server: KernelServer | None, folder, *cells: str) -> list:
     """The outputs of the last of these cells, in a kernel of their own."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    client = NotebookClient(notebook, record_timing=False, resources={"metadata": {"path": str(folder)}})
-    if server:
-        fork_kernel(client, server)
-    asyncio.run(client.async_execute(env=kernel_environment() | {"SAID": "to the kernel"}))
+
+    def execute() -> None:
+        client = NotebookClient(notebook, record_timing=False, resources={"metadata": {"path": str(folder)}})
+        if server:
+            fork_kernel(client, server)
+        asyncio.run(client.async_execute(env=kernel_environment() | {"SAID": "to the kernel"}))
+
+    # A thread of its own, for the browser of other tests has an event loop in this one.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(execute).result()
     return notebook.cells[-1].outputs
 
 
