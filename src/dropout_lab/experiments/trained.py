@@ -14,7 +14,7 @@ from dropout_lab.experiments.data import Dataset, Split
 from dropout_lab.experiments.draws import Purpose, stream
 from dropout_lab.experiments.examples import Examples
 from dropout_lab.experiments.noisy import Noisy
-from dropout_lab.experiments.places import At
+from dropout_lab.experiments.places import At, FixedSets
 from dropout_lab.experiments.plan import Replica
 
 Part = Literal["train", "test"]
@@ -63,6 +63,16 @@ class Trained:
         Other ``parameters`` may stand in for the trained ones.
         """
         return self.network.forward(self.parameters if parameters is None else parameters, inputs, at or At())
+
+    def forward_sets(
+        self, inputs: Tensor, factors: Mapping[str, Tensor], parameters: Mapping[str, Tensor] | None = None
+    ) -> Tensor:
+        """Outputs (S, b, sets, outputs) under each of several sets of ``factors``, as :class:`.places.FixedSets` takes
+        them; without factors there is one set, the network itself."""
+        if not factors:
+            return self.forward(inputs, parameters=parameters).unsqueeze(2)
+        at = FixedSets(factors, sequential=self.network.sequential)
+        return self.forward(inputs, at, parameters).unflatten(1, (inputs.shape[1], -1))
 
     @torch.no_grad()
     def outputs(self, part: Part = "test", at: At | None = None) -> Tensor:

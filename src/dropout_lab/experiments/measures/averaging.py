@@ -10,7 +10,6 @@ from torch import Tensor
 
 from dropout_lab.ensemble import masks
 from dropout_lab.experiments.measures.accuracy import mean, percent_wrong
-from dropout_lab.experiments.places import FixedSets
 from dropout_lab.experiments.trained import Trained
 
 #: All masks of more hidden units than these are too many to enumerate for each test example.
@@ -77,9 +76,8 @@ def all_masks(trained: Trained) -> dict[str, np.ndarray]:
     for some in masks(sum(widths), 0.5)[0].bool().split(_MASKS_AT_ONCE):
         weight = torch.where(some, keep_probs, 1 - keep_probs).double().prod(-1)[:, None, :, None]
         factors = (some.float() / keep_probs).split(list(widths), -1)
-        at = FixedSets(dict(zip(places, factors, strict=True)), sequential=trained.network.sequential)
-        outputs = trained.forward(inputs, at)
-        log_members = outputs.unflatten(1, (-1, len(some))).double().log_softmax(-1)
+        outputs = trained.forward_sets(inputs, dict(zip(places, factors, strict=True)))
+        log_members = outputs.double().log_softmax(-1)
         arithmetic = arithmetic + (weight * log_members.exp()).sum(2)
         logs = logs + (weight * log_members).sum(2)
     scaled, geometric = trained.forward(inputs).double().softmax(-1), logs.softmax(-1)

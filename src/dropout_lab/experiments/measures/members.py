@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dropout_lab.experiments.noisy import Noisy
-from dropout_lab.experiments.places import At, FixedSets
+from dropout_lab.experiments.places import At
 from dropout_lab.experiments.trained import Trained, example_losses, mean_loss
 
 #: So many members pass through the network together.
@@ -51,8 +51,8 @@ def one_update(
             first = 1000 + update * (others + 1)
             member = Member(trained.noisy(first))
             stepped = _stepped(trained, member, seen, learning_rate)
-            rest = [Member(trained.noisy(first + 1 + other)) for other in range(others)]
-            own = _improved(trained, stepped, [member], seen)
+            rest = _masks(trained, [Member(trained.noisy(first + 1 + other)) for other in range(others)])
+            own = _improved(trained, stepped, _masks(trained, [member]), seen)
             found.append([own, _improved(trained, stepped, rest, seen), _improved(trained, stepped, rest, unseen)])
         names = ("trained_improved", "others_improved", "others_improved_unseen")
         return dict(zip(names, np.mean(found, 0), strict=True))
@@ -73,38 +73,36 @@ def _stepped(
 
 
 @torch.no_grad()
-def _improved(
-    trained: Trained, stepped: dict[str, Tensor], members: list[Member], examples: tuple[Tensor, Tensor]
-) -> np.ndarray:
-    """The percent of the members whose loss on the examples is smaller with the parameters ``stepped``; (S,)."""
-    better = []
-    for start in range(0, len(members), _TOGETHER):
-        together = _side_by_side(trained, members[start : start + _TOGETHER])
-        after, before = (_losses(trained, together, examples, weights) for weights in (stepped, trained.parameters))
-        better.append(after < before)
-    return 100 * torch.cat(better, 1).double().mean(1).cpu().numpy()
-
-
-def _side_by_side(trained: Trained, members: list[Member]) -> At:
-    """The members in one pass, row b · members + i being example b in member i."""
+def _masks(trained: Trained, members: list[Member]) -> list[dict[str, Tensor]]:
+    """The masks of the members, (S, members, …) by place, in groups that pass through the network together."""
     one_example = trained.sample(1)[0]
     for member in members:
         # Masks are drawn as a pass comes to their places.
         trained.forward(one_example, member)
-    drawn = [member.drawn for member in members]
-    # Without noise all members are the network itself.
-    if not drawn[0]:
-        return At()
-    masks = {place: torch.cat([factors[place] for factors in drawn], 1) for place in drawn[0]}
-    return FixedSets(masks, sequential=trained.network.sequential)
+    groups = [members[start : start + _TOGETHER] for start in range(0, len(members), _TOGETHER)]
+    return [
+        {place: torch.cat([member.drawn[place] for member in group], 1) for place in group[0].drawn} for group in groups
+    ]
+
+
+@torch.no_grad()
+def _improved(
+    trained: Trained, stepped: dict[str, Tensor], groups: list[dict[str, Tensor]], examples: tuple[Tensor, Tensor]
+) -> np.ndarray:
+    """The percent of the members whose loss on the examples is smaller with the parameters ``stepped``; (S,)."""
+    better = [
+        _losses(trained, masks, examples, stepped) < _losses(trained, masks, examples, trained.parameters)
+        for masks in groups
+    ]
+    return 100 * torch.cat(better, 1).double().mean(1).cpu().numpy()
 
 
 def _losses(
-    trained: Trained, together: At, examples: tuple[Tensor, Tensor], weights: Mapping[str, Tensor]
+    trained: Trained, masks: Mapping[str, Tensor], examples: tuple[Tensor, Tensor], weights: Mapping[str, Tensor]
 ) -> Tensor:
     """The mean loss of each member on the examples, (S, members)."""
     inputs, labels = examples
-    outputs = trained.forward(inputs, together, weights)
-    members = outputs.shape[1] // labels.shape[1]
-    losses = example_losses(trained.dataset, outputs, labels.repeat_interleave(members, 1))
+    outputs = trained.forward_sets(inputs, masks, weights)
+    members = outputs.shape[2]
+    losses = example_losses(trained.dataset, outputs.flatten(1, 2), labels.repeat_interleave(members, 1))
     return losses.unflatten(1, (-1, members)).mean(1)

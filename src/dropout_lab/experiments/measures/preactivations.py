@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dropout_lab.experiments.draws import BernoulliDraws
-from dropout_lab.experiments.places import Recorder
+from dropout_lab.experiments.measures.activations import recorded
 from dropout_lab.experiments.trained import Trained
 from dropout_lab.inference import moment_matching
 
@@ -29,7 +29,9 @@ def rectified_mean(layer: int, draws: int = 100, examples: int = 100) -> Callabl
     @torch.no_grad()
     def measure(trained: Trained) -> dict[str, np.ndarray]:
         keep_probs = _keep_probs(trained, layer)
-        read = _read(trained, layer, examples)
+        # What the layer reads, (S, b, in), without masks.
+        kind, place = ("input", "input") if layer == 1 else ("hidden", f"hidden{layer - 1}")
+        read = recorded(trained, kind, examples)[place]
         weight, bias = (trained.parameters[f"{name}{layer}"] for name in ("weight", "bias"))
         # Inverted, as in training: what is kept is divided by its keep probability.
         scales = 1 / torch.tensor(keep_probs, device=weight.device).view(-1, 1, 1)
@@ -59,17 +61,7 @@ def _keep_probs(trained: Trained, layer: int) -> list[float]:
     return found
 
 
-def _read(trained: Trained, layer: int, examples: int) -> Tensor:
-    """What a dense layer reads without masks, (S, b, in), on test examples."""
-    inputs = trained.sample(examples)[0]
-    at = Recorder()
-    trained.forward(inputs, at)
-    return at.values["input" if layer == 1 else f"hidden{layer - 1}"]
-
-
-def _drawn_means(
-    read: Tensor, weight: Tensor, bias: Tensor, masks: BernoulliDraws, draws: int
-) -> list[Tensor]:
+def _drawn_means(read: Tensor, weight: Tensor, bias: Tensor, masks: BernoulliDraws, draws: int) -> list[Tensor]:
     """Two independent estimates of the mean ReLU over masks, each (S, b, out), float64; weights are (S, in, out)."""
     means = []
     for _ in range(2):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 from dropout_lab.experiments.draws import NormalDraws
 from dropout_lab.experiments.measures.accuracy import percent_wrong
 from dropout_lab.experiments.measures.activations import recorded
-from dropout_lab.experiments.places import At, Fixed, FixedSets
+from dropout_lab.experiments.places import At, Fixed
 from dropout_lab.experiments.trained import Trained, mean_loss
 
 _EXAMPLES = 1000
@@ -31,15 +31,9 @@ def single_removal(trained: Trained) -> dict[str, np.ndarray]:
     widths = {place: one.shape[-1] for place, one in recorded(trained, examples=1).items()}
     # Made at once: small results that stay between large ones that go would leave holes in memory.
     flips, rises = torch.zeros(2, sum(widths.values()), len(trained), dtype=torch.float64, device=inputs.device)
-    row = 0
-    for place, width in widths.items():
-        for without in (1 - torch.eye(width, device=inputs.device)).split(_REMOVED_AT_ONCE):
-            at = FixedSets({place: without.unsqueeze(0)}, sequential=trained.network.sequential)
-            outputs = trained.forward(inputs, at).unflatten(1, (-1, len(without)))
-            for removed in outputs.unbind(2):
-                flips[row] = 100 * (removed.argmax(-1) != chosen).double().mean(1)
-                rises[row] = (mean_loss(trained.dataset, removed, labels) - loss).double()
-                row += 1
+    for row, outputs in enumerate(_each_removed(trained, inputs, widths)):
+        flips[row] = 100 * (outputs.argmax(-1) != chosen).double().mean(1)
+        rises[row] = (mean_loss(trained.dataset, outputs, labels) - loss).double()
     return {
         "worst_flips": flips.amax(0).cpu().numpy(),
         "mean_flips": flips.mean(0).cpu().numpy(),
@@ -86,6 +80,13 @@ class _Added(At):
             return values
         scale = self._deviation * values.square().mean((1, 2), keepdim=True).sqrt()
         return values + scale * self._normal.draw(tuple(values.shape[1:])).to(values.device)
+
+
+def _each_removed(trained: Trained, inputs: Tensor, widths: Mapping[str, int]) -> Iterator[Tensor]:
+    """The outputs (S, b, outputs) without each unit in turn, of places with so many units."""
+    for place, width in widths.items():
+        for without in (1 - torch.eye(width, device=inputs.device)).split(_REMOVED_AT_ONCE):
+            yield from trained.forward_sets(inputs, {place: without.unsqueeze(0)}).unbind(2)
 
 
 def _halves(trained: Trained, streams: list[np.random.Generator]) -> dict[str, Tensor]:
