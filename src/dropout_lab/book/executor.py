@@ -27,10 +27,10 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
 from dropout_lab.book import costs, forking
-from dropout_lab.book.forking import KernelServer, fork_kernel
 from dropout_lab.book.problems import BookError, draft
 
-#: What a chapter prints, or how long it takes, depends on these, so the key of the cache does too. The Makefile exports the same.
+#: What a chapter prints, or how long it takes, depends on these, so the key of the cache does too. The Makefile exports
+#: the same.
 KERNEL_SETTINGS = {
     # One thread and no worker processes of its own for each kernel: as many kernels run as there are processors.
     "OMP_NUM_THREADS": "1",
@@ -163,26 +163,13 @@ def _stale(env: BuildEnvironment, cache: JupyterCacheAbstract, docname: str) -> 
 
 
 async def _execute_all(chapters: list[Chapter], cache: JupyterCacheAbstract, timeout: int) -> list[str]:
-    forks = _worth_a_server(chapters)
-    with KernelServer(kernel_environment(), forking.LIBRARIES) if forks else nullcontext() as server:
-        return await _execute_with(server, chapters, cache, timeout)
-
-
-def _worth_a_server(chapters: list[Chapter]) -> bool:
-    """Whether kernels shall be forked: for a few it would take longer to prepare them."""
-    return forking.available() and len(chapters) > 2 * kernels_at_once()
-
-
-async def _execute_with(
-    server: KernelServer | None, chapters: list[Chapter], cache: JupyterCacheAbstract, timeout: int
-) -> list[str]:
     kernels = min(len(chapters), kernels_at_once())
     _log.info("executing %d notebooks, %d at a time", len(chapters), kernels)
     free = asyncio.Semaphore(kernels)
     failures: dict[str, str] = {}
     done = 0
 
-    async def execute(chapter: Chapter) -> None:
+    async def execute(chapter: Chapter, server: forking.KernelServer | None) -> None:
         nonlocal done
         async with free:
             problem = await _execute(chapter, server, timeout)
@@ -195,11 +182,18 @@ async def _execute_with(
         word = "FAILED after" if problem else "executed in"
         _log.info("[%d/%d] %s %s %.0f s", done, len(chapters), chapter.name, word, chapter.seconds)
 
-    await asyncio.gather(*(execute(chapter) for chapter in chapters))
+    forks = _worth_a_server(chapters)
+    with forking.KernelServer(kernel_environment(), forking.LIBRARIES) if forks else nullcontext() as server:
+        await asyncio.gather(*(execute(chapter, server) for chapter in chapters))
     return [failures[docname] for docname in sorted(failures)]
 
 
-async def _execute(chapter: Chapter, server: KernelServer | None, timeout: int) -> str:
+def _worth_a_server(chapters: list[Chapter]) -> bool:
+    """Whether kernels shall be forked: for a few it would take longer to prepare them."""
+    return forking.available() and len(chapters) > 2 * kernels_at_once()
+
+
+async def _execute(chapter: Chapter, server: forking.KernelServer | None, timeout: int) -> str:
     def remember(cell: NotebookNode, cell_index: int) -> None:
         chapter.current = cell_index
 
@@ -221,7 +215,7 @@ async def _execute(chapter: Chapter, server: KernelServer | None, timeout: int) 
     started = time.perf_counter()
     try:
         if server:
-            fork_kernel(client, server)
+            forking.fork_kernel(client, server)
         await client.async_execute(env=kernel_environment())
     except (CellExecutionError, CellTimeoutError, DeadKernelError, RuntimeError, OSError) as error:
         return chapter.fail(error)

@@ -68,10 +68,9 @@ class KernelServer:
     def __enter__(self) -> KernelServer:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._process.stdin.close()
-        self._process.wait()
-        self._process.stdout.close()
+    def __exit__(self, *error: Any) -> None:
+        # Without more requests to come the server ends.
+        self._process.__exit__(*error)
 
     def fork(self, arguments: list[str], folder: str, environment: Mapping[str, str]) -> int:
         """Start a kernel with these arguments; the number of its process. Raises RuntimeError if the server has died."""
@@ -104,7 +103,7 @@ class _ForkedKernel(LocalProvisioner):
 
 
 class _Forked:
-    """What a provisioner asks of a process, for one whose parent is the server."""
+    """What a provisioner asks of a process where there are process groups, for one whose parent is the server."""
 
     stdin = stdout = stderr = None
 
@@ -127,11 +126,3 @@ class _Forked:
         """Send a signal, unless it has ended."""
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._handle, number)
-
-    def terminate(self) -> None:
-        """Ask it to end."""
-        self.send_signal(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """End it."""
-        self.send_signal(signal.SIGKILL)
