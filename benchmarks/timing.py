@@ -42,9 +42,7 @@ def compare(contenders: dict[str, Callable[[], object]]) -> Timing:
             durations[name].append(_duration(call, repeats[name]))
     ours, *others = contenders
     ratios = {
-        name: statistics.median(
-            theirs / mine for theirs, mine in zip(durations[name], durations[ours], strict=True)
-        )
+        name: statistics.median(theirs / mine for theirs, mine in zip(durations[name], durations[ours], strict=True))
         for name in others
     }
     return Timing({name: statistics.median(values) for name, values in durations.items()}, ratios)

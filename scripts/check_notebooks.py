@@ -53,7 +53,10 @@ def main(folder: str) -> int:
         return 2
     bare = [str(p) for p, notebook in with_code.items() if any(c.execution_count is None for c in code_cells(notebook))]
     if bare:
-        print(f"these notebooks were not executed, so nothing in them would be compared: {', '.join(bare)}", file=sys.stderr)
+        print(
+            f"these notebooks were not executed, so nothing in them would be compared: {', '.join(bare)}",
+            file=sys.stderr,
+        )
         return 2
     times = running_times(Path(folder))
     name = {path: path.relative_to(folder).with_suffix("").as_posix() for path in with_code}
@@ -61,7 +64,10 @@ def main(folder: str) -> int:
     passed = failed = 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for path, seconds, status, report in pool.map(check, longest_first):
-            print(f"nbval {path.relative_to(folder)}: {'reproduced' if status == 0 else 'FAILED'} in {seconds:.0f} s", flush=True)
+            print(
+                f"nbval {path.relative_to(folder)}: {'reproduced' if status == 0 else 'FAILED'} in {seconds:.0f} s",
+                flush=True,
+            )
             if status != 0:
                 print(report)
             count = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|error)", report)}

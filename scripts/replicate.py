@@ -61,7 +61,9 @@ def main(count: int, chapters: list[Path]) -> int:
     runs = [(path, number) for number in range(1, count + 1) for path in chapters]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         results = pool.map(lambda run: (run[1], evidence(*run)), runs)
-        found = [(number, claim_id, records) for number, of_chapter in results for claim_id, records in of_chapter.items()]
+        found = [
+            (number, claim_id, records) for number, of_chapter in results for claim_id, records in of_chapter.items()
+        ]
     differing = 0
     for number, claim_id, records in sorted(found, key=lambda item: list(claims).index(item[1])):
         measured = [record for record in records if record["kind"] == "measure"]

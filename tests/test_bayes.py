@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import settings
 from scipy import integrate, special, stats
 from torch import nn
 

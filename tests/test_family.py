@@ -80,9 +80,7 @@ def test_gaussian_noise_has_no_limit_at_0() -> None:
 @each
 @pytest.mark.parametrize("dtype", (torch.int64, torch.uint8, torch.bool, torch.complex64), ids=str)
 @pytest.mark.parametrize("options", ({}, {"training": False}), ids=("train", "eval"))
-def test_what_is_not_floating_point_is_refused(
-    member: Member, dtype: torch.dtype, options: dict[str, bool]
-) -> None:
+def test_what_is_not_floating_point_is_refused(member: Member, dtype: torch.dtype, options: dict[str, bool]) -> None:
     for keep_prob in (0.5, 1.0):
         with pytest.raises(TypeError, match="floating point"):
             member.call(torch.ones(member.shapes[0], dtype=dtype), keep_prob, **options)
@@ -263,7 +261,7 @@ def test_any_shape_layout_type_and_rate_gives_0_or_the_scaled_input(member: Memb
     y = member.call(x, keep_prob, generator=seeded(8))
     assert y.shape == x.shape and y.dtype == dtype
     # The factor is a double, and the product is rounded once, or twice where float32 stands between.
-    scaled = (x.double() / keep_prob if keep_prob > 0 else torch.zeros_like(x.double()))
+    scaled = x.double() / keep_prob if keep_prob > 0 else torch.zeros_like(x.double())
     error = (y.double() - scaled).abs() <= 1.01 * torch.finfo(dtype).eps * scaled.abs() + torch.finfo(dtype).tiny
     beyond = scaled.abs() > torch.finfo(dtype).max
     assert ((y == 0) | error | beyond).all()

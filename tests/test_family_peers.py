@@ -40,7 +40,7 @@ def test_the_factor_does_not_depend_on_what_else_was_dropped(member: Member) -> 
     outputs = torch.stack([member.call(x, 0.7) for _ in range(20)]).flatten(2)
     for position in range(outputs.shape[2]):
         values = outputs[..., position].unique()
-        assert len(values) <= 2 and values[0] == 0 or len(values) == 1
+        assert (len(values) <= 2 and values[0] == 0) or len(values) == 1
 
 
 @each_dropping

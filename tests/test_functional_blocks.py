@@ -48,9 +48,7 @@ def test_keep_probabilities_are_those_of_all_sets_of_seeds(sizes: tuple[int, ...
 
 @pytest.mark.parametrize(("sizes", "block_size"), CASES)
 @pytest.mark.parametrize("keep_prob", (1e-6, 0.1, 0.5, 0.9, 0.999, 1 - 1e-9))
-def test_gamma_meets_the_keep_probability_exactly(
-    sizes: tuple[int, ...], block_size: int, keep_prob: float
-) -> None:
+def test_gamma_meets_the_keep_probability_exactly(sizes: tuple[int, ...], block_size: int, keep_prob: float) -> None:
     gamma = functional.block_gamma(sizes, keep_prob, block_size)
     kept = functional.block_keep_probs(sizes, block_size, gamma).mean().item()
     assert abs(kept - keep_prob) < 1e-14

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 
 import pytest
-
 from browser import Browser, chromium, find_chromium
 
 MISSING = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from browser import PHONE, STICKING_OUT, Browser
 from site_files import SITE, pages
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
-
 from browser import Browser
+from site_files import ADDED, EXECUTED, ROOT, SITE, START, broken, contents, is_outside, name, pages, toc_pages
+
 from dropout_lab import claims
 from dropout_lab.book import offline
-from site_files import ADDED, EXECUTED, ROOT, SITE, START, broken, contents, is_outside, name, pages, toc_pages
 
 every_page = pytest.mark.parametrize("page", pages(), ids=name)
 

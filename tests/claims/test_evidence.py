@@ -131,7 +131,13 @@ def test_measure_leaves_the_verdict_to_the_rule():
 def test_refute_needs_a_difference_and_carries_its_correction():
     correction = claims.prove("1", Derivation(), sympy.Symbol("p"), says="The right statement.")
     evidence = claims.refute(
-        "1", claimed=0, actual=Fraction(1, 4), counterexample="one unit", correction=correction, degree="wrong", says="No."
+        "1",
+        claimed=0,
+        actual=Fraction(1, 4),
+        counterexample="one unit",
+        correction=correction,
+        degree="wrong",
+        says="No.",
     )
     assert [record["kind"] for record in evidence.records] == ["prove", "refute"]
     assert evidence.record["actual"] == "1/4"

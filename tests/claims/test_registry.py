@@ -7,7 +7,15 @@ from dropout_lab.claims.registry import Assumption, Claim, ClaimsFileError, Regi
 
 
 def claim(claim_id: str, *uses: str, **changes) -> Claim:
-    fields = {"id": claim_id, "section": "1 A", "title": "t", "kind": "I", "statement": "s", "expected": "true", "uses": uses}
+    fields = {
+        "id": claim_id,
+        "section": "1 A",
+        "title": "t",
+        "kind": "I",
+        "statement": "s",
+        "expected": "true",
+        "uses": uses,
+    }
     return Claim(**{**fields, **changes})
 
 

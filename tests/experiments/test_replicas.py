@@ -12,8 +12,8 @@ from torch.nn import functional as F
 
 from dropout_lab.experiments import data, measures, replicas
 from dropout_lab.experiments.draws import Purpose, stream
-from dropout_lab.experiments.family import Bernoulli, Gaussian
 from dropout_lab.experiments.examples import Examples
+from dropout_lab.experiments.family import Bernoulli, Gaussian
 from dropout_lab.experiments.networks import MLP
 from dropout_lab.experiments.training import Recipe, Replica, train
 

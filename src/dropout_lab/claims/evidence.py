@@ -99,7 +99,9 @@ def measure(claim_id: str, comparison, *, says: str) -> Evidence:
     claim = registry.load()[claim_id]
     low, high = (float(bound) for bound in comparison.interval)
     if not low <= float(comparison.effect) <= high:
-        raise NotEstablished(f"claim {claim_id}: the effect {comparison.effect} lies outside its interval {comparison.interval}")
+        raise NotEstablished(
+            f"claim {claim_id}: the effect {comparison.effect} lies outside its interval {comparison.interval}"
+        )
     return _evidence(
         claim,
         "measure",
@@ -136,7 +138,9 @@ def refute(
     if degree not in ("wrong", "imprecise"):
         raise ValueError(f"degree is 'wrong' or 'imprecise', got {degree!r}")
     if not isinstance(correction, Evidence):
-        raise TypeError(f"claim {claim_id}: correction is the evidence of the right statement, got {type(correction).__name__}")
+        raise TypeError(
+            f"claim {claim_id}: correction is the evidence of the right statement, got {type(correction).__name__}"
+        )
     if _distance(claim_id, claimed, actual) <= SAME:
         raise NotEstablished(f"claim {claim_id}: no counterexample, since the claimed {claimed} is what comes out")
     own = [record for record in correction.records if correction.claim.id == claim_id]
@@ -175,7 +179,9 @@ def leave_open(claim_id: str, *, why: str) -> Evidence:
     return _evidence(registry.load()[claim_id], "none", "open", why)
 
 
-def _evidence(claim, kind: str, verdict: str, says: str, *, before: Sequence = (), formula: str = "", **figures) -> Evidence:
+def _evidence(
+    claim, kind: str, verdict: str, says: str, *, before: Sequence = (), formula: str = "", **figures
+) -> Evidence:
     if not says.strip():
         raise ValueError(f"claim {claim.id}: says is empty; say in one line what was established")
     return Evidence(claim, (*before, {"kind": kind, "verdict": verdict, "says": says, **figures}), formula)
@@ -197,7 +203,9 @@ def _distance(claim_id: str, one: Any, other: Any) -> float:
     """The largest difference of two numbers or arrays; exact numbers are subtracted exactly."""
     first, second = np.asarray(one, dtype=object), np.asarray(other, dtype=object)
     if first.shape != second.shape:
-        raise ValueError(f"claim {claim_id}: the two sides have shapes {first.shape} and {second.shape}; expected one shape")
+        raise ValueError(
+            f"claim {claim_id}: the two sides have shapes {first.shape} and {second.shape}; expected one shape"
+        )
     if first.size == 0:
         raise ValueError(f"claim {claim_id}: nothing to compare, the arrays are empty")
     gaps = [abs(_number(claim_id, a) - _number(claim_id, b)) for a, b in zip(first.flat, second.flat, strict=True)]

@@ -64,7 +64,9 @@ class Evidence:
     def glue(self, name: str) -> Evidence:
         """Make the checked formula available to the prose as ``{glue:math}`name```, and return the evidence itself."""
         if not self.formula:
-            raise ValueError(f"the {self.record['kind']} evidence of claim {self.claim.id} has no formula to glue as {name!r}")
+            raise ValueError(
+                f"the {self.record['kind']} evidence of claim {self.claim.id} has no formula to glue as {name!r}"
+            )
         from IPython.display import Math
         from myst_nb import glue
 
@@ -132,7 +134,11 @@ def _plain(claim: Claim, record: Mapping[str, Any]) -> str:
 
 def _html(claim: Claim, record: Mapping[str, Any]) -> str:
     rows = "".join(f"<dt>{html.escape(label)}</dt><dd>{inline_math(text)}</dd>" for label, text in details(record))
-    formula = f'<div class="claim-formula">\\[{html.escape(equation(record), quote=False)}\\]</div>' if equation(record) else ""
+    formula = (
+        f'<div class="claim-formula">\\[{html.escape(equation(record), quote=False)}\\]</div>'
+        if equation(record)
+        else ""
+    )
     return (
         f'<div class="claim-evidence claim-evidence-{record["kind"]} claim-verdict-{record["verdict"]}">'
         f'<p class="claim-evidence-head"><span class="claim-badge">{_DONE[record["kind"]]}</span> '

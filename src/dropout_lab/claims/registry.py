@@ -108,9 +108,13 @@ class Registry(Mapping[str, Claim]):
     def _validate(self) -> None:
         for claim in self._claims.values():
             if claim.expected not in VERDICTS:
-                raise ClaimsFileError(f"claim {claim.id} expects {claim.expected!r}; a verdict is one of {', '.join(VERDICTS)}")
+                raise ClaimsFileError(
+                    f"claim {claim.id} expects {claim.expected!r}; a verdict is one of {', '.join(VERDICTS)}"
+                )
             if unknown := [letter for letter in claim.kinds if letter not in KINDS]:
-                raise ClaimsFileError(f"claim {claim.id} has kind {claim.kind!r}; {unknown[0]!r} is none of {', '.join(KINDS)}")
+                raise ClaimsFileError(
+                    f"claim {claim.id} has kind {claim.kind!r}; {unknown[0]!r} is none of {', '.join(KINDS)}"
+                )
             for used in claim.uses:
                 if used not in self._claims and used not in self.assumptions:
                     raise ClaimsFileError(f"claim {claim.id} uses {used!r}, which is neither a claim nor an assumption")
@@ -118,7 +122,9 @@ class Registry(Mapping[str, Claim]):
         try:
             TopologicalSorter(graph).prepare()
         except CycleError as error:
-            raise ClaimsFileError(f"claims rest on each other in a circle: {' → '.join(reversed(error.args[1]))}") from None
+            raise ClaimsFileError(
+                f"claims rest on each other in a circle: {' → '.join(reversed(error.args[1]))}"
+            ) from None
 
 
 def _by_id(entries: list, what: str) -> dict:

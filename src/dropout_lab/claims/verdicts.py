@@ -39,7 +39,9 @@ def settle(registry: Registry, evidence: Mapping[str, Sequence[Mapping[str, Any]
     ``evidence`` maps claim ids to their records. Amiss are: a claim without evidence, evidence without a claim, a verdict
     other than expected, and a settled claim that rests on an unsettled one.
     """
-    problems = [f"evidence for {found!r}, which is no claim of the claims file" for found in evidence if found not in registry]
+    problems = [
+        f"evidence for {found!r}, which is no claim of the claims file" for found in evidence if found not in registry
+    ]
     verdicts: dict[str, str] = {}
     for claim in registry.values():
         try:

@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple, overload
 import torch
 from torch import Tensor, nn
 
-from dropout_lab.ensemble.tables import check_count, keep_probs, stretch
 from dropout_lab.ensemble.members import members
+from dropout_lab.ensemble.tables import check_count, keep_probs, stretch
 
 #: How a member's output is read: as it is, as logits of classes on the last axis, or as logits of one binary output.
 Output = Literal["raw", "softmax", "sigmoid"]

@@ -43,7 +43,7 @@ class Dataset:
             raise ValueError(f"labels must have shape {self.inputs.shape[:1]}, got {self.labels.shape}")
         if math.prod(self.shape) != self.features:
             raise ValueError(f"shape {self.shape} does not hold {self.features} features")
-        if self.classes and not (0 <= self.labels.min() and self.labels.max() < self.classes):
+        if self.classes and not (self.labels.min() >= 0 and self.labels.max() < self.classes):
             raise ValueError(f"labels must lie in 0 … {self.classes - 1}")
 
     @property

@@ -58,7 +58,7 @@ def feature_maps(base: Recipe = CONVOLUTIONAL) -> dict[str, Recipe]:
     """Arms for noise in a convolutional network (claims 7.9, 7.13, 7.14), each at its tuned keep probability.
 
     ``pixels`` and ``channels`` stand on both feature maps, ``squares`` of side 3 on the first, since the second has
-    side 3 itself; ``dense`` on the dense hidden layer. """
+    side 3 itself; ``dense`` on the dense hidden layer."""
     return {
         "none": base,
         "pixels": base.with_noise(features=Bernoulli(0.9)),

@@ -22,14 +22,14 @@ from dropout_lab.functional.elements import (
 from dropout_lab.functional.weights import drop_connect
 
 __all__ = [
-    "dropout",
-    "gaussian_dropout",
-    "spatial_dropout",
-    "drop_block",
     "block_gamma",
     "block_keep_probs",
-    "variational_dropout",
-    "drop_path",
-    "linear_decay",
+    "drop_block",
     "drop_connect",
+    "drop_path",
+    "dropout",
+    "gaussian_dropout",
+    "linear_decay",
+    "spatial_dropout",
+    "variational_dropout",
 ]

@@ -126,8 +126,10 @@ class Assignment:
         largest = min((int(upper.subs(self._values)) for upper in known), default=2)
         taken = {
             int(self._values[other])
-            for pair in self._distinct if symbol in pair
-            for other in pair if other != symbol and other in self._values
+            for pair in self._distinct
+            if symbol in pair
+            for other in pair
+            if other != symbol and other in self._values
         }
         choices = [k for k in range(1, largest + 1) if k not in taken]
         if not choices:

@@ -14,6 +14,7 @@ from tiny_book import PROVED, Book, chapter, claim
 from dropout_lab.book.costs import peak_mib
 from dropout_lab.book.executor import KERNEL_SETTINGS, kernel_environment
 
+
 def runs(book: Book) -> int:
     """How often the counting cell was executed."""
     return len((book.folder / "runs.txt").read_text(encoding="utf-8"))

@@ -40,7 +40,7 @@ def test_edges_lead_right_and_boxes_lie_apart(seed):
     places = list(drawing.boxes.values())
     for k, one in enumerate(places):
         assert 0 <= one.x <= drawing.width - WIDTH
-        assert HEIGHT / 2 <= one.y + 1e-9 and one.y + HEIGHT / 2 <= drawing.height + 1e-9
+        assert one.y + 1e-9 >= HEIGHT / 2 and one.y + HEIGHT / 2 <= drawing.height + 1e-9
         assert all(abs(one.x - other.x) >= WIDTH or abs(one.y - other.y) >= HEIGHT for other in places[:k])
 
 

@@ -40,7 +40,11 @@ def script(monkeypatch, tmp_path) -> ModuleType:
     ("effects", "status", "said"),
     (
         ("1 + seeds % 4", 0, "claim 1.1, replication 2: supported, as in the book"),
-        ("np.where(seeds < 1000, 1, -1) * (1 + seeds % 4)", 1, "claim 1.1, replication 2: not-seen, THE BOOK SAYS supported"),
+        (
+            "np.where(seeds < 1000, 1, -1) * (1 + seeds % 4)",
+            1,
+            "claim 1.1, replication 2: not-seen, THE BOOK SAYS supported",
+        ),
     ),
     ids=("holds", "luck"),
 )
