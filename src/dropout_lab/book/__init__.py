@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from sphinx.application import Sphinx
 
-from dropout_lab.book import accessibility, cache, directives, executor, offline, records, site
+from dropout_lab.book import accessibility, api, cache, directives, executor, offline, records, site
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register everything; each module says what it adds."""
     app.setup_extension("myst_nb")
-    for module in (cache, executor, records, directives, site, offline, accessibility):
+    for module in (cache, executor, records, directives, site, offline, accessibility, api):
         module.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
