@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
+import sys
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
@@ -21,6 +22,8 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.ext.autosummary import get_documenter
+from sphinx.pycode import ModuleAnalyzer
+from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 from sphinx.writers.html5 import HTML5Translator
 
@@ -45,6 +48,10 @@ _BARE = ("Tensor", "ArrayLike")
 
 #: The kinds of entry that go on with what belongs to them.
 _WITH_MEMBERS = ("class", "exception")
+
+#: A constant with a longer value shows none: who reads about it looks for what it is.
+_LONGEST_VALUE = 120
+_log = logging.getLogger(__name__)
 
 
 def floors() -> list[str]:
@@ -124,8 +131,30 @@ class Reference(SphinxDirective):
             yield from (".. autosummary::", "   :nosignatures:", "", *(f"   {name}" for name in (*offered, *below)), "")
         found = import_module(module)
         for name in offered:
-            kind = get_documenter(self.env.app, getattr(found, name), found).objtype
-            yield from (f".. auto{kind}:: {name}", *(["   :members:"] if kind in _WITH_MEMBERS else []), "")
+            thing = getattr(found, name)
+            kind = get_documenter(self.env.app, thing, found).objtype
+            yield f".. auto{kind}:: {name}"
+            if kind in _WITH_MEMBERS:
+                yield "   :members:"
+            elif kind == "data" and len(repr(thing)) > _LONGEST_VALUE:
+                yield "   :no-value:"
+            yield ""
+
+
+class Variants(SphinxDirective):
+    """``.. variants::``: the table of the whole family, with links to the function and the modules of each member."""
+
+    def run(self) -> list[nodes.Node]:
+        return self.parse_text_to_nodes("\n".join(self._lines()))
+
+    def _lines(self) -> Iterator[str]:
+        yield from (".. list-table::", "   :header-rows: 1", "")
+        yield from _row("Function", "Modules", "What is multiplied", "What shares a draw")
+        for variant in import_module(f"{PACKAGE}.functional.variants").VARIANTS.values():
+            layers = import_module(f"{PACKAGE}.nn")
+            classes = (f":class:`~{_home(getattr(layers, name))}.{name}`" for name in variant.modules)
+            function = f":func:`~{PACKAGE}.functional.{variant.name}`" if variant.is_function else "none"
+            yield from _row(function, ", ".join(classes), variant.multiplies, variant.shares)
 
 
 def setup(app: Sphinx) -> None:
@@ -133,7 +162,9 @@ def setup(app: Sphinx) -> None:
     app.setup_extension("sphinx.ext.autodoc")
     app.setup_extension("sphinx.ext.autosummary")
     app.add_directive("reference", Reference)
+    app.add_directive("variants", Variants)
     app.connect("config-inited", _configure)
+    app.connect("autodoc-process-docstring", _comment)
     app.connect("autodoc-skip-member", _skip)
     app.connect("autodoc-process-signature", _tidy)
     app.add_node(addnodes.desc_parameterlist, override=True, html=(_visit_parameters, _depart_parameters))
@@ -153,6 +184,21 @@ def _configure(app: Sphinx, config: Config) -> None:
     config.toc_object_entries_show_parents = "hide"
     foreign = rf"({'|'.join(FOREIGN)})\..+|{'|'.join(_BARE)}"
     config.nitpick_ignore_regex = [*config.nitpick_ignore_regex, ("py:.*", foreign)]
+
+
+def _comment(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Say of a constant what the comment ``#:`` above it says, wherever below the module it stands.
+
+    Sphinx looks in the module alone, and without a comment there it shows how Python documents the constant's type.
+    """
+    if what != "data":
+        return
+    module, _, constant = name.rpartition(".")
+    inside = sorted(other for other in sys.modules if f"{other}.".startswith(f"{module}."))
+    found = (ModuleAnalyzer.for_module(other).find_attr_docs().get(("", constant)) for other in inside)
+    lines[:] = next(filter(None, found), [])
+    if not lines:
+        _log.warning("%s needs a comment that begins with #: and says what it is", name)
 
 
 def _skip(app: Sphinx, what: str, name: str, thing: Any, skip: bool, options: Any) -> bool | None:
@@ -195,6 +241,11 @@ def _modules(name: str) -> Iterator[str]:
         for module in pkgutil.iter_modules(found.__path__, f"{name}."):
             if not module.name.rpartition(".")[2].startswith("_"):
                 yield from _modules(module.name)
+
+
+def _row(*cells: str) -> Iterator[str]:
+    for number, cell in enumerate(cells):
+        yield f"     - {cell}" if number else f"   * - {cell}"
 
 
 def _home(thing: Any) -> str:
