@@ -194,3 +194,17 @@ def test_a_failure_is_said_and_tried_again(checkout: Checkout, says: str, told: 
     assert str(checkout.root / ".venv" / "install.log") in failed.stderr
     checkout.pip_says = ""
     assert "Setting up" in checkout.run().stdout
+
+
+def test_a_change_that_failed_and_was_taken_back_is_set_up_again(checkout: Checkout) -> None:
+    checkout.python("python3", "3.12")
+    checkout.run()
+    pins = checkout.root / "requirements.txt"
+    before = pins.read_text()
+    pins.write_text(before + "six==1.17.0\n")
+    checkout.pip_says = "No space left on device"
+    checkout.run()
+    pins.write_text(before)
+    checkout.pip_says = ""
+    # The failure may have left some of the other versions.
+    assert "Setting up" in checkout.run().stdout
