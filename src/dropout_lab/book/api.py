@@ -11,8 +11,8 @@ import inspect
 import pkgutil
 import sys
 from collections.abc import Iterator
-from functools import cache
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -21,6 +21,7 @@ from docutils.statemachine import StringList
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
 from sphinx.ext.autosummary import get_documenter
 from sphinx.pycode import ModuleAnalyzer
 from sphinx.util import logging
@@ -51,6 +52,8 @@ _WITH_MEMBERS = ("class", "exception")
 
 #: A constant with a longer value shows none: who reads about it looks for what it is.
 _LONGEST_VALUE = 120
+#: Under this name the environment keeps which sources a page of the reference was made from.
+_SHOWN = "dropout_lab_reference"
 _log = logging.getLogger(__name__)
 
 
@@ -64,7 +67,6 @@ def floors() -> list[str]:
     return [name for name in found if not name.startswith("_") and name not in INTERNAL]
 
 
-@cache
 def modules(floor: str) -> list[str]:
     """The full names of the public modules of a floor, the floor itself first.
 
@@ -108,6 +110,7 @@ class Reference(SphinxDirective):
             raise self.error(
                 f"no floor of the package is called {', '.join(sorted(unknown))}; {', '.join(floors())} are"
             )
+        self.env.metadata[self.env.docname][_SHOWN] = {floor: _sources(floor) for floor in self.arguments[0].split()}
         return [self._section(module) for floor in self.arguments[0].split() for module in modules(floor)]
 
     def _section(self, module: str) -> nodes.section:
@@ -148,13 +151,15 @@ class Variants(SphinxDirective):
         return self.parse_text_to_nodes("\n".join(self._lines()))
 
     def _lines(self) -> Iterator[str]:
-        yield from (".. list-table::", "   :header-rows: 1", "")
-        yield from _row("Function", "Modules", "What is multiplied", "What shares a draw")
-        for variant in import_module(f"{PACKAGE}.functional.variants").VARIANTS.values():
+        variants = import_module(f"{PACKAGE}.functional.variants")
+        self.env.note_dependency(inspect.getfile(variants))
+        yield from (".. list-table::", "   :header-rows: 1", "   :class: variants", "")
+        yield from _row("Function", "Modules", "What shares a draw")
+        for variant in variants.VARIANTS.values():
             layers = import_module(f"{PACKAGE}.nn")
             classes = (f":class:`~{_home(getattr(layers, name))}.{name}`" for name in variant.modules)
             function = f":func:`~{PACKAGE}.functional.{variant.name}`" if variant.is_function else "none"
-            yield from _row(function, ", ".join(classes), variant.multiplies, variant.shares)
+            yield from _row(function, ", ".join(classes), variant.shares)
 
 
 def setup(app: Sphinx) -> None:
@@ -164,6 +169,7 @@ def setup(app: Sphinx) -> None:
     app.add_directive("reference", Reference)
     app.add_directive("variants", Variants)
     app.connect("config-inited", _configure)
+    app.connect("env-get-outdated", _outdated)
     app.connect("autodoc-process-docstring", _comment)
     app.connect("autodoc-skip-member", _skip)
     app.connect("autodoc-process-signature", _tidy)
@@ -186,6 +192,12 @@ def _configure(app: Sphinx, config: Config) -> None:
     config.nitpick_ignore_regex = [*config.nitpick_ignore_regex, ("py:.*", foreign)]
 
 
+def _outdated(app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]) -> list[str]:
+    """Have a page read again where a source came or went; autodoc itself knows those that were edited."""
+    shown = {docname: data[_SHOWN] for docname, data in env.metadata.items() if _SHOWN in data}
+    return [docname for docname, page in shown.items() if any(_sources(floor) != page[floor] for floor in page)]
+
+
 def _comment(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
     """Say of a constant what the comment ``#:`` above it says, wherever below the module it stands.
 
@@ -195,10 +207,13 @@ def _comment(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines:
         return
     module, _, constant = name.rpartition(".")
     inside = sorted(other for other in sys.modules if f"{other}.".startswith(f"{module}."))
-    found = (ModuleAnalyzer.for_module(other).find_attr_docs().get(("", constant)) for other in inside)
-    lines[:] = next(filter(None, found), [])
-    if not lines:
-        _log.warning("%s needs a comment that begins with #: and says what it is", name)
+    for source in map(ModuleAnalyzer.for_module, inside):
+        if found := source.find_attr_docs().get(("", constant)):
+            lines[:] = found
+            app.env.note_dependency(source.srcname)
+            return
+    lines.clear()
+    _log.warning("%s needs a comment that begins with #: and says what it is", name)
 
 
 def _skip(app: Sphinx, what: str, name: str, thing: Any, skip: bool, options: Any) -> bool | None:
@@ -232,6 +247,13 @@ def _depart_parameters(translator: HTML5Translator, node: addnodes.desc_paramete
     for tag, name in (("dl", "lines"), ("dd", "line")):
         written = written.replace(f"<{tag}>", f'<span class="sig-{name}">').replace(f"</{tag}>", "</span>")
     translator.body[node["begins"] :] = [written]
+
+
+def _sources(floor: str) -> list[str]:
+    """The files of a floor, without importing it."""
+    package = Path(*import_module(PACKAGE).__path__)
+    found = (*package.glob(f"{floor}.py"), *package.glob(f"{floor}/**/*.py"))
+    return sorted(path.relative_to(package).as_posix() for path in found)
 
 
 def _modules(name: str) -> Iterator[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,8 +39,13 @@ def texts(built: Built) -> list[str]:
 
 
 def documented(built: Built) -> list[str]:
-    """What has an entry on the pages, as often as it has one."""
+    """What has an entry on the pages, as often as it has one, page by page."""
     return [name for text in texts(built) for name in _ENTRY.findall(text)]
+
+
+def read_again(built: Built) -> set[str]:
+    """The pages that a build has read, but for the index, which a tiny book writes each time."""
+    return set(re.findall(r"reading sources\.\.\. \[ *\d+%\] (\S+)", built.said)) - {"index"}
 
 
 @pytest.fixture(scope="module")
@@ -104,9 +111,9 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         target.write_text(text, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(api, "PACKAGE", name)
-    api.modules.cache_clear()
     yield name
-    api.modules.cache_clear()
+    for module in [module for module in sys.modules if f"{module}.".startswith(f"{name}.")]:
+        del sys.modules[module]
 
 
 def test_what_is_public_follows_from_the_code(package: str) -> None:
@@ -125,6 +132,23 @@ def test_a_reference_to_nothing_stops_the_build(book: Book, package: str) -> Non
     assert built.status == 1
     assert "draw_nothing" in built.warnings
     assert documented(built) == [f"{package}.folder.one.One", f"{package}.folder.one.One.run", f"{package}.listed.deep"]
+
+
+def test_a_page_is_made_anew_where_a_module_comes_or_a_source_changes(book: Book, package: str, tmp_path: Path) -> None:
+    book.claims()
+    book.page("reference", page("folder"))
+    book.page("other", page("ground"))
+    source = tmp_path / package / "folder" / "one.py"
+    source.write_text("class One:\n    'The first.'\n", encoding="utf-8")
+    assert book.build().status == 0
+    assert read_again(book.build()) == set()
+    (tmp_path / package / "folder" / "three.py").write_text("def three(): 'New.'\n", encoding="utf-8")
+    importlib.invalidate_caches()
+    built = book.build()
+    assert read_again(built) == {"reference"}
+    assert documented(built) == [f"{package}.ground.draw", f"{package}.folder.one.One", f"{package}.folder.three.three"]
+    source.write_text("class One:\n    'The first, in other words.'\n", encoding="utf-8")
+    assert read_again(book.build()) == {"reference"}
 
 
 def test_an_unknown_floor_is_named_with_those_that_exist(book: Book, package: str) -> None:
