@@ -13,7 +13,6 @@ import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from docutils import nodes
@@ -70,8 +69,8 @@ def floors() -> list[str]:
 def modules(floor: str) -> list[str]:
     """The full names of the public modules of a floor, the floor itself first.
 
-    A package that lists its names in ``__all__`` speaks for the modules in it. One that lists none is a folder of
-    modules, and each of them is public. A leading underscore makes a module private.
+    Of a package that lists its names in ``__all__`` those modules are public that stand in the list. One without a list
+    is a folder of modules, and each of them is public. A leading underscore makes a module private.
 
     >>> modules("ensemble")
     ['dropout_lab.ensemble']
@@ -82,7 +81,7 @@ def modules(floor: str) -> list[str]:
 def names(module: str) -> list[str]:
     """What a module offers: the names in its ``__all__``, or else the functions and classes that it defines itself.
 
-    A name in ``__all__`` that comes from another public module is left out, for it is offered there.
+    Modules have pages of their own. A function or a class that comes from another public module is offered there.
 
     >>> names("dropout_lab.noise")[:2]
     ['check_keep_prob', 'is_plain']
@@ -92,7 +91,8 @@ def names(module: str) -> list[str]:
     if listed is None:
         return [name for name, thing in vars(found).items() if not name.startswith("_") and _home(thing) == module]
     others = {other for floor in floors() for other in modules(floor)} - {module}
-    return [name for name in listed if _home(getattr(found, name)) not in others]
+    things = {name: getattr(found, name) for name in listed}
+    return [name for name, thing in things.items() if not inspect.ismodule(thing) and _home(thing) not in others]
 
 
 class Reference(SphinxDirective):
@@ -257,12 +257,11 @@ def _sources(floor: str) -> list[str]:
 
 
 def _modules(name: str) -> Iterator[str]:
-    found: ModuleType = import_module(name)
+    found = import_module(name)
     yield name
-    if hasattr(found, "__path__") and not hasattr(found, "__all__"):
-        for module in pkgutil.iter_modules(found.__path__, f"{name}."):
-            if not module.name.rpartition(".")[2].startswith("_"):
-                yield from _modules(module.name)
+    for module in pkgutil.iter_modules(getattr(found, "__path__", ())):
+        if module.name in getattr(found, "__all__", (module.name,)) and not module.name.startswith("_"):
+            yield from _modules(f"{name}.{module.name}")
 
 
 def _row(*cells: str) -> Iterator[str]:
@@ -271,4 +270,5 @@ def _row(*cells: str) -> Iterator[str]:
 
 
 def _home(thing: Any) -> str:
-    return getattr(thing, "__module__", None) or ""
+    """The module that defines a function or a class; a constant knows none."""
+    return thing.__module__ if inspect.isroutine(thing) or inspect.isclass(thing) else ""

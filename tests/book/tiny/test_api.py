@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
-import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -88,9 +86,10 @@ def test_no_constant_says_what_its_type_says_of_itself(whole: Built) -> None:
 
 
 @pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A package with a floor that lists its names, one that does not, a folder of modules, and what is private."""
-    name = "a_package_for_the_reference"
+    # Python and Sphinx remember what they have imported, so each test has a package of its own.
+    name = f"package_of_{tmp_path.name}"
     files = {
         "__init__.py": "",
         "_hidden.py": "def secret(): 'Nobody calls this.'\n",
@@ -98,8 +97,10 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         "pinned.py": "def trick(): 'Not for callers.'\n",
         "ground.py": "from math import sqrt\nLIMIT = 3\ndef draw(): 'Draw.'\ndef _help(): 'Help.'\n",
         "listed/__init__.py": (
-            f"from {name}.listed.inner import deep\nfrom {name}.ground import draw\n__all__ = ['deep', 'draw']\n"
+            f"from {name}.listed.inner import deep\nfrom {name}.ground import draw\nfrom {name}.listed import told\n"
+            "#: How deep.\nDEPTH = 2\n__all__ = ['DEPTH', 'deep', 'draw', 'told']\n"
         ),
+        "listed/told.py": "def tell(): 'Tell.'\n",
         "listed/inner.py": "def deep(x=len, y=list): 'Deep.'\ndef unlisted(): 'Not offered.'\n",
         "folder/__init__.py": "'Modules.'\n",
         "folder/one.py": "class One:\n    'The first.'\n    def run(self): 'See :func:`draw_nothing`.'\n",
@@ -111,18 +112,16 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         target.write_text(text, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(api, "PACKAGE", name)
-    yield name
-    for module in [module for module in sys.modules if f"{module}.".startswith(f"{name}.")]:
-        del sys.modules[module]
+    return name
 
 
 def test_what_is_public_follows_from_the_code(package: str) -> None:
     assert api.floors() == ["folder", "ground", "listed"]
     assert api.modules("folder") == [f"{package}.folder", f"{package}.folder.one"]
-    assert api.modules("listed") == [f"{package}.listed"]
+    assert api.modules("listed") == [f"{package}.listed", f"{package}.listed.told"]
     assert api.names(f"{package}.ground") == ["draw"]
     assert api.names(f"{package}.folder.one") == ["One"]
-    assert api.names(f"{package}.listed") == ["deep"], "draw is offered by the floor that defines it"
+    assert api.names(f"{package}.listed") == ["DEPTH", "deep"], "draw is offered by the floor that defines it"
 
 
 def test_a_reference_to_nothing_stops_the_build(book: Book, package: str) -> None:
@@ -131,7 +130,8 @@ def test_a_reference_to_nothing_stops_the_build(book: Book, package: str) -> Non
     built = book.build()
     assert built.status == 1
     assert "draw_nothing" in built.warnings
-    assert documented(built) == [f"{package}.folder.one.One", f"{package}.folder.one.One.run", f"{package}.listed.deep"]
+    one, listed = f"{package}.folder.one.One", f"{package}.listed"
+    assert documented(built) == [one, f"{one}.run", f"{listed}.DEPTH", f"{listed}.deep", f"{listed}.told.tell"]
 
 
 def test_a_page_is_made_anew_where_a_module_comes_or_a_source_changes(book: Book, package: str, tmp_path: Path) -> None:
