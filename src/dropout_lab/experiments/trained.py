@@ -13,8 +13,9 @@ from torch.nn import functional as F
 from dropout_lab.experiments.data import Dataset, Split
 from dropout_lab.experiments.draws import Purpose, stream
 from dropout_lab.experiments.examples import Examples
+from dropout_lab.experiments.networks import At
 from dropout_lab.experiments.noisy import Noisy
-from dropout_lab.experiments.places import At, FixedSets
+from dropout_lab.experiments.places import FixedSets
 from dropout_lab.experiments.plan import Replica
 
 Part = Literal["train", "test"]
@@ -71,7 +72,7 @@ class Trained:
         them; without factors there is one set, the network itself."""
         if not factors:
             return self.forward(inputs, parameters=parameters).unsqueeze(2)
-        at = FixedSets(factors, sequential=self.network.sequential)
+        at = FixedSets(self.network, factors)
         return self.forward(inputs, at, parameters).unflatten(1, (inputs.shape[1], -1))
 
     @torch.no_grad()

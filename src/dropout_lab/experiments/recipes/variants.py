@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dropout_lab.experiments.convolutional import CNN
-from dropout_lab.experiments.family import Bernoulli, Block, Connect, Gaussian, Locked, Path, Spatial
 from dropout_lab.experiments.learned import Concrete, LearnedGaussian
-from dropout_lab.experiments.networks import MLP, ResidualMLP
+from dropout_lab.experiments.networks import CNN, GRU, MLP, ResidualMLP
 from dropout_lab.experiments.plan import Recipe
-from dropout_lab.experiments.recipes import MNIST
-from dropout_lab.experiments.sequences import GRU
+from dropout_lab.experiments.recipes.scales import MNIST
+from dropout_lab.experiments.stack_noise import Bernoulli, Block, Connect, Gaussian, Path, Spatial, Variational
 
 #: The networks of the variants that need another than the MLP.
 CONVOLUTIONAL = replace(MNIST, network=CNN((8, 16), (64,)), steps=400)
@@ -103,7 +101,7 @@ def sequences(base: Recipe = RECURRENT) -> dict[str, Recipe]:
         "none": base,
         "output": base.with_noise(output=Bernoulli(0.5)),
         "each step": base.with_noise(input=Bernoulli(0.8), state=Bernoulli(0.8)),
-        "one mask": base.with_noise(input=Locked(0.8), state=Locked(0.8)),
+        "one mask": base.with_noise(input=Variational(0.8), state=Variational(0.8)),
     }
 
 
@@ -111,7 +109,9 @@ def paths(base: Recipe = RESIDUAL) -> dict[str, Recipe]:
     """Arms for DropPath in a residual network (claim 7.21): none, the same p for all blocks, p falling with depth.
 
     ``falling`` follows the linear rule of Huang et al. (2016) from 1 to 0.5, ``constant`` has the same mean, and
-    ``units`` is dropout of the units inside the blocks."""
+    ``units`` is dropout of the units inside the blocks. Raises TypeError for a network without branches."""
+    if not isinstance(base.network, ResidualMLP):
+        raise TypeError(f"paths are those of a ResidualMLP, got {base.network!r}")
     blocks = base.network.blocks
     falling = {f"branch{block}": Path(1 - 0.5 * block / blocks) for block in range(1, blocks + 1)}
     mean = sum(path.keep_prob for path in falling.values()) / blocks

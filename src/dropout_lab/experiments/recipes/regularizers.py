@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dropout_lab.experiments.family import Bernoulli
 from dropout_lab.experiments.plan import Recipe
-from dropout_lab.experiments.recipes import MNIST
+from dropout_lab.experiments.recipes.scales import MNIST
+from dropout_lab.experiments.stack_noise import Bernoulli
 
 #: Chosen on tuning seeds by test error: see the functions that use them.
 WEIGHT_DECAY = 0.003
