@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -30,6 +30,7 @@ from dropout_lab.experiments.stack_noise import (
     column,
     with_moments,
 )
+from dropout_lab.functional.variants import SPATIAL_DROPOUT
 
 
 @dataclass(frozen=True)
@@ -90,12 +91,13 @@ class Concrete(Learned, ValueNoise):
     """Dropout of units with a learned rate, by relaxed masks (Gal, Hron and Kendall 2017), before a layer.
 
     The penalty is that of the weights which read the units. Where filters read them, a unit is a whole channel, since a
-    channel has weights of its own and a pixel has none; see :class:`dropout_lab.bayes.ConcreteDropout`. ``precision`` is
-    that of the weights' Gaussian prior.
+    channel has weights of its own and a pixel has none; see :class:`dropout_lab.bayes.ConcreteDropout`. ``precision``
+    is that of the weights' Gaussian prior.
     """
 
     precision: float = 1.0
     temperature: float = 0.1
+    member: str = field(default="concrete_dropout", init=False, repr=False)
 
     def misfit(self, place: Place) -> str | None:
         if (reason := super().misfit(place)) is not None:
@@ -108,7 +110,7 @@ class Concrete(Learned, ValueNoise):
 
         def apply(shape: tuple[int, ...], parameters: Parameters) -> Tensor:
             if by_channel:
-                shape = (*shape[:2], *[1] * (len(shape) - 2))
+                shape = SPATIAL_DROPOUT.mask_shape(shape)
             logit = column(parameters[f"logit.{place}"], len(shape) + 1)
             # The middle of each of the 65536 cells: never 0 and never 1.
             uniform = (torch.from_numpy(bits.draw(shape)).to(logit.device, logit.dtype) + 32768.5) / 65536

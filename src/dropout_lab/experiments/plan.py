@@ -33,7 +33,7 @@ class Recipe:
     {'input': 0.8, 'hidden1': 0.5, 'hidden2': 0.5}
     """
 
-    network: Network = MLP((128, 128))
+    network: Network = field(default_factory=lambda: MLP((128, 128)))
     noise: Mapping[str, Noise] = field(default_factory=dict)
     train_size: int = 500
     label_noise: float = 0.0
@@ -73,9 +73,7 @@ class Recipe:
         places = self.network.places
         known = {name for place in places for name in (place.name, place.kind)}
         if unknown := sorted(set(self.noise) - known):
-            raise ValueError(
-                f"the network has no place {unknown[0]!r}; its places are {', '.join(map(str, places))}"
-            )
+            raise ValueError(f"the network has no place {unknown[0]!r}; its places are {', '.join(map(str, places))}")
         found = {}
         for place in places:
             noise = self.noise.get(place.name, self.noise.get(place.kind))

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, dataclass
-from typing import ClassVar, Literal
+from dataclasses import astuple, dataclass, field
+from typing import Literal
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from torch import Tensor
 from dropout_lab.experiments.draws import BernoulliDraws, NormalDraws
 from dropout_lab.experiments.networks import Parameters, Place
 from dropout_lab.functional.blocks import block_gamma, block_keep_probs, spread
+from dropout_lab.functional.variants import DROP_CONNECT, VARIANTS, Variant
 
 Streams = Sequence[np.random.Generator]
 #: Makes fresh factors (S, …) that broadcast against stacked values (S, *shape), with shape (B, …).
@@ -67,14 +68,19 @@ class Noise(ABC):
 class ValueNoise(Noise):
     """Noise that multiplies the values at a place."""
 
-    #: The first axes that an example's values must have.
-    leading: ClassVar[tuple[str, ...]] = ()
+    #: The member's name in :data:`dropout_lab.functional.VARIANTS`.
+    member: str
+
+    @property
+    def variant(self) -> Variant:
+        """The member itself, which says which elements share a draw and which layouts it takes."""
+        return VARIANTS[self.member]
 
     def misfit(self, place: Place) -> str | None:
         if place.at_weights:
             return "it multiplies values, not weights"
-        if place.axes[: len(self.leading)] != self.leading:
-            return f"it needs {', '.join(self.leading)} and the place carries {', '.join(place.axes)}"
+        if not any(_fits(place.layout, layout) for layout in self.variant.layouts):
+            return f"the place carries values laid out as ({place.layout}), and it needs {self.variant.expected()}"
         return None
 
     @abstractmethod
@@ -93,12 +99,33 @@ class WeightNoise(Noise):
         """The layer of a stack under noise, for keep probabilities and streams (S,)."""
 
 
+@dataclass(frozen=True)
 class Masked(ValueNoise):
-    """Independent 0/1 masks: members differ in the axes that share a draw."""
+    """Independent 0/1 masks of any ``member`` that multiplies values, with that member's own ``options``, as pairs.
+
+    :class:`Bernoulli`, :class:`Spatial`, :class:`Variational` and :class:`Path` are names for four of them. Raises
+    ValueError for a member that is none of the family, or whose masks are other than independent 0/1 draws on values.
+
+    >>> Masked(0.8, "token_dropout").mask_shape((32, 14, 64))
+    (32, 14, 1)
+    >>> Masked(0.8, "attention_dropout", (("share_heads", True),)).mask_shape((32, 4, 7, 7))
+    (32, 1, 7, 7)
+    """
+
+    member: str
+    options: tuple[tuple[str, object], ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        known = [
+            name for name, one in VARIANTS.items() if one.enumerable and one.is_function and one.multiplies != "weights"
+        ]
+        if self.member not in known:
+            raise ValueError(f"members with 0/1 masks on values are {', '.join(known)}; got {self.member!r}")
 
     def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape of one replica's draws for values of ``shape`` (B, …); axes of length 1 share a draw."""
-        return shape
+        return self.variant.mask_shape(shape, **dict(self.options))
 
     def factors(self, place: Place, keep_probs: Sequence[float], streams: Streams) -> Factors:
         draws = BernoulliDraws(streams, keep_probs)
@@ -110,15 +137,14 @@ class Masked(ValueNoise):
 class Bernoulli(Masked):
     """Dropout: each element is kept or dropped by itself (Srivastava et al. 2014)."""
 
+    member: str = field(default="dropout", init=False, repr=False)
+
 
 @dataclass(frozen=True)
 class Spatial(Masked):
     """Whole channels of feature maps (B, C, …) are kept or dropped (Tompson et al. 2015)."""
 
-    leading = ("channels",)
-
-    def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        return (*shape[:2], *[1] * (len(shape) - 2))
+    member: str = field(default="spatial_dropout", init=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -128,54 +154,57 @@ class Variational(Masked):
     :class:`Bernoulli` at the same place draws a mask for each step.
     """
 
-    leading = ("steps",)
-
-    def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        return (shape[0], 1, *shape[2:])
+    member: str = field(default="variational_dropout", init=False, repr=False)
 
 
 @dataclass(frozen=True)
 class Path(Masked):
     """A whole branch is kept or dropped, by example (Huang et al. 2016)."""
 
-    def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        return (shape[0], *[1] * (len(shape) - 1))
+    member: str = field(default="drop_path", init=False, repr=False)
 
 
 @dataclass(frozen=True)
 class Gaussian(ValueNoise):
     """Each element is multiplied by N(1, (1 − p)/p) (Srivastava et al. 2014, section 10)."""
 
+    member: str = field(default="gaussian_dropout", init=False, repr=False)
+
     def factors(self, place: Place, keep_probs: Sequence[float], streams: Streams) -> Factors:
         draws = NormalDraws(streams)
         deviations = torch.tensor([((1 - keep_prob) / keep_prob) ** 0.5 for keep_prob in keep_probs])
-        return lambda shape, _: draws.draw(shape).mul_(column(deviations, len(shape) + 1)).add_(1)
+
+        def apply(shape: tuple[int, ...], _: Parameters) -> Tensor:
+            normal = draws.draw(self.variant.mask_shape(shape))
+            return normal.mul_(column(deviations, normal.dim())).add_(1)
+
+        return apply
 
 
 @dataclass(frozen=True)
 class Block(ValueNoise):
     """Squares of feature maps (B, C, H, W) are dropped (Ghiasi et al. 2018).
 
-    ``size`` is the side of a square. As in :func:`dropout_lab.functional.drop_block`, the rate of the seeds is such that
-    ``keep_prob`` is the expected part of a map that is kept, and each position is divided by its own keep probability.
+    ``size`` is the side of a square. As in :func:`dropout_lab.functional.drop_block`, the rate of the seeds is such
+    that ``keep_prob`` is the expected part of a map that is kept, and each position is divided by its own keep
+    probability.
     """
 
     size: int = 3
-
-    leading = ("channels", "height", "width")
+    member: str = field(default="drop_block", init=False, repr=False)
 
     def factors(self, place: Place, keep_probs: Sequence[float], streams: Streams) -> Factors:
         made: dict[tuple[int, int], tuple[BernoulliDraws, Tensor]] = {}
 
         def apply(shape: tuple[int, ...], _: Parameters) -> Tensor:
-            *before, height, width = shape
+            height, width = shape[-2:]
             if (height, width) not in made:
                 rates = [block_gamma((height, width), keep_prob, self.size) for keep_prob in keep_probs]
                 kept = torch.stack([block_keep_probs((height, width), self.size, rate) for rate in rates])
                 scales = kept.reciprocal().float().view(-1, 1, 1, height, width)
                 made[height, width] = BernoulliDraws(streams, [1 - rate for rate in rates]), scales
             draws, scales = made[height, width]
-            seeds = ~draws.draw((*before, height - self.size + 1, width - self.size + 1))
+            seeds = ~draws.draw(self.variant.mask_shape(shape, block_size=self.size))
             dropped = spread(seeds.view(torch.int8), (height, width), self.size)
             return (1 - dropped).view(-1, *shape) * scales
 
@@ -198,12 +227,12 @@ class Connect(WeightNoise):
         bernoulli, normal = BernoulliDraws(streams, keep_probs), NormalDraws(streams)
 
         def masked(values: Tensor, weight: Tensor, bias: Tensor, _: Parameters) -> Tensor:
-            draws = values.shape[1] if self.draws == "example" else 1
-            factor = _as_float(bernoulli.draw((draws, *weight.shape[1:])), scales).to(values.device)
-            weights = weight.unsqueeze(1) * factor
-            if self.draws == "batch":
-                return torch.baddbmm(bias.unsqueeze(1), values, weights.squeeze(1))
-            return torch.matmul(values.unsqueeze(2), weights).squeeze(2) + bias.unsqueeze(1)
+            examples = values.shape[1] if self.draws == "example" else None
+            shape = DROP_CONNECT.mask_shape(tuple(weight.shape[1:]), examples=examples)
+            factor = _as_float(bernoulli.draw(shape), scales).to(values.device)
+            if examples is None:
+                return torch.baddbmm(bias.unsqueeze(1), values, weight * factor)
+            return torch.matmul(values.unsqueeze(2), weight.unsqueeze(1) * factor).squeeze(2) + bias.unsqueeze(1)
 
         def matched(values: Tensor, weight: Tensor, bias: Tensor, _: Parameters) -> Tensor:
             return with_moments(values, weight, bias, column(variances, 3).to(weight.device), normal)
@@ -236,3 +265,11 @@ def column(per_replica: Tensor, axes: int) -> Tensor:
 
 def _as_float(kept: Tensor, scales: Tensor) -> Tensor:
     return kept.view(torch.uint8).to(scales.dtype).mul_(column(scales, kept.dim()))
+
+
+def _fits(layout: str, taken: str) -> bool:
+    """Whether values of a layout are among those of another, which may end in "…" for any further axes."""
+    axes, wanted = layout.split(), taken.split()
+    if wanted[-1] == "…":
+        return axes[: len(wanted) - 1] == wanted[:-1]
+    return axes == wanted

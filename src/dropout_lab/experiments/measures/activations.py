@@ -34,8 +34,8 @@ def sparsity(trained: Trained) -> dict[str, np.ndarray]:
     ``zeros`` is the fraction of activations that are exactly 0, ``dead`` the fraction of units that are 0 for every
     example, ``mean`` the mean activation. ``hoyer`` is Hoyer's measure (2004) of an example's activations, averaged:
     (√n − ‖h‖₁/‖h‖₂)/(√n − 1), from 0 where all n units are equal to 1 where one unit is alone; it does not change when
-    the layer is rescaled. Examples with no activation at all are left out of it. Raises ValueError for a network without
-    hidden layers of ReLUs.
+    the layer is rescaled. Examples with no activation at all are left out of it. Raises ValueError for a network
+    without hidden layers of ReLUs.
     """
     found = {}
     for place, values in recorded(trained).items():
@@ -87,9 +87,12 @@ def variance_shift(trained: Trained) -> dict[str, np.ndarray]:
     """``variance_ratio1``, … (S,): what each normalization meets in test mode over what it remembers from training.
 
     The mean over units of the test variance divided by the running variance; 1 where nothing shifts (Li et al. 2019).
-    Raises ValueError for a network without batch normalization.
+    Nothing for arms without normalization, which stand beside those that have it.
     """
-    sums, found = recorded(trained, "sum"), {}
+    found: dict[str, np.ndarray] = {}
+    if not trained.network.normalizations:
+        return found
+    sums = recorded(trained, "sum")
     for one in trained.network.normalizations:
         ratio = sums[one.place].double().var(1) / trained.parameters[one.variance].double()
         found[f"variance_ratio{one.place.number}"] = ratio.mean(1).cpu().numpy()

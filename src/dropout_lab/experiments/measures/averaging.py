@@ -34,7 +34,8 @@ def monte_carlo(samples: Sequence[int] = (1, 5, 20, 50)) -> Callable[[Trained], 
 
     ``mc_error`` (percent) and ``mc_nll`` are (S, len(samples)), of the first draws of one sequence. ``to_geometric``
     and ``to_arithmetic``, (S,), are the total variation from the weight-scaled prediction to the two means of all
-    draws, the geometric one normalized. Raises ValueError for counts that are not positive, and for regression."""
+    draws, the geometric one normalized. Raises ValueError for counts that are not positive, and for regression.
+    """
     wanted = sorted(set(samples))
     if not wanted or wanted[0] < 1:
         raise ValueError(f"samples are how many draws to average, each at least 1; got {tuple(samples)}")
@@ -65,13 +66,14 @@ def monte_carlo(samples: Sequence[int] = (1, 5, 20, 50)) -> Callable[[Trained], 
 
 @torch.no_grad()
 def all_masks(trained: Trained) -> dict[str, np.ndarray]:
-    """Weight scaling against the exact averages over every mask of the hidden units, for small networks, on 200 examples.
+    """Weight scaling against the exact averages over every mask of the hidden units, on 200 examples.
 
-    ``geometric_error``, ``arithmetic_error`` and ``scaled_error`` are percent, ``other_class`` the percent of examples
-    where weight scaling and the geometric mean choose other classes, ``to_geometric`` and ``to_arithmetic`` the total
-    variation from the weight-scaled prediction; each (S,). Masks weigh as the recipes' keep probabilities say. Raises
-    ValueError for more than 16 hidden units in all, for a network without hidden units, for a replica whose noise is
-    something else than :class:`~.stack_noise.Bernoulli` masks of its hidden units, and for regression.
+    For small networks.     ``geometric_error``, ``arithmetic_error`` and ``scaled_error`` are percent, ``other_class``
+    the percent of examples where weight scaling and the geometric mean choose other classes, ``to_geometric`` and
+    ``to_arithmetic`` the total variation from the weight-scaled prediction; each (S,). Masks weigh as the recipes' keep
+    probabilities say. Raises ValueError for more than 16 hidden units in all, for a network without hidden units, for a
+    replica whose noise is something else than :class:`~.stack_noise.Bernoulli` masks of its hidden units, and for
+    regression.
     """
     need_classes(trained)
     widths = {place.name: values.shape[-1] for place, values in recorded(trained, examples=1).items()}
@@ -104,7 +106,11 @@ def all_masks(trained: Trained) -> dict[str, np.ndarray]:
 def _mask_keep_probs(replica: Replica, hidden: Sequence[str]) -> list[float]:
     """The keep probabilities of a replica's hidden places, whose masks are all the noise that it has."""
     noise = replica.recipe.noise_by_place()
-    other = [place for place, member in noise.items() if place not in hidden or not isinstance(member, Bernoulli)]
+    other = [
+        place
+        for place, member in noise.items()
+        if member.keep_prob < 1 and (place not in hidden or not isinstance(member, Bernoulli))
+    ]
     if other or not noise:
         standing = f"noise of another kind at {other[0]}" if other else "no noise"
         raise ValueError(f"arm {replica.arm!r} has {standing}; all masks are those of Bernoulli noise on hidden units")
@@ -112,11 +118,10 @@ def _mask_keep_probs(replica: Replica, hidden: Sequence[str]) -> list[float]:
 
 
 def probabilities(trained: Trained) -> dict[str, np.ndarray]:
-    """``probabilities`` (S, n, classes) of the test examples, weight-scaled, and ``member``, each example by a subnetwork
-    of its own.
+    """``probabilities`` (S, n, classes) of the test examples, weight-scaled, and ``member``, by subnetworks.
 
-    For bias and variance over training sets, take data with a shared test set (:func:`.data.hold_out`). Raises
-    ValueError for regression.
+    Each example has a subnetwork of its own.     For bias and variance over training sets, take data with a shared test
+    set (:func:`.data.hold_out`). Raises ValueError for regression.
     """
     need_classes(trained)
     return {

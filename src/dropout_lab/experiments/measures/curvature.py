@@ -19,7 +19,8 @@ def weight_noise(relative: float = 0.5, draws: int = 5) -> Callable[[Trained], d
 
     Each unit's incoming weights get Gaussian noise of ``relative`` times their own norm (Li et al. 2018, "Visualizing
     the loss landscape", section 4). ``noisy_weights_error`` is the test error in percent under it, ``sharpness`` the
-    rise of the training loss in nats; each (S,), the mean over ``draws``."""
+    rise of the training loss in nats; each (S,), the mean over ``draws``.
+    """
 
     @torch.no_grad()
     def measure(trained: Trained) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from dropout_lab.experiments.data import Dataset
-from dropout_lab.experiments.networks.parts import Layer, Normalization, Place
+from dropout_lab.experiments.networks.parts import WEIGHTS, Layer, Normalization, Place
 
 Parameters = Mapping[str, Tensor]
 
@@ -130,7 +130,7 @@ def numbered(count: int) -> tuple[Layer, ...]:
 
 def at_weights(layers: Sequence[Layer]) -> tuple[Place, ...]:
     """The places ``weight1``, … at the weights of dense layers."""
-    return tuple(Place("weight", number, ("inputs", "outputs"), (layer,)) for number, layer in enumerate(layers, 1))
+    return tuple(Place("weight", number, WEIGHTS, (layer,)) for number, layer in enumerate(layers, 1))
 
 
 def dense_start(random: np.random.Generator, layers: Sequence[Layer], sizes: Sequence[int]) -> dict[str, np.ndarray]:

@@ -41,12 +41,14 @@ class CNN(Network):
 
     @cached_property
     def places(self) -> tuple[Place, ...]:
-        maps, layers, dense = ("channels", "height", "width"), self.layers, self._dense
-        features = (Place("features", number, maps, (layers[number],)) for number in range(1, len(self.channels) + 1))
-        hidden = (
-            Place("hidden", number, ("units",), (dense[number],), dense[number - 1]) for number in range(1, len(dense))
+        layers, dense = self.layers, self._dense
+        features = (
+            Place("features", number, "N C H W", (layers[number],)) for number in range(1, len(self.channels) + 1)
         )
-        return (Place("input", None, maps, layers[:1]), *features, *hidden, *at_weights(dense))
+        hidden = (
+            Place("hidden", number, "N D", (dense[number],), dense[number - 1]) for number in range(1, len(dense))
+        )
+        return (Place("input", None, "N C H W", layers[:1]), *features, *hidden, *at_weights(dense))
 
     @property
     def _dense(self) -> tuple[Layer, ...]:

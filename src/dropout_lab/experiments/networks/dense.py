@@ -36,18 +36,18 @@ class MLP(Network):
 
     @cached_property
     def places(self) -> tuple[Place, ...]:
-        units, layers = ("units",), self.layers
+        layers = self.layers
         hidden = (
-            Place("hidden", number, units, (layers[number],), None if self.batch_norm else layers[number - 1])
+            Place("hidden", number, "N D", (layers[number],), None if self.batch_norm else layers[number - 1])
             for number in range(1, len(layers))
         )
         sums = (one.place for one in self.normalizations)
-        return (Place("input", None, units, layers[:1]), *hidden, *at_weights(layers), *sums)
+        return (Place("input", None, "N D", layers[:1]), *hidden, *at_weights(layers), *sums)
 
     @cached_property
     def normalizations(self) -> tuple[Normalization, ...]:
         numbers = range(1, len(self.layers)) if self.batch_norm else ()
-        return tuple(Normalization(Place("sum", number, ("units",))) for number in numbers)
+        return tuple(Normalization(Place("sum", number, "N D")) for number in numbers)
 
     def initial(self, dataset: Dataset, random: np.random.Generator) -> dict[str, np.ndarray]:
         parameters = dense_start(random, self.layers, (dataset.features, *self.hidden, dataset.outputs))
@@ -87,12 +87,12 @@ class ResidualMLP(Network):
 
     @cached_property
     def places(self) -> tuple[Place, ...]:
-        units, numbers = ("units",), range(1, self.blocks + 1)
+        numbers = range(1, self.blocks + 1)
         inner, outer = self.layers[1:-1:2], self.layers[2:-1:2]
         return (
-            Place("input", None, units, self.layers[:1]),
-            *(Place("branch", number, units) for number in numbers),
-            *(Place("hidden", number, units, (outer[number - 1],), inner[number - 1]) for number in numbers),
+            Place("input", None, "N D", self.layers[:1]),
+            *(Place("branch", number, "N D") for number in numbers),
+            *(Place("hidden", number, "N D", (outer[number - 1],), inner[number - 1]) for number in numbers),
         )
 
     def initial(self, dataset: Dataset, random: np.random.Generator) -> dict[str, np.ndarray]:

@@ -8,6 +8,8 @@ from typing import Literal
 #: The axes of a stacked weight over what comes into a unit, and the one over what the weight reads.
 _INCOMING: dict[str, tuple[int, ...]] = {"dense": (1,), "filters": (2, 3, 4)}
 _READ = {"dense": 1, "filters": 2}
+#: The layout of a place at the weights of a dense layer.
+WEIGHTS = "in out"
 
 
 @dataclass(frozen=True)
@@ -42,19 +44,19 @@ class Layer:
 class Place:
     """Where noise can stand in a network.
 
-    ``kind`` and ``number`` make its name. ``axes`` name what it carries for one example: ``("units",)``,
-    ``("channels", "height", "width")``, ``("steps", "units")``, or ``("inputs", "outputs")`` where the noise stands at
-    weights. ``readers`` are the layers that read what stands here, linearly and directly: none where nothing does, more
+    ``kind`` and ``number`` make its name. ``layout`` names the axes of what it carries, in the letters of
+    :attr:`dropout_lab.functional.Variant.layouts`: "N D", "N C H W" or "N T D"; "in out" where it stands at weights.
+    ``readers`` are the layers that read what stands here, linearly and directly: none where nothing does, more
     than one where several do; at weights, the layer whose weights they are. ``rectified`` is the layer whose outputs
     the place holds after a ReLU and nothing else, if there is one.
 
-    >>> Place("hidden", 2, ("units",)).name, Place("input", None, ("units",)).name
+    >>> Place("hidden", 2, "N D").name, Place("input", None, "N D").name
     ('hidden2', 'input')
     """
 
     kind: str
     number: int | None
-    axes: tuple[str, ...]
+    layout: str
     readers: tuple[Layer, ...] = ()
     rectified: Layer | None = None
 
@@ -66,7 +68,7 @@ class Place:
     @property
     def at_weights(self) -> bool:
         """Whether noise here stands at the weights of a layer, not at values."""
-        return self.axes == ("inputs", "outputs")
+        return self.layout == WEIGHTS
 
     def __str__(self) -> str:
         return self.name
@@ -79,7 +81,7 @@ class Normalization:
     ``scale`` and ``shift`` are learned and neither decay nor obey the max-norm; ``mean`` and ``variance`` are running
     statistics, which no gradient changes.
 
-    >>> one = Normalization(Place("sum", 1, ("units",)))
+    >>> one = Normalization(Place("sum", 1, "N D"))
     >>> one.scale, one.variance
     ('scale1', 'running_variance1')
     """

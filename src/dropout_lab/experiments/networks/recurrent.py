@@ -37,9 +37,10 @@ class GRU(Network):
 
     @cached_property
     def places(self) -> tuple[Place, ...]:
-        kinds = {"input": ("steps", "units"), "state": ("steps", "units"), "output": ("units",)}
+        kinds = {"input": "N T D", "state": "N T D", "output": "N D"}
         return tuple(
-            Place(kind, None, axes, (layer,)) for (kind, axes), layer in zip(kinds.items(), self.layers, strict=True)
+            Place(kind, None, layout, (layer,))
+            for (kind, layout), layer in zip(kinds.items(), self.layers, strict=True)
         )
 
     def initial(self, dataset: Dataset, random: np.random.Generator) -> dict[str, np.ndarray]:
