@@ -8,6 +8,45 @@ names of other libraries.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+
+def is_transforming() -> bool:
+    """Whether ``torch.vmap`` or a relative of it runs now. torch has no public name for this question.
+
+    Without it, the fast ways of drawing and of selecting on the CPU would be taken inside ``vmap``, where they fail.
+    """
+    import torch
+
+    return torch._C._are_functorch_transforms_active()
+
+
+def assume_constant_result(function: Callable[..., object]) -> None:
+    """Make ``torch.compile`` take what ``function`` returns, for the constants that it is given, as a constant.
+
+    This is what ``torch.compiler.assume_constant_result`` does. That imports the compiler, which takes as long as all
+    the rest of torch. Without it, compiling a DropBlock layer would trace the search for its rate, and fail.
+    """
+    function._dynamo_marked_constant = True  # type: ignore[attr-defined]
+
+
+def apply_convolution(
+    layer: torch.nn.Conv1d | torch.nn.Conv2d | torch.nn.Conv3d,
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+) -> torch.Tensor:
+    """A convolution as ``layer`` does it, stride, padding and groups included, with another weight and bias.
+
+    ``torch.func.functional_call`` does the same from outside, but not for a parametrized weight, where it replaces the
+    free weight behind it. Without this, DropConnect would not work on convolutions.
+    """
+    return layer._conv_forward(x, weight, bias)
+
 
 def joblib_is_configured() -> bool:
     """Whether ``joblib.parallel_config`` is in force, so that its backend decides where stacks are trained.

@@ -54,7 +54,7 @@ class Variant:
     shares: str
     mask_shape: Callable[..., Shape]
     #: Third choice: how the noise is distributed. "structured" means that draws overlap.
-    noise: Literal["Bernoulli", "relaxed Bernoulli", "Gaussian", "structured"] = "Bernoulli"
+    noise: Literal["Bernoulli", "relaxed Bernoulli", "Gaussian", "structured", "affine"] = "Bernoulli"
     #: Fourth choice: what is done at test time, in the convention in which the noise has mean 1.
     test_time: str = "off"
     #: The mean of the noise before it is divided by anything: p everywhere, 1 everywhere, or another at each position.
@@ -92,11 +92,15 @@ class Variant:
 
         ``batched=False`` says that ``x`` is one sample, without the axis N.
         """
-        if not x.is_floating_point():
-            raise TypeError(f"{self.name} needs floating point input, got {x.dtype}")
+        self.check_type(x)
         axes = x.dim() if batched else x.dim() + 1
         if not self._least <= axes <= self._most:
             raise ValueError(f"{self.name} needs input of shape {self.expected(batched)}, got {tuple(x.shape)}")
+
+    def check_type(self, x: Tensor) -> None:
+        """Raise TypeError if ``x``, input or weights, is not floating point."""
+        if not x.is_floating_point():
+            raise TypeError(f"{self.name} needs floating point input, got {x.dtype}")
 
     def expected(self, batched: bool = True) -> str:
         """The layouts as an error spells them.
@@ -113,12 +117,14 @@ def _each(shape: Shape) -> Shape:
     return shape
 
 
-def _channels(shape: Shape, *, batched: bool = True) -> Shape:
+def _leading(shape: Shape, *, batched: bool = True) -> Shape:
+    """One draw for each sample and each entry of the axis after N: a channel, a token."""
     own = 2 if batched else 1
     return (*shape[:own], *(1,) * (len(shape) - own))
 
 
 def _seeds(shape: Shape, *, block_size: int = 7, batched: bool = True) -> Shape:
+    """One draw for each place where a block fits: its first corner."""
     own = 2 if batched else 1
     return (*shape[:own], *(size - block_size + 1 for size in shape[own:]))
 
@@ -133,15 +139,14 @@ def _samples(shape: Shape, *, batched: bool = True) -> Shape:
     return (*shape[:own], *(1,) * (len(shape) - own))
 
 
-def _tokens(shape: Shape) -> Shape:
-    return (*shape[:-1], 1)
-
-
-def _links(shape: Shape, *, share_heads: bool = False) -> Shape:
-    return (*shape[:-3], 1, *shape[-2:]) if share_heads else shape
+def _links(shape: Shape, *, share_heads: bool = False, batched: bool = True) -> Shape:
+    """One draw for each pair of a target and a source, by head or for all heads."""
+    heads = 1 if batched else 0
+    return (*shape[:heads], 1, *shape[heads + 1 :]) if share_heads else shape
 
 
 def _weights(shape: Shape, *, examples: int | None = None) -> Shape:
+    """One draw for each weight, for each of ``examples`` or once for all."""
     return shape if examples is None else (examples, *shape)
 
 
@@ -172,7 +177,7 @@ SPATIAL_DROPOUT = Variant(
     name="spatial_dropout",
     multiplies="activations",
     shares="all positions of a channel",
-    mask_shape=_channels,
+    mask_shape=_leading,
     modules=("SpatialDropout",),
     layouts=("N C L", "N C H W", "N C D H W"),
     source="tompson2015",
@@ -212,7 +217,7 @@ TOKEN_DROPOUT = Variant(
     name="token_dropout",
     multiplies="activations",
     shares="all features of a token",
-    mask_shape=_tokens,
+    mask_shape=_leading,
     modules=("TokenDropout",),
     layouts=("N T D",),
     source="iyyer2015",
@@ -224,7 +229,7 @@ ATTENTION_DROPOUT = Variant(
     mask_shape=_links,
     modules=("AttentionDropout",),
     layouts=("N H T S",),
-    source="vaswani2017",
+    source="zehui2019",
     forms=({}, {"share_heads": True}),
 )
 DROP_CONNECT = Variant(
@@ -271,6 +276,18 @@ CONCRETE_DROPOUT = Variant(
     is_function=False,
     modules=("ConcreteDropout",),
     source="gal2017",
+)
+#: What torch has besides (Klambauer et al. 2017); not one of this package.
+ALPHA_DROPOUT = Variant(
+    name="alpha_dropout",
+    multiplies="activations",
+    shares="nothing, or all positions of a channel",
+    mask_shape=_each,
+    # What is dropped takes the value that keeps mean and variance, and not 0.
+    noise="affine",
+    noise_mean="1",
+    enumerable=False,
+    is_function=False,
 )
 
 #: Every member by name: first the functions (``is_function``), then the layers.
