@@ -122,7 +122,7 @@ def compare(
     ValueError for fewer than three seeds, shapes that differ, or a value that is not finite.
 
     >>> compare([1.0, 2.0, 3.0, 2.0], 4.0, rule=Rule.below(0), unit="points")
-    -2 points, 95 % interval -3.3 to -0.701, 4 seeds; the 95 % interval lies below 0: met; smallest detectable 1.8
+    -2 points, 95 % interval -3.3 to -0.701, 4 seeds; the 95 % interval lies below 0: met; smallest detectable 1.7
     """
     values = np.asarray(treated, dtype=float)
     other = np.asarray(control, dtype=float)
