@@ -31,6 +31,7 @@ __all__ = [
     "MUTED",
     "PALETTE",
     "PAPER",
+    "Compared",
     "bars_of_masks",
     "difference",
     "every_seed",

@@ -15,6 +15,7 @@ from dropout_lab.claims.registry import Claim
 #: Characters of LaTeX up to which both sides of an equation stand on one line.
 ONE_LINE = 90
 
+#: The MIME type under which a cell's output carries its evidence.
 MIME_TYPE = "application/vnd.dropout-lab.claim+json"
 
 _DONE = {

@@ -24,7 +24,7 @@ __all__ = ["Recipe", "Replica", "Trained", "train"]
 
 
 def train(dataset: Dataset, replicas: Sequence[Replica], device: str = "cpu") -> Trained:
-    """Train a stack and return it. The replicas' recipes may differ in :data:`.plan.VARIED` only."""
+    """Train a stack and return it. The replicas' recipes may differ in ``VARIED`` of :mod:`.plan` only."""
     recipe = replicas[0].recipe
     parameters = _initial(dataset, replicas, device)
     learned = {name: value for name, value in parameters.items() if value.requires_grad}

@@ -78,7 +78,7 @@ def representation(base: Recipe = MNIST) -> dict[str, Recipe]:
 
 
 def plain_and_dropout(base: Recipe = MNIST) -> dict[str, Recipe]:
-    """Arms for features that need a partner (claim 4.2), on the data of :mod:`.planted`, and for the variance over
+    """Arms for features that need a partner (claim 4.2), on :func:`.data.partners`, and for the variance over
     training sets (claim 3.9): without dropout, and with dropout of hidden units.
     """
     return {"none": base, "dropout": base.with_noise(hidden=Bernoulli(0.5))}
