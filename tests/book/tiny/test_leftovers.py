@@ -99,7 +99,9 @@ def test_what_is_damaged_is_made_again_and_nothing_else_executed(built_book, dam
         now = site(built_book)
         assert {k for k in now.keys() | whole.keys() if now.get(k) != whole.get(k)} == set(), pattern
         if pattern == "manifest.json":
-            assert "cannot be checked: all pages are made again" in again.said
+            # A single character may be that of a digest: then one file is not as it says.
+            said = "not as the last build left it" if damage is garble else "cannot be checked: all pages are made again"
+            assert said in again.said
         elif pattern.startswith(".cache/executed"):
             assert ("a-first: its executed notebook is damaged" in again.said) == (damage is not remove)
         elif not pattern.startswith(QUIET):
@@ -139,7 +141,7 @@ def test_an_undamaged_build_is_left_alone(built_book):
     page = built_book.folder / "_build" / "html" / "a-first.html"
     before = page.stat().st_mtime_ns
     again = built_book.build()
-    assert "left" not in again.said and "damaged" not in again.said
+    assert "last build" not in again.said and "is damaged" not in again.said
     assert page.stat().st_mtime_ns == before
 
 
