@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register everything; each module says what it adds."""
     # Here and not above: who asks for one module, as the tests of notebooks do, does not wait for Sphinx.
-    from dropout_lab.book import accessibility, directives, executor, leftovers, offline, records, site
+    from dropout_lab.book import accessibility, api, directives, executor, leftovers, offline, records, site
 
     app.setup_extension("myst_nb")
-    for module in (leftovers, executor, records, directives, site, offline, accessibility):
+    for module in (leftovers, executor, records, directives, site, offline, accessibility, api):
         module.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

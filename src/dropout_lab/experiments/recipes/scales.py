@@ -1,9 +1,4 @@
-"""What the book trains: the arms of its experiments, fixed before their numbers were seen, and at which scale.
-
-The recipes of the other chapters stand in the modules ``recipes_…`` beside this one. Each experiment is a function that
-takes the recipe it varies as ``base``, so that one experiment runs at the scale of the :func:`book`, small enough for two
-cores, and at that of a :func:`paper`, for a machine with time.
-"""
+"""At which scale the book trains, at which a paper would, and the arms of the sweep of test error against p."""
 
 from __future__ import annotations
 
@@ -14,9 +9,9 @@ import torch
 
 from dropout_lab.experiments import data
 from dropout_lab.experiments.data import Dataset
-from dropout_lab.experiments.family import Bernoulli
 from dropout_lab.experiments.networks import MLP
 from dropout_lab.experiments.plan import Recipe
+from dropout_lab.experiments.stack_noise import Bernoulli
 
 #: Pilot settings: He initialization, learning rate 0.05 decayed linearly, momentum 0.9, batches of 50.
 MNIST = Recipe(network=MLP((128, 128)), train_size=500, steps=1000)
@@ -37,6 +32,17 @@ class Scale:
     base: Recipe
     seeds: range
     device: str
+
+
+def dense(base: Recipe) -> MLP:
+    """The network of a recipe whose widths an experiment varies. Raises TypeError if it is no MLP.
+
+    >>> dense(MNIST)
+    MLP(hidden=(128, 128), batch_norm=False)
+    """
+    if not isinstance(base.network, MLP):
+        raise TypeError(f"the experiment varies the widths of an MLP, got {base.network!r}")
+    return base.network
 
 
 def book() -> Scale:

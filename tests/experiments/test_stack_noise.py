@@ -8,11 +8,14 @@ import torch
 
 from dropout_lab import bayes
 from dropout_lab.experiments.draws import BernoulliDraws, Bits, Purpose, stream
-from dropout_lab.experiments.family import Bernoulli, Block, Connect, Gaussian, Locked, Path, Spatial
 from dropout_lab.experiments.learned import Concrete, LearnedGaussian
+from dropout_lab.experiments.networks import MLP
+from dropout_lab.experiments.stack_noise import Bernoulli, Block, Connect, Gaussian, Path, Spatial, Variational
 from dropout_lab.functional import block_gamma, block_keep_probs
 
 MAPS = (40, 6, 9, 9)
+NETWORK = MLP((6, 5))
+WEIGHTS, UNITS = NETWORK.place("weight1"), NETWORK.place("hidden1")
 
 
 def streams(*seeds):
@@ -20,12 +23,12 @@ def streams(*seeds):
 
 
 def factors(member, shape, keep_probs=(0.5, 0.8), seeds=(0, 1)):
-    return member.factors("features1", keep_probs, streams(*seeds))(shape, {})
+    return member.factors(NETWORK.place("hidden1"), keep_probs, streams(*seeds))(shape, {})
 
 
 @pytest.mark.parametrize(
     ("member", "shared"),
-    [(Bernoulli, ()), (Spatial, (3, 4)), (Locked, (2,)), (Path, (2, 3, 4)), (Gaussian, ()), (Block, None)],
+    [(Bernoulli, ()), (Spatial, (3, 4)), (Variational, (2,)), (Path, (2, 3, 4)), (Gaussian, ()), (Block, None)],
 )
 def test_factors_have_mean_one_and_share_draws_as_they_say(member, shared):
     """The mean of 19 440 factors or their number of free draws; 5 standard errors, a false alarm in 10^6 a case."""
@@ -95,7 +98,7 @@ def test_masked_weights_have_the_moments_that_they_should(draws):
     random = np.random.default_rng(0)
     values, weight = torch.tensor(random.normal(size=(1, 1, 6))).float(), torch.tensor(random.normal(size=(1, 6, 3)))
     weight, bias = weight.float(), torch.zeros(1, 3)
-    layer = Connect(0.7, draws).layers("weight1", (0.7,), streams(0))
+    layer = Connect(0.7, draws).noisy_map(WEIGHTS, (0.7,), streams(0))
     found = torch.stack([layer(values, weight, bias, {})[0, 0] for _ in range(4000)])
     mean = (values @ weight)[0, 0]
     variance = (values.square() @ weight.square())[0, 0] * 0.3 / 0.7
@@ -107,7 +110,7 @@ def test_who_shares_a_mask_of_weights():
     values, weight, bias = torch.ones(1, 5, 8), torch.ones(1, 8, 8), torch.zeros(1, 8)
     rows = {}
     for draws in ("example", "batch"):
-        rows[draws] = Connect(0.5, draws).layers("weight1", (0.5,), streams(0))(values, weight, bias, {})[0]
+        rows[draws] = Connect(0.5, draws).noisy_map(WEIGHTS, (0.5,), streams(0))(values, weight, bias, {})[0]
     assert (rows["batch"] == rows["batch"][0]).all() and not (rows["example"] == rows["example"][0]).all()
 
 
@@ -117,15 +120,15 @@ def test_learned_gaussian_noise_is_that_of_the_module():
     weight = random.normal(size=(6, 4)).astype(np.float32)
     for sharing in ("layer", "unit", "weight"):
         member = LearnedGaussian(0.8, sharing)
-        initial = member.initial("weight1", {"weight1": weight})
+        initial = member.initial(WEIGHTS, {"weight1": weight})
         parameters = {"weight1": torch.from_numpy(weight)[None]}
         parameters |= {name: torch.from_numpy(value)[None] for name, value in initial.items()}
         module = bayes.LearnedGaussianDropout(6, 4, bias=False, keep_prob=0.8, sharing=sharing)
         with torch.no_grad():
             module.weight.copy_(parameters["weight1"][0].T)
-        torch.testing.assert_close(member.penalty("weight1", parameters)[0], module.regularizer())
+        torch.testing.assert_close(member.penalty(WEIGHTS, parameters)[0], module.regularizer())
         values = torch.tensor(random.normal(size=(1, 5, 6))).float()
-        found = member.layers("weight1", (0.8,), streams(7))(
+        found = member.noisy_map(WEIGHTS, (0.8,), streams(7))(
             values, parameters["weight1"], torch.zeros(1, 4), parameters
         )
         normal = stream(7, Purpose.NOISE, 0).standard_normal((5, 4), np.float32)
@@ -138,14 +141,14 @@ def test_concrete_dropout_is_that_of_the_module():
     member = Concrete(0.8, precision=0.3)
     parameters = {
         "weight2": weight,
-        "logit.hidden1": torch.tensor(member.initial("hidden1", {})["logit.hidden1"])[None],
+        "logit.hidden1": torch.tensor(member.initial(UNITS, {})["logit.hidden1"])[None],
     }
     layer = torch.nn.Linear(6, 4)
     with torch.no_grad():
         layer.weight.copy_(weight[0].T)
     module = bayes.ConcreteDropout(layer, keep_prob=0.8, precision=0.3)
-    torch.testing.assert_close(member.penalty("hidden1", parameters)[0], module.regularizer())
-    factor = member.factors("hidden1", (0.8,), streams(0))((2000, 6), parameters)[0] * 0.8
+    torch.testing.assert_close(member.penalty(UNITS, parameters)[0], module.regularizer())
+    factor = member.factors(UNITS, (0.8,), streams(0))((2000, 6), parameters)[0] * 0.8
     # P(mask > ½) is the keep probability; 12 000 draws, 5 standard errors.
     assert abs((factor > 0.5).double().mean() - 0.8) < 5 * (0.16 / 12_000) ** 0.5
     assert ((factor >= 0) & (factor <= 1)).all()

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dropout_lab.experiments.family import Bernoulli
 from dropout_lab.experiments.networks import MLP
 from dropout_lab.experiments.plan import Recipe
-from dropout_lab.experiments.recipes import MNIST
+from dropout_lab.experiments.recipes.scales import MNIST, dense
+from dropout_lab.experiments.stack_noise import Bernoulli
 
 #: Keep probabilities of the sweeps.
 HIDDEN_SWEEP = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
@@ -34,8 +34,8 @@ def width_and_length(base: Recipe = MNIST) -> dict[str, Recipe]:
     The narrow network has a quarter of the base's width, so that dropout leaves an eighth active; ``wide`` has n/p of
     the narrow one's units. ``long`` trains three times as many steps.
     """
-    narrow = replace(base, network=MLP(tuple(width // 4 for width in base.network.hidden)))
-    wide = replace(narrow, network=MLP(tuple(2 * width for width in narrow.network.hidden)))
+    narrow = replace(base, network=MLP(tuple(width // 4 for width in dense(base).hidden)))
+    wide = replace(narrow, network=MLP(tuple(2 * width for width in dense(narrow).hidden)))
     forms = {"narrow": narrow, "wide": wide, "narrow, long": replace(narrow, steps=3 * base.steps)}
     forms["wide, long"] = replace(wide, steps=3 * base.steps)
     dropped = {f"{name}, dropout": form.with_noise(hidden=Bernoulli(0.5)) for name, form in forms.items()}
@@ -48,7 +48,7 @@ def normalization(base: Recipe = MNIST) -> dict[str, Recipe]:
     ``before`` drops the first hidden layer, whose values feed the second normalization; ``after`` drops the last one,
     behind all normalizations.
     """
-    normal = replace(base, network=replace(base.network, batch_norm=True))
+    normal = replace(base, network=replace(dense(base), batch_norm=True))
     return {
         "neither": base,
         "dropout": base.with_noise(hidden=Bernoulli(0.5)),

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dropout_lab.experiments.family import Bernoulli
 from dropout_lab.experiments.networks import MLP
 from dropout_lab.experiments.plan import Recipe
-from dropout_lab.experiments.recipes import MNIST
+from dropout_lab.experiments.recipes.scales import MNIST
+from dropout_lab.experiments.stack_noise import Bernoulli
 
 #: Chosen on tuning seeds by test error among 0.0001, 0.0003, …, 0.03.
 WEIGHT_DECAY = 0.003
@@ -79,5 +79,6 @@ def representation(base: Recipe = MNIST) -> dict[str, Recipe]:
 
 def plain_and_dropout(base: Recipe = MNIST) -> dict[str, Recipe]:
     """Arms for features that need a partner (claim 4.2), on the data of :mod:`.planted`, and for the variance over
-    training sets (claim 3.9): without dropout, and with dropout of hidden units."""
+    training sets (claim 3.9): without dropout, and with dropout of hidden units.
+    """
     return {"none": base, "dropout": base.with_noise(hidden=Bernoulli(0.5))}

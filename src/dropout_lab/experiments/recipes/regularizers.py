@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dropout_lab.experiments.family import Bernoulli
 from dropout_lab.experiments.plan import Recipe
-from dropout_lab.experiments.recipes import MNIST
+from dropout_lab.experiments.recipes.scales import MNIST
+from dropout_lab.experiments.stack_noise import Bernoulli
 
 #: Chosen on tuning seeds by test error: see the functions that use them.
 WEIGHT_DECAY = 0.003
@@ -52,7 +52,8 @@ def gradient_noise(base: Recipe = MNIST) -> dict[str, Recipe]:
     """Arms for the noise of the gradient and the flatness of what is found (claims 6.10 and 6.11).
 
     All but ``none`` and ``weight decay`` minimize the same mean loss over masks, of hidden units with p = 1/2; a step
-    that averages over 8 masks for each example follows its gradient with an eighth of the masks' variance."""
+    that averages over 8 masks for each example follows its gradient with an eighth of the masks' variance.
+    """
     dropout = base.with_noise(hidden=Bernoulli(0.5))
     return {
         "none": base,
