@@ -91,7 +91,7 @@ def watch_training(model: torch.nn.Module, x: Tensor, prepare: Prepare) -> Pass:
 
 
 def _observe(model: torch.nn.Module, x: Tensor, prepare: Prepare, marking: bool = False) -> Pass:
-    with torch.no_grad(), _states_kept(x.device), _twin(model, x) as twin:
+    with torch.no_grad(), states_kept(x.device), _twin(model, x) as twin:
         torch.manual_seed(0)
         np.random.seed(0)
         random.seed(0)
@@ -114,9 +114,7 @@ class _Observer(TorchFunctionMode):
         held = [value for module in model.modules() for value in vars(module).values()]
         self._streams = {id(value): value for value in held if isinstance(value, tuple(_STREAMS))}
         self._sources: list[Callable[[], object]] = [
-            lambda: torch.get_rng_state().numpy().tobytes(),
-            lambda: _of_numpy(np.random.get_state()),
-            random.getstate,
+            global_states,
             *(lambda stream=stream: _state_of(stream) for stream in self._streams.values()),
         ]
         if device.type == "cuda":
@@ -219,8 +217,13 @@ def _twin(model: torch.nn.Module, x: Tensor) -> Iterator[torch.nn.Module]:
     yield twin
 
 
+def global_states() -> tuple[object, ...]:
+    """The global random states of torch on the CPU, of NumPy and of Python."""
+    return torch.get_rng_state().numpy().tobytes(), _of_numpy(np.random.get_state()), random.getstate()
+
+
 @contextmanager
-def _states_kept(device: torch.device) -> Iterator[None]:
+def states_kept(device: torch.device) -> Iterator[None]:
     """The global random states of torch, NumPy and Python are afterwards what they were."""
     of_numpy, of_python = np.random.get_state(), random.getstate()
     try:
