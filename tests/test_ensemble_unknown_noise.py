@@ -243,3 +243,24 @@ def test_looking_leaves_no_trace(case: str, batch: Tensor) -> None:
         assert np.random.get_state()[1].tobytes() == states[1]
         assert random.getstate() == states[2]
         assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+
+
+def test_in_a_compiled_part_the_masks_are_enumerated(batch: Tensor) -> None:
+    torch.compiler.reset()
+    torch.manual_seed(0)
+    inner = torch.nn.Sequential(torch.nn.Linear(WIDTH, WIDTH), nn.Dropout(0.5), torch.nn.Tanh())
+    outer = [nn.Dropout(0.5), torch.nn.Linear(WIDTH, 3)]
+    expected = ensemble.exact_mean(torch.nn.Sequential(inner, *outer), batch)
+    compiled = torch.nn.Sequential(torch.compile(inner, backend="aot_eager"), *outer)
+    for training in (False, True):
+        with torch.no_grad():
+            compiled.train(training)(batch)
+        assert torch.equal(ensemble.exact_mean(compiled, batch), expected)
+
+
+@pytest.mark.parametrize("rule", (ensemble.exact_mean, inference.monte_carlo), ids=("exact", "drawn"))
+def test_a_traced_part_that_draws_is_refused(rule: Callable[..., object], batch: Tensor) -> None:
+    layer = torch.nn.Sequential(torch.nn.Linear(WIDTH, WIDTH), torch.nn.Dropout(0.5))
+    traced = torch.jit.trace(layer.train(), batch, check_trace=False)
+    with pytest.raises(ValueError, match="Sequential draws random numbers of its own"):
+        rule(torch.nn.Sequential(traced, nn.Dropout(0.5)), batch)

@@ -89,12 +89,12 @@ def members(model: torch.nn.Module, x: Tensor) -> Subnetworks:
                 outputs.append(model(piece.clone()))
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
 
-    with torch.no_grad(), asking.evaluating(model):
+    with torch.no_grad(), asking.eagerly(), asking.evaluating(model):
         can_batch = _can_batch(one, probabilities.new_tensor([[1.0], [0.0]], device=x.device).expand(2, sum(sizes)))
 
     def function(table: Tensor) -> Tensor:
         table = table.to(x.device)
-        with torch.no_grad(), asking.evaluating(model):
+        with torch.no_grad(), asking.eagerly(), asking.evaluating(model):
             return torch.vmap(one)(table) if can_batch else torch.stack([one(row) for row in table])
 
     return Subnetworks(function, probabilities, largest, shared is None and len(x) != 1)
@@ -177,8 +177,8 @@ def _find_sites(model: torch.nn.Module, x: Tensor) -> tuple[list[_Site], int, ob
 
         return look
 
-    with torch.no_grad(), asking.evaluating(model), ExitStack() as stack:
-        for name, module in model.named_modules():
+    with torch.no_grad(), asking.eagerly(), asking.evaluating(model), ExitStack() as stack:
+        for name, module in asking.hookable(model):
             is_site = asking.has_noise(module)
             stack.callback(module.register_forward_hook(look_at(name, is_site), with_kwargs=True).remove)
         output = model(x.clone())
@@ -216,7 +216,7 @@ def _pieces(
     except Exception:
         return whole
     first = alone[0][0]
-    with torch.no_grad(), asking.evaluating(model):
+    with torch.no_grad(), asking.eagerly(), asking.evaluating(model):
         if _share(first, alone[1][0], count - 1) and _share(first, sites, count):
             outputs = []
             for piece in (x, x[:1], x[1:]):
@@ -295,7 +295,7 @@ def _forced(model: torch.nn.Module, sites: list[_Site], given: list[Tensor]) -> 
         return put
 
     with ExitStack() as stack:
-        for name, layer in model.named_modules():
+        for name, layer in asking.hookable(model):
             if asking.has_noise(layer):
                 stack.callback(layer.register_forward_hook(replace(name), with_kwargs=True).remove)
         yield
