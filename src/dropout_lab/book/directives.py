@@ -25,10 +25,6 @@ class ClaimLink(nodes.inline):
     """A link to be made: ``claim`` is the claim's id, the text is already there."""
 
 
-class UnsearchedHtml(nodes.General, nodes.Element):
-    """HTML (``html``) that the search does not list, because it differs from build to build."""
-
-
 class ClaimRole(ReferenceRole):
     """``{claim}`2.2``` or ``{claim}`this identity <2.2>```: a link to the cell that settles a claim."""
 
@@ -123,13 +119,6 @@ class EmpiricalClaims(Widget):
         return [self.placeholder("empirical-claims")]
 
 
-class ChapterTimes(Widget):
-    """The table of the time and the memory that the chapters took."""
-
-    def run(self) -> list[nodes.Node]:
-        return [self.placeholder("chapter-times")]
-
-
 def setup(app: Sphinx) -> None:
     """Register the role, the directives and their placeholders."""
     app.add_role("claim", ClaimRole())
@@ -142,7 +131,5 @@ def setup(app: Sphinx) -> None:
     app.add_directive("claim-errata", ClaimErrata)
     app.add_directive("claim-map", ClaimMap)
     app.add_directive("empirical-claims", EmpiricalClaims)
-    app.add_directive("chapter-times", ChapterTimes)
     app.add_node(ClaimWidget)
     app.add_node(ClaimLink)
-    app.add_node(UnsearchedHtml, html=(lambda translator, node: translator.body.append(node["html"]), lambda *_: None))

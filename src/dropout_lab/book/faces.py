@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from html import escape
 
-from dropout_lab.book.costs import Cost
 from dropout_lab.book.ledger import EVIDENCE_KINDS, Entry, of_source
 from dropout_lab.book.records import row_of
 from dropout_lab.book.words import EVIDENCE_WORDS, VERDICT_WORDS, View, badge, row, strengths, table
@@ -118,28 +116,6 @@ def errata(view: View, verdict: str) -> str:
     """The corrections of one degree: what the source says, what was computed, and what is right."""
     found = [entry for entry in view.ledger.entries.values() if entry.verdict == verdict and of_source(entry.claim)]
     return "\n".join(_erratum(view, entry) for entry in found) or "<p>None.</p>"
-
-
-def chapter_times(view: View, costs: Mapping[str, Cost], kernels: int) -> str:
-    """The time and the memory of each chapter when it was last executed; ``kernels`` of them run side by side."""
-    known = {docname: costs[docname] for docname in view.titles if docname in costs}
-    if not known:
-        return "<p>No chapter was executed yet.</p>"
-    rows = [
-        row([view.link(name, "", escape(view.titles[name])), f"{cost.seconds:.1f}", _mib(cost.peak_mib)])
-        for name, cost in known.items()
-    ]
-    peaks = sorted((cost.peak_mib for cost in known.values() if cost.peak_mib is not None), reverse=True)
-    rows.append(row(["all", f"{sum(cost.seconds for cost in known.values()):.1f}", _mib(max(peaks, default=None))]))
-    found = table("Time and memory that each chapter took", ["Chapter", "Seconds", "MiB at most"], rows)
-    largest = peaks[:kernels]
-    if len(largest) < 2:
-        return found
-    return f"{found}<p>The {len(largest)} largest, side by side, hold {sum(largest)} MiB at most.</p>"
-
-
-def _mib(peak: int | None) -> str:
-    return "–" if peak is None else str(peak)
 
 
 def _ledger_row(view: View, entry: Entry) -> str:

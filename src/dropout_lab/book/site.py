@@ -18,8 +18,7 @@ from sphinx.util import logging
 from dropout_lab import claims
 from dropout_lab.book import faces, records
 from dropout_lab.book.claim_map import claim_map
-from dropout_lab.book.directives import ClaimLink, ClaimWidget, UnsearchedHtml
-from dropout_lab.book.executor import kernels_at_once, known_costs
+from dropout_lab.book.directives import ClaimLink, ClaimWidget
 from dropout_lab.book.ledger import Ledger
 from dropout_lab.book.measurements import empirical_claims
 from dropout_lab.book.problems import BookError, draft
@@ -50,20 +49,12 @@ def judge(app: Sphinx, env: BuildEnvironment) -> list[str]:
     missing = ledger.without_evidence()
     if missing:
         _log.info("draft: %d claims have no evidence yet: %s", len(missing), ", ".join(missing))
-    seen = {
-        "claims": _digest(
-            ledger.as_json(), ledger.evidence, _titles(env), [_page_of(env, "claim-ledger"), _page_of(env, "claim-map")]
-        ),
-        "times": _digest(known_costs(app)),
-    }
-    before = getattr(env, "dropout_lab_seen", {})
+    own_pages = [_page_of(env, "claim-ledger"), _page_of(env, "claim-map")]
+    seen = _digest(ledger.as_json(), ledger.evidence, _titles(env), own_pages)
+    if seen == getattr(env, "dropout_lab_seen", None):
+        return []
     env.dropout_lab_seen = seen
-    changed = []
-    if seen["claims"] != before.get("claims"):
-        changed.extend(docname for docname, page in records.pages(env).items() if page.widgets)
-    if seen["times"] != before.get("times"):
-        changed.extend(records.with_widget(env, "chapter-times"))
-    return changed
+    return [docname for docname, page in records.pages(env).items() if page.widgets]
 
 
 def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -83,7 +74,7 @@ def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         if isinstance(node, ClaimLink):
             node.replace_self(_link(view, node))
         else:
-            node.replace_self(_block(app, view, node))
+            node.replace_self(nodes.raw("", _html(view, node["widget"], node["argument"]), format="html"))
 
 
 def write_data(app: Sphinx, exception: Exception | None) -> None:
@@ -111,12 +102,6 @@ def setup(app: Sphinx) -> None:
     app.connect("html-page-context", _add_script)
     app.connect("build-finished", write_data)
     app.connect("build-finished", forget_failures)
-
-
-def _block(app: Sphinx, view: View, node: ClaimWidget) -> nodes.Node:
-    if node["widget"] == "chapter-times":
-        return UnsearchedHtml("", html=faces.chapter_times(view, known_costs(app), kernels_at_once()))
-    return nodes.raw("", _html(view, node["widget"], node["argument"]), format="html")
 
 
 def _html(view: View, widget: str, argument: str) -> str:

@@ -28,7 +28,7 @@ def running(book: Book) -> Book:
     (package / "book" / "side.py").write_text("", encoding="utf-8")
     (book.folder / "requirements.txt").write_text("torch==2.13.0\n", encoding="utf-8")
     book.claims()
-    book.settings |= {"nb_execution_mode": "cache", "dropout_lab_package": str(package)}
+    book.settings |= {"nb_execution_mode": "cache"}
     return book
 
 
@@ -63,7 +63,7 @@ def full_book(book: Book) -> Book:
         "```{claim-map}\n:section: 2\n```\n",
     )
     book.page("c-ledger", "# Ledger\n\n```{claim-ledger}\n```\n")
-    book.page("d-errata", "# Errata\n\n```{claim-errata}\n```\n\n```{chapter-times}\n```\n")
+    book.page("d-errata", "# Errata\n\n```{claim-errata}\n```\n")
     book.page("e-map", "# Map\n\n```{claim-map}\n```\n")
     book.page("g-measured", "# Measured\n\n```{empirical-claims}\n```\n")
     book.page("f-sources", "# Sources\n\n```{bibliography}\n```\n")
