@@ -7,3 +7,17 @@ names of other libraries.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+
+def sphinx_warning_count(app: Sphinx) -> int:
+    """The number of warnings of a build so far: ``sphinx.application.Sphinx._warncount``.
+
+    Sphinx makes its exit status of it, after the last event that an extension gets; without it a build that failed by
+    warnings alone would succeed when it is repeated, because nothing is read again.
+    """
+    return app._warncount

@@ -139,8 +139,8 @@ def test_errata_come_from_the_evidence_the_worst_first(full_book):
 def test_what_lies_beyond_the_source_is_no_erratum_of_it(book):
     book.claims(claim("B1", "true-under", section="Beyond the source", uses=["linear"]))
     under = {**PROVED, "verdict": "true-under", "under": ["linear"]}
-    book.notebook("a-first", "# First\n\n```{claim-statement} B1\n```\n", cell("B1", under))
-    book.page("b-errata", "# Errata\n\n```{claim-errata}\n```\n")
+    book.notebook("a-first", "# First\n\n```{claims} statement B1\n```\n", cell("B1", under))
+    book.page("b-errata", "# Errata\n\n```{claims} errata\n```\n")
     built = book.build()
     assert built.status == 0, built.error
     assert not parsed(built.page("b-errata")).select(".claim-erratum")
