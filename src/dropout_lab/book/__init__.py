@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dropout_lab._extras import require
+
+require(__name__)
+
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 

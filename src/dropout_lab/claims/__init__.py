@@ -4,6 +4,10 @@ Imports neither torch nor Sphinx nor IPython.
 A chapter cell settles a claim by its id; what was not established raises :class:`NotEstablished` and stops the build.
 """
 
+from dropout_lab._extras import require
+
+require(__name__)
+
 from dropout_lab.claims.claims_file import load
 from dropout_lab.claims.evidence import NotEstablished, cite, leave_open, measure, opinion, prove, refute
 

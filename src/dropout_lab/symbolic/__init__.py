@@ -20,6 +20,10 @@ at given numbers, exactly.
 
 from __future__ import annotations
 
+from dropout_lab._extras import require
+
+require(__name__)
+
 from dropout_lab.symbolic.derivations import Derivation, covariance, expectation, variance
 from dropout_lab.symbolic.enumeration import enumerated
 from dropout_lab.symbolic.identities import Identity, Solution, identity, solution
