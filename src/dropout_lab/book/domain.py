@@ -1,4 +1,4 @@
-"""Claims as a domain of Sphinx: objects to link to, to search for and to list in the inventory, and what pages say of them.
+"""Claims as a domain of Sphinx: objects to link to, to search for and to list, and what the pages say of them.
 
 The objects are the claims, at the cell that settles each, and the named assumptions, beside the map. What reading a
 document found is kept in the domain's data, so that an unchanged chapter keeps what it settled.
@@ -27,7 +27,7 @@ _PRIORITY = 1
 class ClaimRole(XRefRole):
     """``{claim}`2.2``` or ``{claim}`this identity <2.2>```: a link to the cell that settles a claim.
 
-    ``{claim:assumption}`linear``` links to an assumption in the same way. Whether the id exists is checked by the build.
+    ``{claim:assumption}`linear``` links to an assumption in the same way. The build checks that the id exists.
     """
 
     def __init__(self) -> None:
@@ -115,7 +115,7 @@ class ClaimDomain(Domain):
         return next((name for name in order if name in self.pages and widget in self.pages[name].widgets), "")
 
     def place_of(self, what: str, name: str) -> tuple[str, str, str]:
-        """Docname, anchor and title of a claim or an assumption that exists; the docname is empty if it has no place."""
+        """Docname, anchor and title of a claim or an assumption that exists; no docname if it has no place yet."""
         if what == "claim":
             entry = self.ledger.entries[name]
             return entry.docname, entry.anchor, f"Claim {entry.claim.id}: {entry.claim.title}"
@@ -160,7 +160,7 @@ class ClaimDomain(Domain):
         return [(role, link) for role, link in found if link is not None]
 
     def get_objects(self) -> Iterable[tuple[str, str, str, str, str, int]]:
-        """The claims that are settled, and the assumptions if a page shows the map: for the inventory and the search."""
+        """The claims that are settled, and the assumptions if a page shows the map, for the inventory and the search."""
         return self._objects()
 
     def _objects(self) -> Iterator[tuple[str, str, str, str, str, int]]:

@@ -60,9 +60,7 @@ def ledger_filter(view: View, _: str) -> str:
     given, used = {entry.verdict for entry in entries}, {kind for entry in entries for kind in entry.kinds}
     verdicts = [(verdict, word) for verdict, (_, word) in VERDICT_WORDS.items() if verdict in given]
     kinds = [(name, kind.noun) for name, kind in EVIDENCE.items() if name in used]
-    return view.render(
-        "claim-filter", choices=[("Verdict", "verdict", verdicts), ("Evidence", "evidence", kinds)]
-    )
+    return view.render("claim-filter", choices=[("Verdict", "verdict", verdicts), ("Evidence", "evidence", kinds)])
 
 
 def ledger_section(view: View, section: str) -> str:

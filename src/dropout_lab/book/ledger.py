@@ -158,7 +158,8 @@ class Ledger:
 
     def _missing(self, mention: Mention) -> str:
         if mention.what == "section":
-            known, lacks = bool(self.of_section(mention.name)), f"no claim of the claims file stands in section {mention.name!r}"
+            known = bool(self.of_section(mention.name))
+            lacks = f"no claim of the claims file stands in section {mention.name!r}"
         else:
             known = mention.name in (self.registry if mention.what == "claim" else self.registry.assumptions)
             lacks = f"the prose names {mention.what} {mention.name!r}, which the claims file lacks"
@@ -210,7 +211,7 @@ def schema() -> dict[str, Json]:
     kinds: list[Json] = [kind.schema() for kind in EVIDENCE.values() if kind.is_evidence]
     grades: list[Json] = [str(grade) for grade in Grade]
     properties: dict[str, Json] = {
-        **dict.fromkeys(("id", "section", "statement", "kind"), {"type": "string", "pattern": r"\S"}),
+        **{name: {"type": "string", "pattern": r"\S"} for name in ("id", "section", "statement", "kind")},
         "expected": {"enum": grades},
         "verdict": {"enum": [*grades, UNSETTLED]},
         "uses": {"type": "array", "items": text, "uniqueItems": True},

@@ -67,7 +67,9 @@ def _edge(path: Sequence[Point]) -> tuple[str, str]:
         middle = (last.x + point.x) / 2
         curve.append(f"C{middle:.0f} {last.y:.0f} {middle:.0f} {point.y:.0f} {point.x:.0f} {point.y:.0f}")
         last = point
-    return "".join(curve), f"M{last.x - 7:.0f} {last.y - 4:.0f}L{last.x:.0f} {last.y:.0f}L{last.x - 7:.0f} {last.y + 4:.0f}Z"
+    return "".join(
+        curve
+    ), f"M{last.x - 7:.0f} {last.y - 4:.0f}L{last.x:.0f} {last.y:.0f}L{last.x - 7:.0f} {last.y + 4:.0f}Z"
 
 
 def _box(view: View, name: str, left: Point, section: str) -> Box:
@@ -87,6 +89,4 @@ def _box(view: View, name: str, left: Point, section: str) -> Box:
 
 def _lines(left: Point, lines: Sequence[tuple[str, str]]) -> tuple[tuple[str, float, float, str], ...]:
     base = left.y + 5 - 9 * (len(lines) - 1)
-    return tuple(
-        (style, left.x + WIDTH / 2, base + 18 * number, text) for number, (style, text) in enumerate(lines)
-    )
+    return tuple((style, left.x + WIDTH / 2, base + 18 * number, text) for number, (style, text) in enumerate(lines))
