@@ -135,7 +135,7 @@ class Functional(torch.nn.Module):
 
 def test_a_class_that_drops_in_its_forward_is_named(batch: Tensor) -> None:
     model = network(Functional())
-    with pytest.raises(ValueError, match=r"nothing to sample: Sequential.*also=\(ThatClass,\)"):
+    with pytest.raises(ValueError, match=r"Functional '2' draws.*also=\(Functional,\)"):
         inference.monte_carlo(model, batch)
     assert (inference.monte_carlo(model, batch, 10, also=(Functional,)).variance > 0).any()
 

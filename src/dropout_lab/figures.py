@@ -12,7 +12,7 @@ require(__name__)
 
 import itertools
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import matplotlib
 import numpy as np
@@ -56,9 +56,9 @@ DASHES = ("-", (0, (6, 2)), (0, (2, 1.4)), (0, (7, 2, 1.5, 2)), (0, (10, 3)), (0
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
 #: What is written into a file: no date, so that two runs give the same bytes, and no empty margin.
-_SAVING = {"metadata": {"Date": None}, "bbox_inches": "tight"}
+_SAVING: dict[str, object] = {"metadata": {"Date": None}, "bbox_inches": "tight"}
 
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     # Ids inside the SVG are hashes of this and of what they name; without it they are random.
     "svg.hashsalt": "dropout_lab",
     # Letters are drawn as outlines of matplotlib's own font, so they look alike where that font is not installed.
@@ -150,16 +150,16 @@ def every_seed(
     """Draw one dot for each seed around ``x``, and beside them the mean with its 95 % interval.
 
     ``values`` has the shape (seeds,). The dots are spread over ``width``, in units of the x axis, so that equal values
-    stay visible; the spread depends on the seed's position alone and has no meaning. The default suits groups that stand
-    at 0, 1, 2, … ``label`` names the dots in a legend.
+    stay visible; where a dot stands depends on the seed's position alone and has no meaning. The default suits groups
+    that stand at 0, 1, 2, … ``label`` names the dots in a legend.
     """
     dots = np.asarray(values, dtype=float)
     if dots.ndim != 1:
         raise ValueError(f"values must have one number a seed, shape (seeds,); got {dots.shape}")
     mean, low, high = mean_and_interval(dots)
     # Multiples of the golden ratio, modulo 1, fill an interval evenly for any number of seeds.
-    spread = width * (np.arange(dots.size) * 0.6180339887498949 % 1 - 0.5)
-    ax.plot(x + spread, dots, marker, color=color, alpha=0.6, markersize=5, markeredgewidth=0, label=label)
+    offsets = width * (np.arange(dots.size) * 0.6180339887498949 % 1 - 0.5)
+    ax.plot(x + offsets, dots, marker, color=color, alpha=0.6, markersize=5, markeredgewidth=0, label=label)
     beside = x + 0.95 * width
     ax.plot([beside, beside], [low, high], "-", color=color, linewidth=2.2, solid_capstyle="butt")
     ax.plot(beside, mean, "_", color=color, markersize=13, markeredgewidth=2.4)
@@ -185,7 +185,9 @@ def interval(
     if places.ndim != 1 or table.ndim != 2 or table.shape[1] != places.size:
         raise ValueError(f"x must have shape (points,), values (seeds, points); got {places.shape} and {table.shape}")
     mean, low, high = mean_and_interval(table)
-    chosen = {name: value for name, value in (("color", color), ("linestyle", linestyle)) if value is not None}
+    chosen: dict[str, Any] = {
+        name: value for name, value in (("color", color), ("linestyle", linestyle)) if value is not None
+    }
     (line,) = ax.plot(places, mean, marker=marker, label=label, **chosen)
     return ax.fill_between(places, low, high, color=line.get_color(), alpha=0.18, linewidth=0)
 
@@ -269,5 +271,5 @@ def _show_as_svg() -> None:
 
     backend = InlineBackend.instance(parent=shell)
     # In this order: setting the formats is what makes the backend read the arguments.
-    backend.print_figure_kwargs = _SAVING
-    backend.figure_formats = {"svg"}
+    backend.set_trait("print_figure_kwargs", _SAVING)
+    backend.set_trait("figure_formats", {"svg"})

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from dropout_lab.experiments import measures, replicas, store
-from dropout_lab.experiments.family import Bernoulli
 from dropout_lab.experiments.networks import MLP
+from dropout_lab.experiments.stack_noise import Bernoulli
 from dropout_lab.experiments.training import Recipe, Replica
 
 SMALL = Recipe(network=MLP((8,)), train_size=40, steps=20, batch_size=10)

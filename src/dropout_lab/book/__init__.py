@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register everything; each module says what it adds."""
-    from dropout_lab.book import accessibility, cache, directives, domain, executor, offline, site
+    from dropout_lab.book import accessibility, api, directives, domain, executor, leftovers, offline, site
 
     app.setup_extension("myst_nb")
-    for module in (cache, executor, domain, directives, site, offline, accessibility):
+    for module in (leftovers, executor, domain, directives, site, offline, accessibility, api):
         module.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

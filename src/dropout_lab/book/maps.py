@@ -67,9 +67,8 @@ def _edge(path: Sequence[Point]) -> tuple[str, str]:
         middle = (last.x + point.x) / 2
         curve.append(f"C{middle:.0f} {last.y:.0f} {middle:.0f} {point.y:.0f} {point.x:.0f} {point.y:.0f}")
         last = point
-    return "".join(
-        curve
-    ), f"M{last.x - 7:.0f} {last.y - 4:.0f}L{last.x:.0f} {last.y:.0f}L{last.x - 7:.0f} {last.y + 4:.0f}Z"
+    tip = f"M{last.x - 7:.0f} {last.y - 4:.0f}L{last.x:.0f} {last.y:.0f}L{last.x - 7:.0f} {last.y + 4:.0f}Z"
+    return "".join(curve), tip
 
 
 def _box(view: View, name: str, left: Point, section: str) -> Box:

@@ -62,7 +62,9 @@ def verdict(claim: Claim, evidence: Sequence[Evidence | Mapping[str, object]]) -
     fitting = [piece for piece in pieces if piece.can_settle(claim)]
     if not fitting:
         given = ", ".join(dict.fromkeys(piece.noun for piece in pieces))
-        able = ", ".join(kind.noun for kind in EVIDENCE.values() if kind.settles.intersection(claim.kinds))
+        able = ", ".join(
+            kind.noun for kind in EVIDENCE.values() if kind.is_evidence and kind.settles.intersection(claim.kinds)
+        )
         reason = f"{who} is of kind {claim.kind_name}, which nothing settles but {able}; it has only: {given}"
         raise VerdictError([Problem(claim.id, reason)])
     own_correction = any(isinstance(piece, Refutation) and piece.corrected_by == claim.id for piece in pieces)

@@ -3,7 +3,8 @@
 A seed and a purpose determine a stream, so arms with one seed share their split, their initial weights and the order of
 their batches, and a replica draws the same numbers whoever stands beside it in the stack. NumPy's SFC64 is used since
 its numbers are the same on every processor, which does not hold for torch's masks, and since it is several times
-faster."""
+faster.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,8 +30,8 @@ class Settings:
 class Optimizer(Protocol):
     """Updates the parameters that it was made for."""
 
-    def __init__(self, parameters: Mapping[str, Tensor], settings: Settings) -> None:
-        """For stacked parameters by name."""
+    def __init__(self, parameters: Mapping[str, Tensor], settings: Settings, decaying: Collection[str]) -> None:
+        """For stacked parameters by name, of which those named in ``decaying`` have weight decay."""
 
     def step(self, gradients: Sequence[Tensor], factor: float) -> None:
         """Update in place; ``factor`` is what the schedule makes of the learning rate."""
@@ -40,13 +40,12 @@ class Optimizer(Protocol):
 class _Column:
     """One parameter of the stack with its settings, shaped to multiply it."""
 
-    def __init__(self, name: str, parameter: Tensor, settings: Settings) -> None:
+    def __init__(self, parameter: Tensor, settings: Settings, decays: bool) -> None:
         shape = (-1, *[1] * (parameter.dim() - 1))
         self.parameter = parameter
         self.learning_rate = settings.learning_rate.view(shape)
         self.momentum = settings.momentum.view(shape)
-        decays = name.startswith("weight") and bool(settings.weight_decay.any())
-        self.weight_decay = settings.weight_decay.view(shape) if decays else None
+        self.weight_decay = settings.weight_decay.view(shape) if decays and bool(settings.weight_decay.any()) else None
 
     def decayed(self, gradient: Tensor) -> Tensor:
         """The gradient with the weight decay added, as a penalty ½λ‖w‖² would."""
@@ -56,8 +55,8 @@ class _Column:
 class SGD:
     """Stochastic gradient descent with momentum, as ``torch.optim.SGD``; weight decay is added to the gradient."""
 
-    def __init__(self, parameters: Mapping[str, Tensor], settings: Settings) -> None:
-        self._columns = [_Column(name, value, settings) for name, value in parameters.items()]
+    def __init__(self, parameters: Mapping[str, Tensor], settings: Settings, decaying: Collection[str]) -> None:
+        self._columns = [_Column(value, settings, name in decaying) for name, value in parameters.items()]
         self._velocities = [torch.zeros_like(value, requires_grad=False) for value in parameters.values()]
 
     def step(self, gradients: Sequence[Tensor], factor: float) -> None:
@@ -72,8 +71,8 @@ class Adam:
     _betas = (0.9, 0.999)
     _epsilon = 1e-8
 
-    def __init__(self, parameters: Mapping[str, Tensor], settings: Settings) -> None:
-        self._columns = [_Column(name, value, settings) for name, value in parameters.items()]
+    def __init__(self, parameters: Mapping[str, Tensor], settings: Settings, decaying: Collection[str]) -> None:
+        self._columns = [_Column(value, settings, name in decaying) for name, value in parameters.items()]
         self._first, self._second = (
             [torch.zeros_like(value, requires_grad=False) for value in parameters.values()] for _ in self._betas
         )

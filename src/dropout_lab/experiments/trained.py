@@ -13,8 +13,9 @@ from torch.nn import functional as F
 from dropout_lab.experiments.data import Dataset, Split
 from dropout_lab.experiments.draws import Purpose, stream
 from dropout_lab.experiments.examples import Examples
+from dropout_lab.experiments.networks import At
 from dropout_lab.experiments.noisy import Noisy
-from dropout_lab.experiments.places import At, FixedSets
+from dropout_lab.experiments.places import FixedSets
 from dropout_lab.experiments.plan import Replica
 
 Part = Literal["train", "test"]
@@ -46,7 +47,8 @@ class Trained:
 
     def examples(self, part: Part = "test", size: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
         """Inputs (S, b, features) and labels (S, b) in batches of at most ``size``; training labels with their
-        noise."""
+        noise.
+        """
         return self._examples.all(part, size)
 
     def sample(self, count: int, part: Part = "test") -> tuple[Tensor, Tensor]:
@@ -68,10 +70,11 @@ class Trained:
         self, inputs: Tensor, factors: Mapping[str, Tensor], parameters: Mapping[str, Tensor] | None = None
     ) -> Tensor:
         """Outputs (S, b, sets, outputs) under each of several sets of ``factors``, as :class:`.places.FixedSets` takes
-        them; without factors there is one set, the network itself."""
+        them; without factors there is one set, the network itself.
+        """
         if not factors:
             return self.forward(inputs, parameters=parameters).unsqueeze(2)
-        at = FixedSets(factors, sequential=self.network.sequential)
+        at = FixedSets(self.network, factors)
         return self.forward(inputs, at, parameters).unflatten(1, (inputs.shape[1], -1))
 
     @torch.no_grad()
@@ -85,7 +88,8 @@ class Trained:
 
     def noisy(self, key: int = 0) -> Noisy:
         """The training noise, drawn by streams of their own: for Monte Carlo averages, or a mask left on at test
-        time."""
+        time.
+        """
         return Noisy(self.replicas, self.parameters, Purpose.MEASURE, key)
 
     def streams(self, key: int) -> list[np.random.Generator]:

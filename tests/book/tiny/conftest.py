@@ -28,7 +28,7 @@ def running(book: Book) -> Book:
     (package / "book" / "side.py").write_text("", encoding="utf-8")
     (book.folder / "requirements.txt").write_text("torch==2.13.0\n", encoding="utf-8")
     book.claims()
-    book.settings |= {"nb_execution_mode": "cache", "dropout_lab_package": str(package)}
+    book.settings |= {"nb_execution_mode": "cache"}
     return book
 
 
