@@ -73,7 +73,9 @@ def number(value: object) -> Number:
     if isinstance(value, _Scalar):
         try:
             return number(value.item())
-        except RuntimeError:
+        except (RuntimeError, ValueError) as error:
+            if isinstance(error, NotANumber):
+                raise
             raise TypeError(f"{value!r} is not one number") from None
     if isinstance(value, (mpmath.mpf, mpmath.mpc)):
         return number(sympy.sympify(value))
@@ -161,8 +163,13 @@ def _pairs(one: object, other: object) -> list[tuple[Number, Number]]:
 
 def _array(value: object) -> np.ndarray:
     """The entries of a number, an array, a tensor or a nested list, each as an object of its own type."""
-    listed = value.tolist() if isinstance(value, _Listed) else value
-    return np.asarray(listed, dtype=object)
+    return np.asarray(_listed(value), dtype=object)
+
+
+def _listed(value: object) -> object:
+    if isinstance(value, _Listed):
+        return value.tolist()
+    return [_listed(entry) for entry in value] if isinstance(value, (list, tuple)) else value
 
 
 def _real(value: Real) -> Number:
@@ -183,7 +190,10 @@ def _symbolic(value: sympy.Expr) -> Number:
         raise TypeError(f"{value} is not a number; substitute values for {unknown}")
     if value.is_Rational:
         return Fraction(int(value.p), int(value.q))
-    approximate = value.evalf(_DIGITS)
+    try:
+        approximate = value.evalf(_DIGITS)
+    except (ValueError, ArithmeticError) as error:
+        raise NotANumber(f"SymPy finds no finite value of {value}: {error}") from error
     if approximate.has(*_NO_NUMBERS):
         _refuse(value)
     if not all(part.is_Float or part.is_Rational for part in approximate.as_real_imag()):
