@@ -14,7 +14,7 @@ from torch import Tensor
 from dropout_lab.experiments.data import Dataset
 from dropout_lab.experiments.networks.parts import WEIGHTS, Layer, Normalization, Place
 
-#: The parameters of a stack by name, each with a first axis of replicas.
+#: The parameters of a stack by name, each with the first axis S.
 Parameters = Mapping[str, Tensor]
 
 
@@ -92,7 +92,7 @@ class Network(ABC):
         return self._by_kind.get(kind, ())
 
     def reader(self, place: Place | str) -> tuple[Layer, ...]:
-        """The layers that read what is masked at a place, linearly and directly: see :class:`.Place`."""
+        """The layers that read what is masked at a place, linearly and directly: see ``readers`` of :class:`.Place`."""
         return self.place(place if isinstance(place, str) else place.name).readers
 
     @property
