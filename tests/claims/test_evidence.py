@@ -277,7 +277,6 @@ BY_ITSELF = {
     "another index": (symbolic.identity(sympy.Sum(h[i], (i, 1, n))), sympy.Sum(h[j], (j, 1, n))),
     "power": (symbolic.identity(p * q * q), q**2 * p),
     "a mean without masks": (symbolic.expectation(p * h[i], r), h[i] * p),
-    "an expanded mean without masks": (symbolic.expectation((p + q) ** 2, r), p**2 + 2 * p * q + q**2),
     "an induction without masks": (
         symbolic.induction(symbolic.expectation(sympy.Sum(h[i], (i, 1, n)), r)),
         sympy.Sum(h[j], (j, 1, n)),
@@ -288,7 +287,7 @@ BY_ITSELF = {
 @pytest.mark.parametrize("name", BY_ITSELF)
 def test_nothing_is_proved_by_itself_however_it_is_spelled(name):
     derivation, closed_form = BY_ITSELF[name]
-    with pytest.raises(ValueError, match=r"the definition itself|has no masks in it"):
+    with pytest.raises(ValueError, match="the definition itself"):
         claims.prove("1", derivation, closed_form, says="It is what it is.")
 
 

@@ -46,7 +46,9 @@ def test_the_inventory_lists_claims_and_assumptions(full_book):
     built = full_book.build()
     with (built.site / "objects.inv").open("rb") as stream:
         listed = InventoryFile.load(stream, "", lambda base, path: path)
-    found = {what: {name: entry[2] for name, entry in listed[f"claim:{what}"].items()} for what in ("claim", "assumption")}
+    found = {
+        what: {name: entry[2] for name, entry in listed[f"claim:{what}"].items()} for what in ("claim", "assumption")
+    }
     assert found == {
         "claim": {
             "1.1": "a-first.html#claim-1-1",
@@ -69,7 +71,7 @@ def test_the_search_finds_claims_as_objects(full_book):
     index = json.loads(re.search(r"Search\.setIndex\((.*)\)", text, re.DOTALL)[1])
     assert ["claim", "claim", "claim"] in [list(names) for names in index["objnames"].values()]
     names = {
-        f"{prefix}.{entry[4]}" if prefix else entry[4] 
+        f"{prefix}.{entry[4]}" if prefix else entry[4]
         for prefix, entries in index["objects"].items()
         for entry in entries
     }
@@ -145,7 +147,9 @@ def test_what_other_processes_read_is_merged(full_book):
 
 def test_the_ledger_has_a_schema_beside_it(full_book):
     site = full_book.build().site
-    ledger, schema = (json.loads((site / name).read_text(encoding="utf-8")) for name in ("ledger.json", "ledger.schema.json"))
+    ledger, schema = (
+        json.loads((site / name).read_text(encoding="utf-8")) for name in ("ledger.json", "ledger.schema.json")
+    )
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(ledger, schema, jsonschema.Draft202012Validator)
     for spoil in (
@@ -166,7 +170,10 @@ def test_the_ledger_has_a_schema_beside_it(full_book):
     "record, said",
     [
         ({**MEASURED, "effect": float("nan")}, "effect of a measurement is a finite number, got nan"),
-        ({**MEASURED, "interval": [-2.0, 1.0], "rule": "the interval lies below 0"}, "does not lie where the rule wants it"),
+        (
+            {**MEASURED, "interval": [-2.0, 1.0], "rule": "the interval lies below 0"},
+            "does not lie where the rule wants it",
+        ),
         ({"kind": "measure", "verdict": "not-seen"}, "the record of a measurement lacks 'says'"),
         ({**PROVED, "kind": "believe"}, "there is no evidence of kind 'believe'"),
         ({**CITED, "verdict": "certain"}, "verdict of a citation is one of true"),
@@ -189,7 +196,9 @@ def test_evidence_of_a_kind_that_cannot_settle_the_claim_stops_the_build(book):
 def test_what_a_record_says_is_shown_and_not_run(book):
     book.claims(claim("1.1", title="a <b>bold</b> & 'quoted' title", note="<script>alert(1)</script>"))
     says = "<script>alert(1)</script> $a<b$"
-    book.notebook("a-first", "# First\n\n```{claims} statement 1.1\n```\n", cell("1.1", {**PROVED, "says": says, "scope": "<i>n"}))
+    book.notebook(
+        "a-first", "# First\n\n```{claims} statement 1.1\n```\n", cell("1.1", {**PROVED, "says": says, "scope": "<i>n"})
+    )
     book.page("c-ledger", "# Ledger\n\n```{claims} ledger\n```\n")
     book.page("e-map", "# Map\n\n```{claims} map\n```\n")
     built = book.build()
