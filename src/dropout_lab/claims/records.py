@@ -68,6 +68,10 @@ class Evidence:
             raise ValueError(f"the verdict of {_with_article(self.noun)} is {expected}, got {self.verdict}")
         self._check()
 
+    def __reduce__(self) -> tuple[Callable[[object], Evidence], tuple[dict[str, Json]]]:
+        # Pickled as its record, which is validated again wherever it is read.
+        return from_json, (self.to_json(),)
+
     def _check(self) -> None:
         """Raise :class:`ValueError` if the fields contradict each other."""
 
