@@ -143,6 +143,10 @@ class ClaimDomain(Domain):
             "", "", *contnode.children, refuri=uri, internal=True, reftitle=title, classes=["claim-link"]
         )
 
+    def get_type_name(self, type: ObjType, primary: bool = False) -> str:  # noqa: A002, Sphinx calls it so
+        """What the search calls an object: a claim or an assumption, of whatever domain."""
+        return type.lname
+
     def resolve_any_xref(
         self,
         env: BuildEnvironment,
@@ -160,7 +164,7 @@ class ClaimDomain(Domain):
         return [(role, link) for role, link in found if link is not None]
 
     def get_objects(self) -> Iterable[tuple[str, str, str, str, str, int]]:
-        """The claims that are settled, and the assumptions if a page shows the map, for the inventory and the search."""
+        """The settled claims, and the assumptions if a page shows the map: for the inventory and the search."""
         return self._objects()
 
     def _objects(self) -> Iterator[tuple[str, str, str, str, str, int]]:
