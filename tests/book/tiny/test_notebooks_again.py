@@ -1,4 +1,4 @@
-"""``pytest --nbval`` on executed notebooks, with the project's ``conftest.py``: what it compares, and what it refuses."""
+"""``pytest --nbval`` with the project's ``conftest.py``: what it compares of executed notebooks, and what it refuses."""
 
 from __future__ import annotations
 
@@ -113,10 +113,12 @@ def test_the_longest_comes_first(project):
     ]
 
 
-def settle(effect: str, verdict: str) -> str:
-    """A cell that shows a record, as evidence does, with a text beside it."""
-    record = f'{{"verdict": "{verdict}", "effect": {effect}, "seeds": 30}}'
-    return f"from IPython.display import display\ndisplay({{'application/x+json': {record}, 'text/plain': 'loss {effect}'}}, raw=True)"
+#: A cell that shows a record, as evidence does, with a text beside it.
+SETTLE = """
+from IPython.display import display
+record = {"verdict": "supported", "effect": 0.25, "seeds": 30}
+display({"application/x+json": record, "text/plain": "loss 0.25"}, raw=True)
+"""
 
 
 @pytest.mark.parametrize(
@@ -133,11 +135,13 @@ def test_on_another_processor_verdicts_are_compared_and_digits_are_not(project, 
     site = {**built_with(), **({"vendor": vendor} if vendor else {})}
     (project / "_build" / "html").mkdir()
     (project / "_build" / "html" / "built-with.json").write_text(json.dumps(site), encoding="utf-8")
-    code = settle("0.25", "supported")
-    executed(project, "a", (code, ""))
+    executed(project, "a", (SETTLE, ""))
     path = project / "_build" / "jupyter_execute" / "a.ipynb"
     notebook = nbformat.read(path, as_version=4)
-    data = {"application/x+json": {"verdict": verdict, "effect": float(effect), "seeds": 30}, "text/plain": f"loss {effect}"}
+    data = {
+        "application/x+json": {"verdict": verdict, "effect": float(effect), "seeds": 30},
+        "text/plain": f"loss {effect}",
+    }
     notebook.cells[0].outputs = [nbformat.v4.new_output("display_data", data=data)]
     nbformat.write(notebook, path)
     done = check(project, "-v")

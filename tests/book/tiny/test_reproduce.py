@@ -13,8 +13,8 @@ TEMPTING = [
     "import sys, time\nfor word in 'abc':\n    print(word, flush=True)\n    time.sleep(0.05)",
     "import traceback\ntry:\n    1 / 0\nexcept ZeroDivisionError:\n    print(traceback.format_exc().splitlines()[-1])",
     "print({'mask', 'gate', 'cell', 'input', 'forget', 'output'})",
-    "from dropout_lab import claims, figures\nimport matplotlib.pyplot as plt\nfigures.style()\nplt.plot([1, 2])\nplt.show()",
-    "claims.enumerate('1.1', [1, 2], [1, 2], masks=4, says='They agree.')",
+    "from dropout_lab import figures\nimport matplotlib.pyplot as plt\nfigures.style()\nplt.plot([1, 2])\nplt.show()",
+    "from dropout_lab import claims\nclaims.enumerate('1.1', [1, 2], [1, 2], masks=4, says='They agree.')",
 ]
 
 #: A build that copies a page, and looks whether it is the copy's and works one chapter at a time.
@@ -74,7 +74,9 @@ def test_a_file_of_one_side_only_is_told(script, tmp_path):
     for folder in ("one", "other"):
         (tmp_path / folder / "deep").mkdir(parents=True)
     (tmp_path / "other" / "deep" / "b.bin").write_bytes(b"\0")
-    assert script.first_difference(tmp_path / "one", tmp_path / "other") == f"deep/b.bin is only in {tmp_path / 'other'}"
+    assert (
+        script.first_difference(tmp_path / "one", tmp_path / "other") == f"deep/b.bin is only in {tmp_path / 'other'}"
+    )
 
 
 def test_without_a_book_there_is_nothing_to_compare(script, tmp_path, capsys):
@@ -82,7 +84,9 @@ def test_without_a_book_there_is_nothing_to_compare(script, tmp_path, capsys):
     assert "build it first (make book)" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("edit, status, said", [("", 0, "the same to the byte"), ("!", 1, "NOT THE SAME: html/page.html")])
+@pytest.mark.parametrize(
+    "edit, status, said", [("", 0, "the same to the byte"), ("!", 1, "NOT THE SAME: html/page.html")]
+)
 def test_a_copy_is_built_and_compared(script, tmp_path, capfd, edit, status, said):
     """Of a stand-in for the book whose build copies the source, in a folder whose name needs quotes."""
     root = tmp_path / "a 'b'" / "book"
