@@ -87,7 +87,11 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Replica:
-    """One network of a stack: the arm that it belongs to, its seed, and how it is trained."""
+    """One network of a stack: the arm that it belongs to, its seed, and how it is trained.
+
+    >>> Replica("dropout", 3, Recipe()).recipe.network
+    MLP(hidden=(128, 128), batch_norm=False)
+    """
 
     arm: str
     seed: int

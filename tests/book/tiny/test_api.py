@@ -15,8 +15,8 @@ from dropout_lab.book import api
 PAGES = Path(__file__).resolve().parents[3] / "chapters" / "back" / "api"
 _DIRECTIVE = re.compile(r"^\.\. reference:: (.+)$", re.MULTILINE)
 
-#: How Python writes an object without a text of its own: by its address, or as what a dataclass makes anew each time.
-_MOMENTARY = re.compile(r"[^<>]*\bat 0x[0-9a-f]+|&lt;factory&gt;")
+#: How Python writes an object without a text of its own: by its kind and address, or as what is made anew each time.
+_MOMENTARY = re.compile(r"[^<>]*\bat 0x[0-9a-f]+|&lt;factory&gt;|default_value.><span class=.pre.>&lt;.*")
 _ENTRY = re.compile(r'<dt class="sig sig-object py" id="([^"]+)"')
 
 

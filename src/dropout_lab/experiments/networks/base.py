@@ -18,7 +18,13 @@ Parameters = Mapping[str, Tensor]
 
 
 class At:
-    """What happens at the places of a network; this one leaves everything as it is."""
+    """What happens at the places of a network; this one leaves everything as it is.
+
+    >>> from dropout_lab.experiments.networks import MLP
+    >>> values = torch.ones(1, 2, 4)
+    >>> At()(MLP((4,)).place("hidden1"), values) is values
+    True
+    """
 
     #: Whether batch normalization uses the batch (and remembers it), or what it remembers.
     training = False

@@ -25,6 +25,9 @@ class GRU(Network):
     is carried on unmasked; ``output``, (B, H). One matrix of weights serves the reset gate, the update gate and the
     candidate. :class:`~.stack_noise.Bernoulli` draws a mask for each step, :class:`~.stack_noise.Variational` one for
     the sequence.
+
+    >>> [(str(place), place.layout, place.readers[0].weight) for place in GRU(32).places]
+    [('input', 'N T D', 'weight_input'), ('state', 'N T D', 'weight_state'), ('output', 'N D', 'weight_output')]
     """
 
     width: int
