@@ -41,7 +41,7 @@ class Instance:
 
 @dataclass
 class Derivation:
-    """A stand-in for a derivation of :mod:`dropout_lab.symbolic`, so that each gate of ``prove`` can be closed alone."""
+    """A stand-in for a derivation of :mod:`dropout_lab.symbolic`, so that each gate of ``prove`` closes alone."""
 
     right: bool = True
     agreeing: tuple[bool, ...] = (True, True)
@@ -236,7 +236,7 @@ def test_a_citation_names_one_source(key):
 
 def test_what_cannot_judge_a_claim_does_not():
     right = claims.prove("1", Derivation(), sympy.Symbol("p"), says="The right statement.")
-    with pytest.raises(NotEstablished, match="claim 1 .* of kind identity: .* cannot call it opinion"):
+    with pytest.raises(NotEstablished, match=r"claim 1 .* of kind identity: .* cannot call it opinion"):
         claims.opinion("1", why="I like it.")
     with pytest.raises(NotEstablished, match="a citation cannot call it wrong"):
         claims.cite("1", key="somebody1999", says="No.", degree="wrong")
