@@ -13,6 +13,7 @@ from typing import ClassVar, Self, get_type_hints
 
 from dropout_lab.claims.registry import HEAVIEST, Claim, Grade, Registry
 
+#: What JSON can hold.
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
 #: Every kind of evidence by its name in records, in the order in which the ledger lists them.

@@ -39,7 +39,7 @@ CHAPTERS = {
     "optional": "from package import optional\noptional.extra",
     "beside": "open('beside.csv').read()",
     "outside": "import os\nopen('OUTSIDE').read()",
-    "python": "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'import package.alone'], check=True).returncode",
+    "python": "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'import package.alone'], check=True)",
 }
 EVERYONE = set(CHAPTERS) - {"beside", "outside"}
 #: An edit of a file of the package or of the book, and the chapters that have to run again.
