@@ -67,7 +67,7 @@ class Sources:
             if done == "write":
                 written.add(path)
             elif (done == "leave" and "python" in os.path.basename(path)) or _file_name(path) in _OTHER_PYTHONS:
-                found.update(self._name(str(file)) for file in self._everything())
+                found.update(self._everything())
             elif done in ("read", "list") and path not in written:
                 found.update(self._names(done, path))
         return sorted(found)
@@ -136,12 +136,13 @@ class Sources:
             return ""
         return hashlib.sha256(content).hexdigest()
 
-    def _everything(self) -> Iterator[Path]:
+    def _everything(self) -> Iterator[str]:
         for folder in (self.package, self.book):
+            yield self._name(str(folder)) + "/"
             for path in sorted(folder.rglob("*")):
                 hidden = any(part.startswith(".") or part == "__pycache__" for part in path.relative_to(folder).parts)
-                if path.is_file() and not hidden and self._matters(str(path)):
-                    yield path
+                if not hidden and self._matters(str(path)):
+                    yield self._name(str(path)) + ("/" if path.is_dir() else "")
 
 
 class Cache:

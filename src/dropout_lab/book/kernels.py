@@ -57,6 +57,8 @@ _LOCALE = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1", "TZ": "UTC
 PASSED = ("DROPOUT_LAB_CLAIMS", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
 #: Variables that say where something is and not what it is. They differ between folders, and the pages must not.
 PLACES = ("HOME", "TMPDIR", "IPYTHONDIR", "PATH", "PYTHONPATH", "PYTHONUSERBASE")
+#: The first line of every kernel. The file runs in names of its own, which no cell can see or change.
+_WATCH = f"__import__('runpy').run_path({watch.__file__!r}) and None"
 _SOURCE = Path(__file__).resolve().parents[2]
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _Result = TypeVar("_Result")
@@ -159,12 +161,12 @@ async def execute(
             on_cell_start=remember,
             on_cell_executed=weigh,
             # Kernels say on the terminal that they listen on a local port; errors of chapters come back as outputs.
-            extra_arguments=["--IPKernelApp.log_level=40", f"--IPKernelApp.exec_files={watch.__file__}"],
+            extra_arguments=["--IPKernelApp.log_level=40", f"--IPKernelApp.exec_lines={_WATCH}"],
             resources={"metadata": {"path": str(folder)}},
         )
         try:
             await client.async_execute(env={**environment, watch.VARIABLE: str(log)})
-        except (CellExecutionError, CellTimeoutError, DeadKernelError, RuntimeError, OSError) as error:
+        except (CellExecutionError, CellTimeoutError, DeadKernelError, NoSuchKernel, RuntimeError, OSError) as error:
             raise NotebookFailed(_where_and_why(notebook, name, current, error)) from error
         reads = watched(log)
     return Execution(time.perf_counter() - started, peak, reads)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
@@ -57,6 +58,17 @@ def is_enumerable(module: torch.nn.Module) -> bool:
 def keep_prob(module: torch.nn.Module) -> float:
     """The keep probability of a module with an enumerable variant."""
     return 1 - module.p if isinstance(module, nn.OF_TORCH) else module.keep_prob
+
+
+def eagerly() -> AbstractContextManager[object]:
+    """A context in which compiled parts of a model run operation by operation, so that hooks are called in them."""
+    # Where nothing was compiled, the compiler has not been imported, and need not be.
+    return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
+
+
+def hookable(model: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Module]]:
+    """The modules of ``model`` that take hooks, by name: not those that were scripted or traced."""
+    return ((name, part) for name, part in model.named_modules() if not isinstance(part, torch.jit.ScriptModule))
 
 
 @contextmanager

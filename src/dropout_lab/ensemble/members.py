@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from dropout_lab import nn
 from dropout_lab.ensemble import asking
-from dropout_lab.ensemble.watching import switch_on, watch, watch_training
+from dropout_lab.ensemble.watching import Pass, Prepare, switch_on, watch, watch_training
 
 _INSTEAD = "Use inference.monte_carlo"
 
@@ -60,8 +60,9 @@ def members(model: torch.nn.Module, x: Tensor) -> Subnetworks:
                 f"the noise of {asking.described(name, module)} is no list of independent 0/1 masks that could be "
                 f"enumerated. {_INSTEAD}"
             )
+    _refuse_draws(model, watch(model, x, _evaluation))
     sites, largest, output = _find_sites(model, x)
-    _check_all_is_known(model, x, sites)
+    _refuse_draws(model, watch_training(model, x, _training_under_masks(sites)))
     if not isinstance(output, Tensor):
         raise TypeError(f"an ensemble needs a model that gives a tensor, {type(model).__name__} gave {_kind(output)}")
     if output.is_complex():
@@ -88,12 +89,12 @@ def members(model: torch.nn.Module, x: Tensor) -> Subnetworks:
                 outputs.append(model(piece.clone()))
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
 
-    with torch.no_grad(), asking.evaluating(model):
+    with torch.no_grad(), asking.eagerly(), asking.evaluating(model):
         can_batch = _can_batch(one, probabilities.new_tensor([[1.0], [0.0]], device=x.device).expand(2, sum(sizes)))
 
     def function(table: Tensor) -> Tensor:
         table = table.to(x.device)
-        with torch.no_grad(), asking.evaluating(model):
+        with torch.no_grad(), asking.eagerly(), asking.evaluating(model):
             return torch.vmap(one)(table) if can_batch else torch.stack([one(row) for row in table])
 
     return Subnetworks(function, probabilities, largest, shared is None and len(x) != 1)
@@ -117,31 +118,37 @@ def _can_batch(one: Callable[[Tensor], Tensor], table: Tensor) -> bool:
     return torch.allclose(found, torch.stack([one(row) for row in table]), rtol=1e-3, atol=1e-5, equal_nan=True)
 
 
-def _check_all_is_known(model: torch.nn.Module, x: Tensor, sites: list[_Site]) -> None:
-    """Raise ValueError, naming the module, if anything but the layers of ``sites`` is random.
+def _evaluation(twin: torch.nn.Module) -> AbstractContextManager[None]:
+    asking.switch_off(twin)
+    return nullcontext()
 
-    The layers are given fixed masks, and two passes have to agree, in training mode and in ``eval()``.
-    """
-    generator = torch.Generator().manual_seed(0)
-    given = [torch.rand(site.shape, generator=generator).lt(site.keep_prob).to(x.device) for site in sites]
 
-    def training(twin: torch.nn.Module) -> Any:
+def _training_under_masks(sites: list[_Site]) -> Prepare:
+    """Training mode, but the layers of ``sites`` are given fixed masks: then nothing random is left."""
+
+    def prepare(twin: torch.nn.Module) -> AbstractContextManager[None]:
         switch_on(twin)
         for name in {site.name for site in sites}:
             twin.get_submodule(name).training = False
-        return _forced(twin, sites, [mask.double() for mask in given])
+        return _forced(twin, sites, _some_masks(sites))
 
-    def evaluation(twin: torch.nn.Module) -> Any:
-        asking.switch_off(twin)
-        return nullcontext()
+    return prepare
 
-    for seen in (watch(model, x, evaluation), watch_training(model, x, training)):
-        for name in seen.draws:
-            raise ValueError(
-                f"{asking.described(name, model.get_submodule(name))} draws random numbers of its own, which are no "
-                f"list of independent 0/1 masks that could be enumerated: drop with a layer of dropout_lab.nn or of "
-                f"torch.nn there, or sample. {_INSTEAD}"
-            )
+
+def _some_masks(sites: list[_Site]) -> list[Tensor]:
+    """One mask for each site, always the same."""
+    generator = torch.Generator().manual_seed(0)
+    return [torch.rand(site.shape, generator=generator).lt(site.keep_prob).double() for site in sites]
+
+
+def _refuse_draws(model: torch.nn.Module, seen: Pass) -> None:
+    """Raise ValueError, naming the module, if something drew random numbers."""
+    for name in seen.draws:
+        raise ValueError(
+            f"{asking.described(name, model.get_submodule(name))} draws random numbers of its own, which are no list "
+            "of independent 0/1 masks that could be enumerated: drop with a layer of dropout_lab.nn or of torch.nn "
+            f"there, or sample. {_INSTEAD}"
+        )
 
 
 def _find_sites(model: torch.nn.Module, x: Tensor) -> tuple[list[_Site], int, object]:
@@ -170,8 +177,8 @@ def _find_sites(model: torch.nn.Module, x: Tensor) -> tuple[list[_Site], int, ob
 
         return look
 
-    with torch.no_grad(), asking.evaluating(model), ExitStack() as stack:
-        for name, module in model.named_modules():
+    with torch.no_grad(), asking.eagerly(), asking.evaluating(model), ExitStack() as stack:
+        for name, module in asking.hookable(model):
             is_site = asking.has_noise(module)
             stack.callback(module.register_forward_hook(look_at(name, is_site), with_kwargs=True).remove)
         output = model(x.clone())
@@ -209,14 +216,11 @@ def _pieces(
     except Exception:
         return whole
     first = alone[0][0]
-    with torch.no_grad(), asking.evaluating(model):
+    with torch.no_grad(), asking.eagerly(), asking.evaluating(model):
         if _share(first, alone[1][0], count - 1) and _share(first, sites, count):
-            generator = torch.Generator().manual_seed(0)
-            given = [torch.rand(site.shape, generator=generator).lt(site.keep_prob).double() for site in first]
-            given = [mask.to(x.device) for mask in given]
             outputs = []
             for piece in (x, x[:1], x[1:]):
-                with _forced(model, first, given):
+                with _forced(model, first, _some_masks(first)):
                     outputs.append(model(piece.clone()))
             together, *apart = outputs
             return ([x], first) if _agree(together, torch.cat(apart)) else whole
@@ -285,12 +289,13 @@ def _forced(model: torch.nn.Module, sites: list[_Site], given: list[Tensor]) -> 
             site, mask = next(masks, (None, None))
             if site is None or mask is None or site.name != name:
                 raise ValueError(_other_order(name, layer))
-            return _applied(layer, _input(args, kwargs), mask)
+            values = _input(args, kwargs)
+            return _applied(layer, values, mask.to(values.device))
 
         return put
 
     with ExitStack() as stack:
-        for name, layer in model.named_modules():
+        for name, layer in asking.hookable(model):
             if asking.has_noise(layer):
                 stack.callback(layer.register_forward_hook(replace(name), with_kwargs=True).remove)
         yield

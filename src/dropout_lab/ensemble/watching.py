@@ -22,6 +22,8 @@ from torch import Tensor
 from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 
+from dropout_lab.ensemble import asking
+
 #: Batch normalization needs more than one example in training mode, and draws nothing.
 _NORMS = (
     *(torch.nn.BatchNorm1d, torch.nn.BatchNorm2d, torch.nn.BatchNorm3d, torch.nn.SyncBatchNorm),
@@ -91,7 +93,7 @@ def watch_training(model: torch.nn.Module, x: Tensor, prepare: Prepare) -> Pass:
 
 
 def _observe(model: torch.nn.Module, x: Tensor, prepare: Prepare, marking: bool = False) -> Pass:
-    with torch.no_grad(), _states_kept(x.device), _twin(model, x) as twin:
+    with torch.no_grad(), asking.eagerly(), states_kept(x.device), _twin(model, x) as twin:
         torch.manual_seed(0)
         np.random.seed(0)
         random.seed(0)
@@ -114,9 +116,7 @@ class _Observer(TorchFunctionMode):
         held = [value for module in model.modules() for value in vars(module).values()]
         self._streams = {id(value): value for value in held if isinstance(value, tuple(_STREAMS))}
         self._sources: list[Callable[[], object]] = [
-            lambda: torch.get_rng_state().numpy().tobytes(),
-            lambda: _of_numpy(np.random.get_state()),
-            random.getstate,
+            global_states,
             *(lambda stream=stream: _state_of(stream) for stream in self._streams.values()),
         ]
         if device.type == "cuda":
@@ -124,7 +124,7 @@ class _Observer(TorchFunctionMode):
 
     def __enter__(self) -> _Observer:
         self._hooks = ExitStack()
-        for name, module in self._model.named_modules():
+        for name, module in asking.hookable(self._model):
             for handle in (
                 module.register_forward_pre_hook(self._before(name), prepend=True, with_kwargs=True),
                 module.register_forward_hook(self._after(name), with_kwargs=True),
@@ -219,8 +219,13 @@ def _twin(model: torch.nn.Module, x: Tensor) -> Iterator[torch.nn.Module]:
     yield twin
 
 
+def global_states() -> tuple[object, ...]:
+    """The global random states of torch on the CPU, of NumPy and of Python."""
+    return torch.get_rng_state().numpy().tobytes(), _of_numpy(np.random.get_state()), random.getstate()
+
+
 @contextmanager
-def _states_kept(device: torch.device) -> Iterator[None]:
+def states_kept(device: torch.device) -> Iterator[None]:
     """The global random states of torch, NumPy and Python are afterwards what they were."""
     of_numpy, of_python = np.random.get_state(), random.getstate()
     try:
