@@ -43,8 +43,8 @@ FOREIGN = (
     "torch",
     "types",
 )
-#: Types of theirs that come as text alone: what a named tuple holds, and a union that nobody could read.
-_BARE = ("Tensor", "ArrayLike")
+#: Types that come as text alone: what a named tuple holds, a union that nobody could read, one that holds itself.
+_BARE = ("Tensor", "ArrayLike", "Json")
 
 #: The kinds of entry that go on with what belongs to them.
 _WITH_MEMBERS = ("class", "exception")
