@@ -38,8 +38,8 @@ FLOORS = (
     "figures",
 )
 
-#: Public names that have no example yet. Nothing may be added here, and what has one now must go.
-WITHOUT: frozenset[str] = frozenset([])
+#: Public names that have no example yet, one a line. Nothing may be added there, and what has one now must go.
+WITHOUT = Path(__file__).with_name("without_example.txt")
 
 
 def docstrings(path: Path) -> Iterator[tuple[str, ast.AST, str]]:
@@ -136,6 +136,7 @@ def test_every_public_name_has_an_example() -> None:
     shown = {test.name for test in EXAMPLES}
     # A class may show what it does in the docstring of one of its methods.
     missing = {name for name, place in needing_one() if not any(f"{found}.".startswith(f"{place}.") for found in shown)}
-    forgotten, mended = sorted(missing - WITHOUT), sorted(WITHOUT - missing)
+    known = set(WITHOUT.read_text(encoding="utf-8").split())
+    forgotten, mended = sorted(missing - known), sorted(known - missing)
     assert not forgotten, "a public name needs an example in its docstring:\n" + "\n".join(forgotten)
-    assert not mended, "these have an example now, or are gone; take them out of WITHOUT:\n" + "\n".join(mended)
+    assert not mended, f"these have one now, or are gone; take them out of {WITHOUT.name}:\n" + "\n".join(mended)

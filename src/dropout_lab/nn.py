@@ -83,7 +83,14 @@ class _Member(torch.nn.Module):
 
 
 class Dropout(_Member):
-    """Drop each element by itself: :func:`dropout_lab.functional.dropout`."""
+    """Drop each element by itself: :func:`dropout_lab.functional.dropout`.
+
+    >>> layer = Dropout(0.8)
+    >>> layer(torch.ones(5), generator=torch.Generator().manual_seed(1))
+    tensor([1.2500, 1.2500, 1.2500, 1.2500, 0.0000])
+    >>> layer.eval()(torch.ones(5))
+    tensor([1., 1., 1., 1., 1.])
+    """
 
     variant = variants.DROPOUT
 
@@ -92,7 +99,11 @@ class Dropout(_Member):
 
 
 class GaussianDropout(_Member):
-    """Multiply by Gaussian noise: :func:`dropout_lab.functional.gaussian_dropout`."""
+    """Multiply by Gaussian noise: :func:`dropout_lab.functional.gaussian_dropout`.
+
+    >>> GaussianDropout(0.8)(torch.ones(3), generator=torch.Generator().manual_seed(0))
+    tensor([ 1.7705,  0.8533, -0.0894])
+    """
 
     variant = variants.GAUSSIAN_DROPOUT
 
@@ -103,7 +114,13 @@ class GaussianDropout(_Member):
 
 
 class SpatialDropout(_Member):
-    """Drop whole channels of (N, C, …): :func:`dropout_lab.functional.spatial_dropout`."""
+    """Drop whole channels of (N, C, …): :func:`dropout_lab.functional.spatial_dropout`.
+
+    >>> SpatialDropout(0.5)(torch.ones(1, 3, 2), generator=torch.Generator().manual_seed(0))
+    tensor([[[0., 0.],
+             [2., 2.],
+             [0., 0.]]])
+    """
 
     variant = variants.SPATIAL_DROPOUT
 
@@ -112,7 +129,11 @@ class SpatialDropout(_Member):
 
 
 class DropBlock(_Member):
-    """Drop blocks of neighboring positions: :func:`dropout_lab.functional.drop_block`."""
+    """Drop blocks of neighboring positions: :func:`dropout_lab.functional.drop_block`.
+
+    >>> DropBlock(0.7, 2)(torch.ones(1, 1, 4, 6), generator=torch.Generator().manual_seed(2)).eq(0).sum()
+    tensor(4)
+    """
 
     variant = variants.DROP_BLOCK
 
@@ -129,7 +150,12 @@ class DropBlock(_Member):
 
 
 class VariationalDropout(_Member):
-    """Drop features for a whole sequence: :func:`dropout_lab.functional.variational_dropout`."""
+    """Drop features for a whole sequence: :func:`dropout_lab.functional.variational_dropout`.
+
+    >>> VariationalDropout(0.5)(torch.ones(1, 2, 3), generator=torch.Generator().manual_seed(0))
+    tensor([[[0., 2., 0.],
+             [0., 2., 0.]]])
+    """
 
     variant = variants.VARIATIONAL_DROPOUT
 
@@ -138,7 +164,13 @@ class VariationalDropout(_Member):
 
 
 class DropPath(_Member):
-    """Drop a residual branch, sample by sample: :func:`dropout_lab.functional.drop_path`."""
+    """Drop a residual branch, sample by sample: :func:`dropout_lab.functional.drop_path`.
+
+    >>> DropPath(0.5)(torch.ones(3, 2), generator=torch.Generator().manual_seed(0))
+    tensor([[0., 0.],
+            [2., 2.],
+            [0., 0.]])
+    """
 
     variant = variants.DROP_PATH
 
@@ -147,7 +179,13 @@ class DropPath(_Member):
 
 
 class TokenDropout(_Member):
-    """Drop whole tokens of (N, T, D): :func:`dropout_lab.functional.token_dropout`."""
+    """Drop whole tokens of (N, T, D): :func:`dropout_lab.functional.token_dropout`.
+
+    >>> TokenDropout(0.5)(torch.ones(1, 3, 2), generator=torch.Generator().manual_seed(0))
+    tensor([[[0., 0.],
+             [2., 2.],
+             [0., 0.]]])
+    """
 
     variant = variants.TOKEN_DROPOUT
 
@@ -156,7 +194,13 @@ class TokenDropout(_Member):
 
 
 class AttentionDropout(_Member):
-    """Drop attention probabilities (N, H, T, S): :func:`dropout_lab.functional.attention_dropout`."""
+    """Drop attention probabilities (N, H, T, S): :func:`dropout_lab.functional.attention_dropout`.
+
+    >>> even = torch.full((1, 2, 1, 3), 1 / 3)
+    >>> AttentionDropout(0.5, share_heads=True)(even, generator=torch.Generator().manual_seed(0))
+    tensor([[[[0.0000, 0.6667, 0.0000]],
+             [[0.0000, 0.6667, 0.0000]]]])
+    """
 
     variant = variants.ATTENTION_DROPOUT
 
@@ -171,6 +215,13 @@ class DropConnect(_Member):
 
     Wraps ``layer``, trained weights and all: a ``torch.nn.Linear``, ``Conv1d``, ``Conv2d`` or ``Conv3d``, which stays
     what it was and is reached as ``.layer``. Raises TypeError for another kind of layer.
+
+    >>> layer = DropConnect(torch.nn.Linear(3, 2), 0.5)
+    >>> x = torch.ones(4, 3)
+    >>> torch.equal(layer.eval()(x), layer.layer(x))
+    True
+    >>> layer.train()(x).unique(dim=0).shape[0] > 1
+    True
     """
 
     variant = variants.DROP_CONNECT

@@ -30,6 +30,10 @@ class Masks(NamedTuple):
 
     ``input`` is (draws, N, input size) and ``recurrent`` (draws, N, hidden size), where draws is 1, or the number of
     gates when the masks are untied.
+
+    >>> masks = VariationalGRU(3, 4, masks="untied").draw_masks(2)
+    >>> masks[0].input.shape, masks[0].recurrent.shape
+    (torch.Size([3, 2, 3]), torch.Size([3, 2, 4]))
     """
 
     input: Tensor | None
@@ -282,7 +286,13 @@ class VariationalLSTM(_Variational):
         masks: list[Masks] | None = None,
         generator: Generator | None = None,
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Outputs (T, N, hidden_size) and the last (hidden, cell); ``state`` is such a pair, zeros if not given."""
+        """Outputs (T, N, hidden_size) and the last (hidden, cell); ``state`` is such a pair, zeros if not given.
+
+        >>> layer = VariationalLSTM(3, 4, keep_prob=0.8)
+        >>> outputs, (hidden, cell) = layer(torch.ones(5, 2, 3))
+        >>> outputs.shape, torch.equal(outputs[-1], hidden[0])
+        (torch.Size([5, 2, 4]), True)
+        """
         if state is not None and (isinstance(state, Tensor) or len(state) != 2):
             raise ValueError("the state of an LSTM is a pair: hidden state and cell")
         return self._run(x, state or (), masks, generator)
@@ -309,7 +319,13 @@ class VariationalGRU(_Variational):
         masks: list[Masks] | None = None,
         generator: Generator | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Outputs (T, N, hidden_size) and the last hidden state; ``state`` is such a state, zeros if not given."""
+        """Outputs (T, N, hidden_size) and the last hidden state; ``state`` is such a state, zeros if not given.
+
+        >>> layer = VariationalGRU(3, 4, masks="input", batch_first=True)
+        >>> outputs, hidden = layer(torch.ones(2, 5, 3))
+        >>> outputs.shape, torch.equal(outputs[:, -1], hidden[0])
+        (torch.Size([2, 5, 4]), True)
+        """
         if state is not None and not isinstance(state, Tensor):
             raise ValueError("the state of a GRU is one tensor: the hidden state")
         outputs, (last,) = self._run(x, () if state is None else (state,), masks, generator)

@@ -41,7 +41,17 @@ NO_NUMBERS = {
     "torch half": torch.tensor(float("inf"), dtype=torch.bfloat16),
     "torch grad": torch.tensor(float("nan"), requires_grad=True),
 }
-NOT_EVEN_NUMBERS = ["1", None, b"1", {1}, {"a": 1}, sympy.Symbol("x"), object(), np.datetime64("2020-01-01"), [[1], [1, 2]]]
+NOT_EVEN_NUMBERS = [
+    "1",
+    None,
+    b"1",
+    {1},
+    {"a": 1},
+    sympy.Symbol("x"),
+    object(),
+    np.datetime64("2020-01-01"),
+    [[1], [1, 2]],
+]
 OTHERS = [1, 1.0, Fraction(1, 3), sympy.Rational(1, 3), sympy.sqrt(2), np.float64(1), True, Decimal(1)]
 
 right = {"masks": 4, "says": "So it is."}
@@ -84,7 +94,9 @@ def test_what_is_not_even_a_number_is_a_mistake_of_type(value):
             claims.enumerate("2.4", found, expected, **right)
 
 
-@pytest.mark.parametrize("array", [np.array([1.0, np.nan]), torch.tensor([1.0, float("nan")]), sympy.Matrix([1, sympy.nan])])
+@pytest.mark.parametrize(
+    "array", [np.array([1.0, np.nan]), torch.tensor([1.0, float("nan")]), sympy.Matrix([1, sympy.nan])]
+)
 def test_arrays_of_all_libraries_are_looked_through(array):
     with pytest.raises(NotEstablished, match="NaN"):
         claims.enumerate("2.4", array, np.ones(np.shape(array.tolist())), tolerance=1.0, **right)
@@ -96,7 +108,8 @@ def test_a_masked_entry_is_no_number():
 
 
 @pytest.mark.parametrize(
-    "tolerance", [*NO_NUMBERS.values(), -1, -1e-12, True, "1", None, 1j, [1e-9], np.array([1e-9, 1e-9]), sympy.Symbol("t")]
+    "tolerance",
+    [*NO_NUMBERS.values(), -1, -1e-12, True, "1", None, 1j, [1e-9], np.array([1e-9, 1e-9]), sympy.Symbol("t")],
 )
 def test_a_tolerance_is_finite_and_not_negative(tolerance):
     with pytest.raises((ValueError, TypeError), match=r"claim 2\.4.*tolerance"):

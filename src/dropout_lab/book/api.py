@@ -260,7 +260,9 @@ def _modules(name: str) -> Iterator[str]:
     found = import_module(name)
     yield name
     for module in pkgutil.iter_modules(getattr(found, "__path__", ())):
-        if module.name in getattr(found, "__all__", (module.name,)) and not module.name.startswith("_"):
+        # A function may have the name of the module that holds it.
+        listed = not hasattr(found, "__all__") or module.name in found.__all__
+        if listed and not module.name.startswith("_") and inspect.ismodule(getattr(found, module.name, found)):
             yield from _modules(f"{name}.{module.name}")
 
 

@@ -9,12 +9,22 @@ from dropout_lab._extras import require
 require(__name__)
 
 from dropout_lab.claims.claims_file import load
-from dropout_lab.claims.evidence import NotEstablished, cite, leave_open, measure, opinion, prove, refute
+from dropout_lab.claims.evidence import (
+    Comparison,
+    Derivation,
+    NotEstablished,
+    cite,
+    leave_open,
+    measure,
+    opinion,
+    prove,
+    refute,
+)
 
 # The public name is the word of the design for it; inside the package nothing is called like a builtin.
 from dropout_lab.claims.evidence import enumerate_masks as enumerate  # noqa: A004
 from dropout_lab.claims.kinds import Citation, Enumeration, Measurement, Proof, Refutation, Unsettled
-from dropout_lab.claims.records import EVIDENCE, Evidence, from_json
+from dropout_lab.claims.records import EVIDENCE, Evidence, Json, from_json
 from dropout_lab.claims.registry import Assumption, Claim, ClaimsFileError, Grade, Registry
 from dropout_lab.claims.settlement import MIME_TYPE, Settlement
 from dropout_lab.claims.verdicts import Problem, VerdictError, settle, verdict
@@ -26,9 +36,12 @@ __all__ = [
     "Citation",
     "Claim",
     "ClaimsFileError",
+    "Comparison",
+    "Derivation",
     "Enumeration",
     "Evidence",
     "Grade",
+    "Json",
     "Measurement",
     "NotEstablished",
     "Problem",

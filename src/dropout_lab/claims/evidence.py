@@ -350,7 +350,7 @@ def _settled(
 
 
 def _check_proved_by_itself(claim: Claim, derivation: Derivation, closed_form: sympy.Expr) -> None:
-    """Refuse a closed form that is the definition again, and a mean of something without masks, which is itself."""
+    """Refuse a closed form that is the definition again, in another spelling."""
     # An induction holds the derivation that it proves.
     inner = getattr(derivation, "derivation", derivation)
     definition = getattr(inner, "definition", None)
@@ -358,9 +358,6 @@ def _check_proved_by_itself(claim: Claim, derivation: Derivation, closed_form: s
         return
     if _spelled_plainly(definition) == _spelled_plainly(closed_form):
         raise NotEstablished(f"claim {claim.id}: {closed_form} is the definition itself; nothing is proved by that")
-    families = getattr(inner, "families", ())
-    if families and not definition.has(*(family.base for family in families)):
-        raise NotEstablished(f"claim {claim.id}: {definition} has no masks in it, so its mean over them proves nothing")
 
 
 def _spelled_plainly(expression: sympy.Basic) -> sympy.Basic:

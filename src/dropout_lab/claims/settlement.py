@@ -10,6 +10,7 @@ from importlib.metadata import entry_points
 from dropout_lab.claims.records import Evidence, Json
 from dropout_lab.claims.registry import Claim, Registry
 
+#: The MIME type under which a cell's output carries its evidence.
 MIME_TYPE = "application/vnd.dropout-lab.claim+json"
 
 #: Entry points with which other packages give a settlement more faces: ``html`` makes one from a :class:`Settlement`,

@@ -52,7 +52,7 @@ class Variant:
     multiplies: Literal["activations", "weights", "a residual branch", "inputs and state"]
     #: Second choice, in words and as a rule: what shares a draw.
     shares: str
-    mask_shape: Callable[..., Shape]
+    mask_shape: Callable[..., Shape] = field(repr=False)
     #: Third choice: how the noise is distributed. "structured" means that draws overlap.
     noise: Literal["Bernoulli", "relaxed Bernoulli", "Gaussian", "structured", "affine"] = "Bernoulli"
     #: Fourth choice: what is done at test time, in the convention in which the noise has mean 1.
@@ -229,7 +229,7 @@ ATTENTION_DROPOUT = Variant(
     mask_shape=_links,
     modules=("AttentionDropout",),
     layouts=("N H T S",),
-    source="zehui2019",
+    source="lin2019",
     forms=({}, {"share_heads": True}),
 )
 DROP_CONNECT = Variant(

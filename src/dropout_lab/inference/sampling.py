@@ -20,6 +20,10 @@ class Predictive(NamedTuple):
     class probabilities, ``entropy`` is that of the mean, and ``mutual_information`` is what remains of it when the
     mean entropy of the members is taken off (Houlsby et al. 2011): both in nats, one for each example, without the
     axis of classes ("sigmoid" outputs have none). For raw outputs both are None.
+
+    >>> mean, variance = torch.tensor([[0.5, 0.5]]), torch.tensor([[0.04, 0.04]])
+    >>> Predictive(mean, variance, None, None, 100).standard_error
+    tensor([[0.0200, 0.0200]])
     """
 
     mean: Tensor

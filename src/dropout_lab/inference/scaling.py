@@ -87,6 +87,11 @@ def undo_weight_scaling(model: torch.nn.Module) -> torch.nn.Module:
     The weights are divided by p, which gives those of before up to one rounding, and every inverted dropout layer
     becomes the original one. The copy has the mode of ``model``. Raises what :func:`weight_scaling` raises, and
     ValueError for a keep probability of 0, which left nothing to undo.
+
+    >>> model = torch.nn.Sequential(nn.Dropout(0.5, rescale=False), torch.nn.Linear(3, 2))
+    >>> undone = undo_weight_scaling(weight_scaling(model))
+    >>> undone[0], torch.equal(undone[1].weight, model[1].weight)
+    (Dropout(keep_prob=0.5, rescale=False), True)
     """
     return _convert(model, to_inverted=False)
 
