@@ -23,7 +23,15 @@ _NO_NUMBER = re.compile(r"\b(?:nan|inf|infinity|zoo|oo)\b", re.IGNORECASE)
 
 @dataclass(frozen=True, kw_only=True)
 class Proof(Evidence, kind="prove", noun="proof", done="Proved", grades="true true-under", settles="I Th A D"):
-    """A quantity derived from its definition equals a closed form; ``under`` names the assumptions that it needs."""
+    """A quantity derived from its definition equals a closed form; ``under`` names the assumptions that it needs.
+
+    Example
+    -------
+    >>> settings = {"scope": "any n", "left": "E r", "right": "p", "instances": 4, "against": "enumeration"}
+    >>> proof = Proof(verdict="true", says="The mean is p.", under=(), **settings)
+    >>> proof.strength, proof.equation
+    ('symbolic, any n', 'E r = p')
+    """
 
     scope: str
     under: tuple[str, ...]
@@ -74,7 +82,13 @@ class Proof(Evidence, kind="prove", noun="proof", done="Proved", grades="true tr
 
 @dataclass(frozen=True, kw_only=True)
 class Enumeration(Evidence, kind="enumerate", noun="enumeration", done="Enumerated", grades="true", settles="I A D"):
-    """A quantity enumerated over all masks of an example is what is expected, within a tolerance."""
+    """A quantity enumerated over all masks of an example is what is expected, within a tolerance.
+
+    Example
+    -------
+    >>> Enumeration(verdict="true", says="All agree.", masks=4096, tolerance=0.0, difference=0.0).strength
+    'enumerated, 4,096 masks'
+    """
 
     masks: int = field(metadata={"minimum": 1})
     tolerance: float = field(metadata={"minimum": 0})
@@ -99,7 +113,15 @@ class Enumeration(Evidence, kind="enumerate", noun="enumeration", done="Enumerat
 class Measurement(
     Evidence, kind="measure", noun="measurement", done="Measured", grades="supported not-seen", settles="E"
 ):
-    """An effect over seeds with its 95 % interval, judged by a rule that was fixed before."""
+    """An effect over seeds with its 95 % interval, judged by a rule that was fixed before.
+
+    Example
+    -------
+    >>> figures = {"effect": -1.5, "interval": (-2.0, -1.0), "seeds": 30, "smallest_detectable": 0.4}
+    >>> judged = {"rule": "the interval lies below 0", "unit": "percentage points", "supported": True}
+    >>> Measurement(verdict="supported", says="Fewer errors.", **figures, **judged).strength
+    'measured, 30 seeds'
+    """
 
     effect: float
     interval: tuple[float, float]
@@ -140,7 +162,15 @@ class Measurement(
 class Refutation(
     Evidence, kind="refute", noun="counterexample", done="Refuted", grades="wrong imprecise", settles="I Th A D"
 ):
-    """A counterexample: what the claim gives there, what comes out, and the right statement in its place."""
+    """A counterexample: what the claim gives there, what comes out, and the right statement in its place.
+
+    Example
+    -------
+    >>> case = {"counterexample": "n = 1, p = 4/5", "claimed": "1/2", "actual": "4/5"}
+    >>> better = {"correction": "A mask has the weight p^k (1 − p)^(n − k).", "corrected_by": "3.2"}
+    >>> Refutation(verdict="wrong", says="The masks are not equally likely.", **case, **better).strength
+    'counterexample'
+    """
 
     counterexample: str
     claimed: str
@@ -169,7 +199,13 @@ class Refutation(
 
 @dataclass(frozen=True, kw_only=True)
 class Citation(Evidence, kind="cite", noun="citation", done="Cited", grades="true wrong imprecise", settles="H D"):
-    """History or attribution, settled by a source of the bibliography."""
+    """History or attribution, settled by a source of the bibliography.
+
+    Example
+    -------
+    >>> Citation(verdict="true", says="It came first.", key="hinton2012", locator="p. 1").sources
+    (('hinton2012', 'p. 1'),)
+    """
 
     key: str
     locator: str = field(default="", metadata={"blank": True})
@@ -198,7 +234,13 @@ class Unsettled(
     Evidence, kind="none", noun="opinion or open question", done="Not settled", grades="opinion open",
     settles="I Th A E H D O", is_evidence=False,
 ):  # fmt: skip
-    """No evidence, and why: the claim is an opinion, or it stays open."""
+    """No evidence, and why: the claim is an opinion, or it stays open.
+
+    Example
+    -------
+    >>> Unsettled(verdict="open", says="Nobody knows.").is_evidence
+    False
+    """
 
     @property
     def strength(self) -> str:

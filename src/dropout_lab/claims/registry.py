@@ -62,7 +62,13 @@ ESTABLISHED = SOUND | {Grade.IMPRECISE, Grade.WRONG}
 
 @dataclass(frozen=True)
 class Assumption:
-    """A named condition under which claims hold."""
+    """A named condition under which claims hold.
+
+    Example
+    -------
+    >>> Assumption("independent-masks", "independent masks", "The masks of different units are independent.").name
+    'independent masks'
+    """
 
     id: str
     name: str
@@ -71,7 +77,14 @@ class Assumption:
 
 @dataclass(frozen=True)
 class Claim:
-    """One checkable statement: ``statement`` is what the source says, ``note`` the better one where there is one."""
+    """One checkable statement: ``statement`` is what the source says, ``note`` the better one where there is one.
+
+    Example
+    -------
+    >>> claim = Claim("2.1", "2 The operation", "the mean", "Th+E", "The mean of a mask is p.", "true")
+    >>> claim.kinds, claim.kind_name
+    (('Th', 'E'), 'theorem and empirical')
+    """
 
     id: str
     section: str

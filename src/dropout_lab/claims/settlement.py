@@ -24,6 +24,13 @@ class Settlement:
 
     ``evidence`` has the main piece last: a correction stands before the refutation that it mends. ``registry`` is the
     one that the claim comes from.
+
+    Example
+    -------
+    >>> from dropout_lab.claims import leave_open, load
+    >>> settlement = leave_open("8.9", why="Nobody has measured it.")
+    >>> settlement.claim is load()["8.9"], settlement.record["verdict"]
+    (True, 'open')
     """
 
     claim: Claim

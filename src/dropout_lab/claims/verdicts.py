@@ -15,7 +15,13 @@ UNSETTLED = frozenset({Grade.OPEN, Grade.OPINION})
 
 @dataclass(frozen=True)
 class Problem:
-    """Something amiss: the id of the claim concerned, and a sentence."""
+    """Something amiss: the id of the claim concerned, and a sentence.
+
+    Example
+    -------
+    >>> print(Problem("2.1", "claim 2.1 has no evidence"))
+    claim 2.1 has no evidence
+    """
 
     claim: str
     text: str
@@ -92,6 +98,12 @@ def settle(registry: Registry, evidence: Mapping[str, Sequence[Evidence | Mappin
     evidence that cannot settle it; evidence without a claim, under assumptions that the claim does not name, or
     corrected by a statement that is not established; a verdict other than expected; a settled claim that rests on an
     unsettled one.
+
+    Example
+    -------
+    >>> claim = Claim("1", "1 A", "a guess", "E", "It will rain.", "open")
+    >>> settle(Registry([claim], []), {"1": [{"kind": "none", "verdict": "open", "says": "Nobody knows."}]})
+    {'1': <Grade.OPEN: 'open'>}
     """
     given = {claim_id: _pieces(pieces) for claim_id, pieces in evidence.items()}
     problems = [
