@@ -102,6 +102,13 @@ def settle(registry: Registry, evidence: Mapping[str, Sequence[Evidence | Mappin
     evidence that cannot settle it; evidence without a claim, under assumptions that the claim does not name, or
     corrected by a statement that is not established; a verdict other than expected; a settled claim that rests on an
     unsettled one.
+
+    Example
+    -------
+    >>> claim = Claim("1", "1 A", "a question", "I", "One and one is two.", "open")
+    >>> record = {"kind": "none", "verdict": "open", "says": "Nobody knows."}
+    >>> str(settle(Registry([claim], []), {"1": [record]})["1"])
+    'open'
     """
     if not isinstance(registry, Registry) or not isinstance(evidence, Mapping):
         raise TypeError(
