@@ -24,6 +24,14 @@ class Settlement:
 
     ``evidence`` has the main piece last: a correction stands before the refutation that it mends. ``registry`` is the
     one that the claim comes from.
+
+    Example
+    -------
+    >>> from dropout_lab import claims
+    >>> print(claims.enumerate("2.2", 0.5, 0.5, masks=2, says="The mean is p h."))
+    Enumerated (enumerated, 2 masks): claim 2.2, the mean of a masked activation. The mean is p h.
+      largest difference: 0, exactly
+      tolerance: 0
     """
 
     claim: Claim
