@@ -165,6 +165,14 @@ def test_rounding_is_no_counterexample_and_an_exact_difference_is_one_however_sm
     assert differ(1.0, 1.001) and differ([0, 0], [0, 1])
 
 
+def test_differences_beyond_the_range_of_a_float_are_no_equality():
+    for found, expected in ((10**400, 1), (1e308, -1e308), (Fraction(1, 10**400), 0), (10**400, 10**400 + 1)):
+        with pytest.raises(NotEstablished, match="they differ by"):
+            claims.enumerate("2.4", found, expected, **right)
+    with pytest.raises(NotEstablished, match=r"tolerance.* beyond the range of a float"):
+        claims.enumerate("2.4", 0, 0, tolerance=10**400, **right)
+
+
 def test_long_doubles_are_compared_as_what_they_are():
     close = np.longdouble(1) + np.finfo(np.longdouble).eps
     assert largest_difference(close, 1) > 0 if np.finfo(np.longdouble).eps < np.finfo(float).eps else True

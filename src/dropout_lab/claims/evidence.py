@@ -47,7 +47,14 @@ class Instance(Protocol):
 
 @runtime_checkable
 class Derivation(Protocol):
-    """A value derived from a definition, as made by :mod:`dropout_lab.symbolic`."""
+    """A value derived from a definition, as made by :mod:`dropout_lab.symbolic`.
+
+    Example
+    -------
+    >>> from dropout_lab import symbolic
+    >>> isinstance(symbolic.identity(sympy.Sum(sympy.Symbol("k"), (sympy.Symbol("k"), 1, 3))), Derivation)
+    True
+    """
 
     @property
     def value(self) -> sympy.Basic: ...
@@ -60,7 +67,13 @@ class Derivation(Protocol):
 
 @runtime_checkable
 class Comparison(Protocol):
-    """An effect over seeds, as made by :func:`dropout_lab.experiments.statistics.compare`."""
+    """An effect over seeds, as made by :func:`dropout_lab.experiments.statistics.compare`.
+
+    Example
+    -------
+    >>> isinstance("30 % better", Comparison)
+    False
+    """
 
     @property
     def effect(self) -> float: ...

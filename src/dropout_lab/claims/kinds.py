@@ -27,10 +27,10 @@ class Proof(Evidence, kind="prove", noun="proof", done="Proved", grades="true tr
 
     Example
     -------
-    >>> settings = {"scope": "any n", "left": "E r", "right": "p", "instances": 4, "against": "enumeration"}
-    >>> proof = Proof(verdict="true", says="The mean is p.", under=(), **settings)
+    >>> proof = Proof(verdict=Grade.TRUE, says="The mean is p h.", scope="any n", under=(), left="E[r h]", right="p h",
+    ...               instances=4, against="enumeration")
     >>> proof.strength, proof.equation
-    ('symbolic, any n', 'E r = p')
+    ('symbolic, any n', 'E[r h] = p h')
     """
 
     scope: str
@@ -86,8 +86,8 @@ class Enumeration(Evidence, kind="enumerate", noun="enumeration", done="Enumerat
 
     Example
     -------
-    >>> Enumeration(verdict="true", says="All agree.", masks=4096, tolerance=0.0, difference=0.0).strength
-    'enumerated, 4,096 masks'
+    >>> Enumeration(verdict=Grade.TRUE, says="Equal.", masks=1024, tolerance=0.0, difference=0.0).strength
+    'enumerated, 1,024 masks'
     """
 
     masks: int = field(metadata={"minimum": 1})
@@ -117,9 +117,8 @@ class Measurement(
 
     Example
     -------
-    >>> figures = {"effect": -1.5, "interval": (-2.0, -1.0), "seeds": 30, "smallest_detectable": 0.4}
-    >>> judged = {"rule": "the interval lies below 0", "unit": "percentage points", "supported": True}
-    >>> Measurement(verdict="supported", says="Fewer errors.", **figures, **judged).strength
+    >>> Measurement(verdict=Grade.SUPPORTED, says="Better.", effect=1.0, interval=(0.5, 1.5), seeds=30, unit="points",
+    ...             rule="the 95 % interval lies above 0", supported=True, smallest_detectable=0.4).strength
     'measured, 30 seeds'
     """
 
@@ -166,10 +165,11 @@ class Refutation(
 
     Example
     -------
-    >>> case = {"counterexample": "n = 1, p = 4/5", "claimed": "1/2", "actual": "4/5"}
-    >>> better = {"correction": "A mask has the weight p^k (1 − p)^(n − k).", "corrected_by": "3.2"}
-    >>> Refutation(verdict="wrong", says="The masks are not equally likely.", **case, **better).strength
-    'counterexample'
+    >>> Refutation(verdict=Grade.WRONG, says="No.", counterexample="p = 4/5", claimed="1/2", actual="0.5",
+    ...            correction="The weights are p.", corrected_by="2.2")
+    Traceback (most recent call last):
+    ...
+    ValueError: no counterexample, since the claimed 1/2 is what comes out: 0.5
     """
 
     counterexample: str
@@ -203,7 +203,7 @@ class Citation(Evidence, kind="cite", noun="citation", done="Cited", grades="tru
 
     Example
     -------
-    >>> Citation(verdict="true", says="It came first.", key="hinton2012", locator="p. 1").sources
+    >>> Citation(verdict=Grade.TRUE, says="It was first.", key="hinton2012", locator="p. 1").sources
     (('hinton2012', 'p. 1'),)
     """
 
@@ -238,8 +238,8 @@ class Unsettled(
 
     Example
     -------
-    >>> Unsettled(verdict="open", says="Nobody knows.").is_evidence
-    False
+    >>> Unsettled(verdict=Grade.OPEN, says="Nobody knows.").strength
+    'open'
     """
 
     @property

@@ -66,8 +66,8 @@ class Assumption:
 
     Example
     -------
-    >>> Assumption("independent-masks", "independent masks", "The masks of different units are independent.").name
-    'independent masks'
+    >>> Assumption("fair-masks", "fair masks", "The keep probability is 1/2.").name
+    'fair masks'
     """
 
     id: str
@@ -81,9 +81,8 @@ class Claim:
 
     Example
     -------
-    >>> claim = Claim("2.1", "2 The operation", "the mean", "Th+E", "The mean of a mask is p.", "true")
-    >>> claim.kinds, claim.kind_name
-    (('Th', 'E'), 'theorem and empirical')
+    >>> Claim("1.1", "1 Setup", "a sum", "Th+E", "One and one is two.", "true").kind_name
+    'theorem and empirical'
     """
 
     id: str

@@ -27,10 +27,11 @@ class Settlement:
 
     Example
     -------
-    >>> from dropout_lab.claims import leave_open, load
-    >>> settlement = leave_open("8.9", why="Nobody has measured it.")
-    >>> settlement.claim is load()["8.9"], settlement.record["verdict"]
-    (True, 'open')
+    >>> from dropout_lab import claims
+    >>> print(claims.enumerate("2.2", 0.5, 0.5, masks=2, says="The mean is p h."))
+    Enumerated (enumerated, 2 masks): claim 2.2, the mean of a masked activation. The mean is p h.
+      largest difference: 0, exactly
+      tolerance: 0
     """
 
     claim: Claim

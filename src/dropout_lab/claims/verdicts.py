@@ -19,8 +19,8 @@ class Problem:
 
     Example
     -------
-    >>> print(Problem("2.1", "claim 2.1 has no evidence"))
-    claim 2.1 has no evidence
+    >>> str(Problem("2.2", "claim 2.2 has no evidence"))
+    'claim 2.2 has no evidence'
     """
 
     claim: str
@@ -59,6 +59,8 @@ def verdict(claim: Claim, evidence: Sequence[Evidence | Mapping[str, object]]) -
     >>> str(verdict(claim, [record]))
     'open'
     """
+    if not isinstance(claim, Claim):
+        raise TypeError(f"a verdict is one on a claim of the registry, got {type(claim).__name__}")
     pieces = _pieces(evidence)
     who = f"claim {claim.id} ({claim.title})"
     if not pieces:
@@ -88,6 +90,8 @@ def _weighed(given: set[Grade]) -> Grade:
 
 
 def _pieces(evidence: Sequence[Evidence | Mapping[str, object]]) -> list[Evidence]:
+    if not isinstance(evidence, Sequence) or isinstance(evidence, (str, bytes)):
+        raise TypeError(f"evidence is a list of pieces or of their records, got {type(evidence).__name__}")
     return [piece if isinstance(piece, Evidence) else from_json(piece) for piece in evidence]
 
 
@@ -101,10 +105,16 @@ def settle(registry: Registry, evidence: Mapping[str, Sequence[Evidence | Mappin
 
     Example
     -------
-    >>> claim = Claim("1", "1 A", "a guess", "E", "It will rain.", "open")
-    >>> settle(Registry([claim], []), {"1": [{"kind": "none", "verdict": "open", "says": "Nobody knows."}]})
-    {'1': <Grade.OPEN: 'open'>}
+    >>> claim = Claim("1", "1 A", "a question", "I", "One and one is two.", "open")
+    >>> record = {"kind": "none", "verdict": "open", "says": "Nobody knows."}
+    >>> str(settle(Registry([claim], []), {"1": [record]})["1"])
+    'open'
     """
+    if not isinstance(registry, Registry) or not isinstance(evidence, Mapping):
+        raise TypeError(
+            "settle takes a registry and the evidence by claim, "
+            f"got {type(registry).__name__} and {type(evidence).__name__}"
+        )
     given = {claim_id: _pieces(pieces) for claim_id, pieces in evidence.items()}
     problems = [
         Problem(found, f"evidence for {found!r}, which is no claim of the claims file")
