@@ -18,6 +18,8 @@ from dropout_lab import pinned
 
 #: From this many draws on, masks are made from bits: below, the calls cost more than the numbers.
 _MANY = 1 << 15
+#: Looked up once: a small mask would notice.
+_is_transforming = pinned.transformation_test()
 #: How many digits of the keep probability are compared for every draw; one draw in 2^12 needs the others too.
 _DIGITS = 12
 
@@ -49,7 +51,7 @@ def is_plain() -> bool:
     tensor([0., 0.])
     """
     # In-place draws and reinterpreted bits have no rule for vmap.
-    return not (torch.compiler.is_compiling() or pinned.is_transforming())
+    return not (torch.compiler.is_compiling() or _is_transforming())
 
 
 def bernoulli(
