@@ -93,10 +93,18 @@ def _layout(layer: nn.Module) -> tuple[int, int]:
 
 
 def _layers(module: nn.Module) -> list[tuple[str, nn.Module]]:
-    found = [(name, layer) for name, layer in module.named_modules() if isinstance(layer, LAYERS)]
+    found: list[tuple[str, nn.Module]] = [
+        (name, layer) for name, layer in module.named_modules() if isinstance(layer, LAYERS)
+    ]
     if not found:
         raise ValueError(f"{type(module).__name__} holds no linear layer and no convolution to bound")
     return found
+
+
+def _weight(layer: nn.Module) -> Tensor:
+    weight = layer.weight
+    assert isinstance(weight, Tensor)
+    return weight
 
 
 @torch.no_grad()
@@ -128,7 +136,7 @@ def max_norm_(target: nn.Module | Tensor, bound: float, *, unit_axis: int = 0, g
         for name, layer in _layers(target):
             if parametrize.is_parametrized(layer, "weight"):
                 raise ValueError(f"{name or 'the layer'} has a parametrized weight, which cannot be changed in place")
-            weights.append((f"{name}.weight" if name else "weight", layer.weight, *_layout(layer)))
+            weights.append((f"{name}.weight" if name else "weight", _weight(layer), *_layout(layer)))
     for name, weight, axis, parts in weights:
         norms = unit_norms(weight, unit_axis=axis, groups=parts)
         if not norms.isfinite().all():

@@ -58,6 +58,7 @@ class _Member(torch.nn.Module):
     variant: Variant
     function: Callable[..., Tensor]
     options: tuple[str, ...]
+    keep_prob: float
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
@@ -65,7 +66,7 @@ class _Member(torch.nn.Module):
         if given is not None and hasattr(functional, given.name):
             cls.function = staticmethod(getattr(functional, given.name))
 
-    def __init__(self, **arguments: object) -> None:
+    def __init__(self, **arguments: Any) -> None:
         super().__init__()
         noise.check_keep_prob(arguments["keep_prob"])
         for name, value in arguments.items():
@@ -225,6 +226,8 @@ class DropConnect(_Member):
     """
 
     variant = variants.DROP_CONNECT
+    layer: torch.nn.Linear | torch.nn.Conv1d | torch.nn.Conv2d | torch.nn.Conv3d
+    per_example: bool
 
     def __init__(
         self, layer: torch.nn.Module, keep_prob: float = 0.5, *, per_example: bool = True, rescale: bool = True
@@ -277,20 +280,26 @@ def variant_of(module: torch.nn.Module) -> Variant | None:
     ('spatial_dropout', None)
     """
     kind = type(module)
-    if kind in _OF_TORCH and "forward" not in vars(module):
-        return _OF_TORCH[kind][0]
-    given = next((parent for parent in kind.__mro__ if "variant" in vars(parent) or parent in _OF_TORCH), None)
+    given = next((parent for parent in kind.__mro__ if _variant_given_by(parent) is not None), None)
     if given is None and not isinstance(module, _Member):
         return None
     if given is not None and "forward" not in vars(module):
         computed = next(parent for parent in kind.__mro__ if "forward" in vars(parent))
         if issubclass(given, computed):
-            return vars(given)["variant"] if "variant" in vars(given) else _OF_TORCH[given][0]
+            return _variant_given_by(given)
     reason = "gives no variant" if given is None else f"has a forward of its own, and not that of {given.__name__}"
     raise TypeError(
         f"{kind.__name__} {reason}: what noise it has is not known. Give its class the attribute "
         "variant = dropout_lab.functional.Variant(…) that describes it"
     )
+
+
+def _variant_given_by(kind: type) -> Variant | None:
+    """The variant that a class itself gives, or that stands for it in the table above."""
+    given = vars(kind).get("variant")
+    if isinstance(given, Variant):
+        return given
+    return next((variant for one, (variant, _) in _OF_TORCH.items() if one is kind), None)
 
 
 def mask_shape(module: torch.nn.Module, x: Tensor) -> tuple[int, ...]:
@@ -305,7 +314,7 @@ def mask_shape(module: torch.nn.Module, x: Tensor) -> tuple[int, ...]:
     variant = variant_of(module)
     if variant is None or not variant.enumerable:
         raise TypeError(f"{type(module).__name__} has no mask that could be given from outside")
-    if variant.multiplies == "weights":
+    if isinstance(module, DropConnect):
         weight = module.layer.weight
         own = module.per_example and x.dim() >= weight.dim()
         return tuple(variant.mask_shape(weight.shape, examples=x.shape[0] if own else None))

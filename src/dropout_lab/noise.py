@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -98,7 +99,7 @@ def exceeding(
     # torch.rand gives k / 2^24 with k below 2^24, of which this many shall exceed the level. (Spelled out, the extents
     # of a shape are read faster than as one torch.Size; a shape without axes has to stay whole.)
     kept = round(keep_prob * 2**24)
-    extents = shape if len(shape) else ((),)
+    extents: Sequence[Any] = shape if len(shape) else ((),)
     values = torch.rand(*extents, device=device, dtype=torch.float32, **_source(generator))
     return values, 1 - (kept + 1) / 2**24
 
@@ -124,8 +125,8 @@ def gaussian(
     if keep_prob == 0:
         raise ValueError("Gaussian noise has variance (1 - keep_prob) / keep_prob: keep_prob must be above 0, got 0")
     wide = torch.promote_types(dtype, torch.float32)
-    spread = math.sqrt((1 - keep_prob) / keep_prob)
-    return torch.normal(1.0, spread, tuple(shape), device=device, dtype=wide, **_source(generator)).to(dtype)
+    deviation = math.sqrt((1 - keep_prob) / keep_prob)
+    return torch.normal(1.0, deviation, tuple(shape), device=device, dtype=wide, **_source(generator)).to(dtype)
 
 
 def _prefers_bits(shape: Sequence[int], device: torch.device | str | None) -> bool:
@@ -135,7 +136,7 @@ def _prefers_bits(shape: Sequence[int], device: torch.device | str | None) -> bo
     return (torch.get_default_device() if device is None else torch.device(device)).type == "cpu"
 
 
-def _source(generator: Generator | None) -> dict[str, Generator]:
+def _source(generator: Generator | None) -> dict[str, Any]:
     """``generator`` as a keyword, left out if there is none: torch.compile cannot trace ``generator=None``."""
     return {} if generator is None else {"generator": generator}
 

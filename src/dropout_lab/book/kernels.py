@@ -145,7 +145,8 @@ async def execute(
     def weigh(cell: NotebookNode, cell_index: int, execute_reply: Mapping[str, Any]) -> None:
         # After every cell, for at the end of the notebook its kernel is gone. The peak only grows.
         nonlocal peak
-        peak = peak_mib(client.km.provisioner.pid)
+        process = getattr(client.km and client.km.provisioner, "pid", None)
+        peak = None if process is None else peak_mib(process)
 
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as scratch:

@@ -24,7 +24,7 @@ from dropout_lab.claims.evidence import (
 # The public name is the word of the design for it; inside the package nothing is called like a builtin.
 from dropout_lab.claims.evidence import enumerate_masks as enumerate  # noqa: A004
 from dropout_lab.claims.kinds import Citation, Enumeration, Measurement, Proof, Refutation, Unsettled
-from dropout_lab.claims.records import EVIDENCE, Evidence, Json, from_json
+from dropout_lab.claims.records import EVIDENCE, Evidence, from_json
 from dropout_lab.claims.registry import Assumption, Claim, ClaimsFileError, Grade, Registry
 from dropout_lab.claims.settlement import MIME_TYPE, Settlement
 from dropout_lab.claims.verdicts import Problem, VerdictError, settle, verdict
@@ -41,7 +41,6 @@ __all__ = [
     "Enumeration",
     "Evidence",
     "Grade",
-    "Json",
     "Measurement",
     "NotEstablished",
     "Problem",

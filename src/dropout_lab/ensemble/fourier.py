@@ -110,8 +110,8 @@ def _likely_range(parts: Tensor, probabilities: Tensor, bias: float) -> tuple[fl
     a smooth square wave in S, at most ½ + e^(−P/2)/(1 − e^(−P)) high, so each such mask is off by at most 1.1.
     """
     certain = max(abs(bias + float(parts.clamp(max=0).sum())), abs(bias + float(parts.clamp(min=0).sum())))
-    spread = math.sqrt(_MARGIN / 2 * float(parts.square().sum()))
-    likely = abs(bias + float(parts @ probabilities)) + spread
+    reach = math.sqrt(_MARGIN / 2 * float(parts.square().sum()))
+    likely = abs(bias + float(parts @ probabilities)) + reach
     return (certain, 0.0) if certain <= likely else (likely, 2.2 * math.exp(-_MARGIN))
 
 

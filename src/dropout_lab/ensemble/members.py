@@ -17,6 +17,7 @@ from torch import Tensor
 from dropout_lab import nn
 from dropout_lab.ensemble import asking
 from dropout_lab.ensemble.watching import Pass, Prepare, switch_on, watch, watch_training
+from dropout_lab.functional import Variant
 
 _INSTEAD = "Use inference.monte_carlo"
 
@@ -161,7 +162,7 @@ def _find_sites(model: torch.nn.Module, x: Tensor) -> tuple[list[_Site], int, ob
             nonlocal largest
             if isinstance(output, Tensor):
                 largest = max(largest, output.numel())
-            if not is_site:
+            if not is_site or not isinstance(output, Tensor):
                 return
             values = _input(args, kwargs)
             _check_batched(module, values)
@@ -172,7 +173,7 @@ def _find_sites(model: torch.nn.Module, x: Tensor) -> tuple[list[_Site], int, ob
             if not torch.allclose(output, expected, rtol=1e-4, atol=1e-6, equal_nan=True):
                 raise ValueError(
                     f"{asking.described(name, module)} does more than its variant, "
-                    f"{nn.variant_of(module).name}, says: in eval() it changes what it is given. {_INSTEAD}"
+                    f"{_variant(module).name}, says: in eval() it changes what it is given. {_INSTEAD}"
                 )
 
         return look
@@ -185,13 +186,19 @@ def _find_sites(model: torch.nn.Module, x: Tensor) -> tuple[list[_Site], int, ob
     return sites, largest, output
 
 
+def _variant(layer: torch.nn.Module) -> Variant:
+    variant = nn.variant_of(layer)
+    assert variant is not None
+    return variant
+
+
 def _input(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
     """What a dropout layer was called with, by position or by the name that it has there."""
     return args[0] if args else kwargs["x" if "x" in kwargs else "input"]
 
 
 def _check_batched(layer: torch.nn.Module, x: Tensor) -> None:
-    if nn.variant_of(layer).multiplies != "weights" and getattr(layer, "batched", True) and x.dim() < 2:
+    if _variant(layer).multiplies != "weights" and getattr(layer, "batched", True) and x.dim() < 2:
         raise ValueError(
             f"{type(layer).__name__} got an input of shape {tuple(x.shape)}: an ensemble needs a batch axis first, "
             "x.unsqueeze(0) for one example"
@@ -222,9 +229,9 @@ def _pieces(
             for piece in (x, x[:1], x[1:]):
                 with _forced(model, first, _some_masks(first)):
                     outputs.append(model(piece.clone()))
-            together, *apart = outputs
-            return ([x], first) if _agree(together, torch.cat(apart)) else whole
-    if not _agree(output, torch.cat([part[2] for part in alone])):
+            return ([x], first) if _agree(outputs[0], torch.cat(outputs[1:])) else whole
+    apart = [part for *_, part in alone if isinstance(part, Tensor)]
+    if not _agree(output, torch.cat(apart)):
         return whole
     pieces = list(x.split(1))
     if any(_find_sites(model, piece)[0] != first for piece in pieces):
@@ -259,21 +266,21 @@ def _applied(layer: torch.nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
     """What a dropout layer gives under a mask; without one, what its variant says that ``eval()`` gives."""
     keep_prob = asking.keep_prob(layer)
     is_inverted = getattr(layer, "rescale", True)
-    of_weights = nn.variant_of(layer).multiplies == "weights"
-    values = layer.layer.weight if of_weights else x
+    connected = layer if isinstance(layer, nn.DropConnect) else None
+    values = connected.layer.weight if connected else x
     if mask is None:
         masked = values if is_inverted else values * keep_prob
     else:
         scale = keep_prob if keep_prob > 0 and is_inverted else 1.0
         masked = torch.where(mask > 0, values, 0.0) / scale
-    if not of_weights:
+    if not connected:
         return masked
-    bias = layer.layer.bias
+    bias = connected.layer.bias
     if masked.dim() == values.dim():
-        return layer.linear_map(x, masked, bias)
+        return connected.linear_map(x, masked, bias)
     if len(masked) == 1:
-        return layer.linear_map(x, masked[0], bias)
-    return torch.vmap(layer.linear_map, (0, 0, None))(x, masked, bias)
+        return connected.linear_map(x, masked[0], bias)
+    return torch.vmap(connected.linear_map, (0, 0, None))(x, masked, bias)
 
 
 @contextmanager

@@ -108,14 +108,15 @@ def monte_carlo(
     with asking.evaluating(model), _seeded(generator, x.device):
         _sampling(model, also)
         parts = [_sample(model, batch, samples, output) for batch in batches]
-    mean, variance, entropy, information = (
-        None if column[0] is None else torch.cat(column) for column in zip(*parts, strict=True)
-    )
+    mean, variance = (torch.cat([part[place] for part in parts]) for place in (0, 1))
+    if output == "raw":
+        return Predictive(mean, variance, None, None, samples)
+    entropy, information = (torch.cat([part[place] for part in parts]) for place in (2, 3))
     return Predictive(mean, variance, entropy, information, samples)
 
 
-def _sample(model: nn.Module, x: Tensor, samples: int, output: str) -> tuple[Tensor | None, ...]:
-    """Mean, variance, entropy and mutual information for one batch, by Welford's recurrence."""
+def _sample(model: nn.Module, x: Tensor, samples: int, output: str) -> tuple[Tensor, ...]:
+    """Mean, variance and, of class probabilities, entropy and mutual information for one batch, by Welford's recurrence."""
     entropy_of = _ENTROPY.get(output)
     mean = squares = member_entropy = torch.zeros((), dtype=torch.float64, device=x.device)
     for count in range(1, samples + 1):
@@ -139,7 +140,7 @@ def _sample(model: nn.Module, x: Tensor, samples: int, output: str) -> tuple[Ten
     # A mean of integers is none, and half precision holds neither a mean nor a variance.
     dtype = torch.promote_types(raw.dtype, torch.float32) if raw.is_floating_point() else torch.float64
     if entropy_of is None:
-        return mean.to(dtype), variance.to(dtype), None, None
+        return mean.to(dtype), variance.to(dtype)
     entropy = entropy_of(mean)
     # Rounding can take the difference of two nearly equal entropies below 0, which it never is.
     information = (entropy - member_entropy).clamp(min=0)

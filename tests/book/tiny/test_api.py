@@ -83,6 +83,12 @@ def test_signatures_are_python_as_one_would_write_it(whole: Built) -> None:
     assert [signature for signature in signatures if re.search("&lt;|0x|~", signature)] == []
 
 
+def test_the_headings_of_a_page_are_its_modules(whole: Built) -> None:
+    headings = [heading for text in texts(whole) for heading in re.findall(r'<h[2-6]>(.*?)<a class="headerlink"', text)]
+    modules = [module.removeprefix("dropout_lab.") for floor in api.floors() for module in api.modules(floor)]
+    assert sorted(re.sub("<.*?>", "", heading) for heading in headings) == sorted(modules)
+
+
 def test_no_constant_says_what_its_type_says_of_itself(whole: Built) -> None:
     # Without a comment of its own, a text would be introduced by how Python makes texts.
     assert [found for text in texts(whole) for found in re.findall(r".*bytes_or_buffer.*", text)] == []

@@ -158,15 +158,15 @@ def test_pins_without_their_comments_are_in_the_key(tmp_path):
 
 
 def test_files_of_the_system_and_of_what_is_installed_do_not_count(tmp_path):
-    sources = cache.Sources(tmp_path, tmp_path / "_build")
+    sources = cache.Sources(tmp_path, (tmp_path / "_build",))
     installed = [("read", pytest.__file__), ("read", re.__file__), ("read", "/proc/self/stat"), ("list", "/usr/share")]
-    made = [("read", str(tmp_path / "_build" / ".cache" / "home" / "x")), ("write", str(tmp_path / "y"))]
+    made = [("read", str(tmp_path / "_build" / "x")), ("write", str(tmp_path / "y"))]
     assert sources.names([*installed, *made, ("read", str(tmp_path / "y"))]) == []
     assert sources.names([("read", str(tmp_path / "z")), ("list", str(tmp_path))]) == ["book:./", "book:z"]
 
 
 def test_a_compiled_module_stands_for_its_source(tmp_path):
-    sources = cache.Sources(tmp_path, tmp_path / "_build")
+    sources = cache.Sources(tmp_path, (tmp_path / "_build",))
     compiled = tmp_path / "__pycache__" / "module.cpython-311.pyc"
     assert sources.names([("read", str(compiled))]) == ["book:module.py", "book:module/__init__.py"]
 

@@ -1,4 +1,4 @@
-"""``pytest --nbval`` with the project's ``conftest.py``: what it compares of executed notebooks, and what it refuses."""
+"""``pytest --nbval`` with the project's ``conftest.py``: what is compared of executed notebooks, and what refused."""
 
 from __future__ import annotations
 
