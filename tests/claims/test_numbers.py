@@ -116,6 +116,12 @@ def test_a_tolerance_is_finite_and_not_negative(tolerance):
         claims.enumerate("2.4", 1, 2, tolerance=tolerance, **right)
 
 
+@pytest.mark.parametrize("tolerance", [-1, -1e-12, Fraction(-1, 3), Decimal(-1), sympy.Integer(-1), np.float32(-1)])
+def test_a_negative_tolerance_is_called_one(tolerance):
+    with pytest.raises(ValueError, match=r"claim 2\.4: tolerance must not be negative"):
+        claims.enumerate("2.4", 1, 1, tolerance=tolerance, **right)
+
+
 @pytest.mark.parametrize("masks", [0, -1, True, np.True_, 4.0, "4", None, float("nan"), Fraction(4, 1), [4]])
 def test_masks_are_counted(masks):
     with pytest.raises((ValueError, TypeError), match=r"claim 2\.4.*masks"):

@@ -182,8 +182,6 @@ def _real(value: Real) -> Number:
 
 
 def _symbolic(value: sympy.Expr) -> Number:
-    if value.has(*_NO_NUMBERS) and not value.atoms(sympy.Sum, sympy.Integral, sympy.Product, sympy.Limit):
-        _refuse(value)
     if not value.is_number:
         unknown = value.free_symbols or "what is not evaluated"
         raise TypeError(f"{value} is not a number; substitute values for {unknown}")
