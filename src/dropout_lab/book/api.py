@@ -188,7 +188,8 @@ def _configure(app: Sphinx, config: Config) -> None:
     config.autodoc_typehints_format = "short"
     config.python_use_unqualified_type_names = True
     config.python_maximum_signature_line_length = 72
-    config.toc_object_entries_show_parents = "hide"
+    # The tables list the names. In the contents every page of the book would carry them through its sidebar.
+    config.toc_object_entries = False
     foreign = rf"({'|'.join(FOREIGN)})\..+|{'|'.join(_BARE)}"
     config.nitpick_ignore_regex = [*config.nitpick_ignore_regex, ("py:.*", foreign)]
 
