@@ -106,7 +106,8 @@ class Sources:
     def _matters(self, path: str) -> bool:
         if any(_below(path, folder) for folder in self.made):
             return False
-        if _below(path, self.package):
+        # What the package says of itself when it is installed, such as its entry points, changes with it.
+        if _below(path, self.package) or f"{os.sep}{self.package.name}-" in os.path.dirname(path):
             return True
         # The environment may lie in the book's folder, and the book's folder below Python's.
         inside = [folder for folder in _installed() if _below(path, folder)]

@@ -25,6 +25,7 @@ def built_book(running: Book) -> Book:
     running.page("c-prose", "# Prose\n\nNothing is computed here.\n")
     first = running.build()
     assert first.status == 0, (first.error, first.warnings)
+    assert "last build" not in first.said
     return running
 
 
