@@ -19,8 +19,7 @@ from typing import Any
 
 from dropout_lab.book import kernels
 from dropout_lab.book.executor import kernels_at_once
-from dropout_lab.claims import load, verdict
-from dropout_lab.claims.records import MIME_TYPE
+from dropout_lab.claims import MIME_TYPE, load, verdict
 from dropout_lab.experiments.replicas import REPLICATION
 
 CHAPTERS = Path(__file__).resolve().parent.parent / "chapters"

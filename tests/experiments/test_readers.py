@@ -138,7 +138,7 @@ def test_readers_are_the_weights_whose_gradient_a_removed_unit_stops(doubled, ne
     """A unit that is always 0 where it is read leaves the weights that read it without a gradient, and no others."""
     random = torch.Generator().manual_seed(0)
     parameters = stacked(network, doubled)
-    for name in sorted(set(parameters) - network.weights):
+    for name in sorted(network.learned - network.weights):
         # Biases and shifts that let a unit speak even where what it reads is 0.
         parameters[name] += torch.rand(parameters[name].shape, generator=random)
     parameters = {name: value.requires_grad_() for name, value in parameters.items()}

@@ -1,4 +1,7 @@
-"""The Sphinx side of the book: execution and its cache, claims and their ledger, and pages that work from the disk."""
+"""The Sphinx side of the book: execution and its cache, claims and their ledger, and pages that work from the disk.
+
+Importing this package loads nothing of Sphinx: kernels load :mod:`dropout_lab.book.notebook` to show evidence.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,9 @@ if TYPE_CHECKING:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register everything; each module says what it adds."""
-    # Here and not above: who asks for one module, as the tests of notebooks do, does not wait for Sphinx.
-    from dropout_lab.book import accessibility, api, directives, executor, leftovers, offline, records, site
+    from dropout_lab.book import accessibility, api, directives, domain, executor, leftovers, offline, site
 
     app.setup_extension("myst_nb")
-    for module in (leftovers, executor, records, directives, site, offline, accessibility, api):
+    for module in (leftovers, executor, domain, directives, site, offline, accessibility, api):
         module.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -27,8 +27,8 @@ class UniqueIds(SphinxPostTransform):
     default_priority = 999
 
     def run(self, **kwargs: Any) -> None:
-        for node in self.document.findall(lambda node: isinstance(node, nodes.Element) and "ids" in node):
-            node["ids"] = [name for name in node["ids"] if name not in _SHARED_IDS]
+        for node in self.document.findall(nodes.Element):
+            node.attributes["ids"] = [name for name in node.attributes["ids"] if name not in _SHARED_IDS]
 
 
 def _visit_citation(translator: HTML5Translator, node: nodes.citation) -> None:

@@ -51,11 +51,11 @@ class Kept:
 class Sources:
     """The files that a book's cells can read: those of the book, of the package, and any other outside the system.
 
-    ``book`` is the folder of the book, ``build`` that of what is made from it. Digests are taken once for each object.
+    ``book`` is the folder of the book, ``made`` those of what is made from it. Digests are taken once for each object.
     """
 
     book: Path
-    build: Path
+    made: tuple[Path, ...]
     package: Path = PACKAGE
     _digests: dict[str, str] = field(default_factory=dict)
 
@@ -67,7 +67,7 @@ class Sources:
             if done == "write":
                 written.add(path)
             elif (done == "leave" and "python" in os.path.basename(path)) or _file_name(path) in _OTHER_PYTHONS:
-                found.update(self._name(str(file)) for file in self._everything())
+                found.update(self._everything())
             elif done in ("read", "list") and path not in written:
                 found.update(self._names(done, path))
         return sorted(found)
@@ -104,7 +104,7 @@ class Sources:
             yield self._name(os.path.join(path.removesuffix(".py"), "__init__.py"))
 
     def _matters(self, path: str) -> bool:
-        if _below(path, self.build):
+        if any(_below(path, folder) for folder in self.made):
             return False
         if _below(path, self.package):
             return True
@@ -136,12 +136,13 @@ class Sources:
             return ""
         return hashlib.sha256(content).hexdigest()
 
-    def _everything(self) -> Iterator[Path]:
+    def _everything(self) -> Iterator[str]:
         for folder in (self.package, self.book):
+            yield self._name(str(folder)) + "/"
             for path in sorted(folder.rglob("*")):
                 hidden = any(part.startswith(".") or part == "__pycache__" for part in path.relative_to(folder).parts)
-                if path.is_file() and not hidden and self._matters(str(path)):
-                    yield path
+                if not hidden and self._matters(str(path)):
+                    yield self._name(str(path)) + ("/" if path.is_dir() else "")
 
 
 class Cache:

@@ -27,6 +27,9 @@ MANIFEST = "manifest.json"
 BUILD_INFO = "buildinfo"
 #: Where myst-nb writes notebooks and their figures, beside the site.
 NOTEBOOKS = "jupyter_execute"
+#: What extensions copy into the site when all pages are written. A page names such a file without its checksum if the
+#: file is not there yet, as in a first build, and with it if it is.
+LATE = ("_static/mystnb.*.css", "_static/proof.css", "_static/exercise.css", "_static/mathjax/*.js")
 _log = logging.getLogger(__name__)
 
 
@@ -77,6 +80,8 @@ def throw_away(app: Sphinx, config: Config) -> None:
         elif path.suffix != ".html" or not (read / path.relative_to(site)).with_suffix(".doctree").is_file():
             # Not a page of its own: an index, a figure, a script. They are made from all pages.
             shutil.rmtree(site, ignore_errors=True)
+    for path in [path for pattern in LATE for path in site.glob(pattern)]:
+        path.unlink()
     if site.is_dir() and (build / BUILD_INFO).is_file():
         shutil.copyfile(build / BUILD_INFO, site / ".buildinfo")
 

@@ -35,7 +35,11 @@ from dropout_lab.functional.variants import SPATIAL_DROPOUT
 
 @dataclass(frozen=True)
 class Learned(Noise):
-    """What the two kinds of learned noise share. Raises ValueError for a start that is not strictly between 0 and 1."""
+    """What the two kinds of learned noise share. Raises ValueError for a start that is not strictly between 0 and 1.
+
+    >>> Concrete(0.9).is_learned, LearnedGaussian(0.9).is_learned
+    (True, True)
+    """
 
     def __post_init__(self) -> None:
         if not 0 < self.keep_prob < 1:
@@ -56,6 +60,11 @@ class LearnedGaussian(Learned, WeightNoise):
 
     ``sharing`` says who shares an α: the ``layer``, an input ``unit``, or no one (``weight``). See
     :class:`dropout_lab.bayes.LearnedGaussianDropout`.
+
+    >>> from dropout_lab.experiments.networks import MLP
+    >>> place = MLP((6,)).place("weight1")
+    >>> LearnedGaussian(0.5, "unit").initial(place, {"weight1": np.ones((4, 6))})["log_alpha.weight1"].shape
+    (4, 1)
     """
 
     sharing: Literal["layer", "unit", "weight"] = "layer"
@@ -93,6 +102,11 @@ class Concrete(Learned, ValueNoise):
     The penalty is that of the weights which read the units. Where filters read them, a unit is a whole channel, since a
     channel has weights of its own and a pixel has none; see :class:`dropout_lab.bayes.ConcreteDropout`. ``precision``
     is that of the weights' Gaussian prior.
+
+    >>> from dropout_lab.experiments.networks import ResidualMLP
+    >>> network = ResidualMLP(6, 2)
+    >>> Concrete(0.9).misfit(network.place("hidden1")), Concrete(0.9).misfit(network.place("branch1"))
+    (None, 'no layer reads the place directly, so there are no weights to penalize')
     """
 
     precision: float = 1.0

@@ -17,6 +17,13 @@ class Noisy(At):
 
     ``parameters`` are those of the stack, of which learned rates are some; ``key`` tells apart several sources of noise
     for one ``purpose``. Raises ValueError for replicas with noise of different kinds at one place.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> from dropout_lab.experiments.stack_noise import Bernoulli
+    >>> trained = quick(hidden1=Bernoulli(0.5))
+    >>> at = Noisy(trained.replicas, trained.parameters, Purpose.MEASURE)
+    >>> at.factor(trained.network.place("hidden1"), (5, 8)).unique()
+    tensor([0., 2.])
     """
 
     def __init__(self, replicas: Sequence[Replica], parameters: Parameters, purpose: Purpose, *key: int) -> None:

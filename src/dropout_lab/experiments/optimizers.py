@@ -14,7 +14,12 @@ _NAMES = ("learning_rate", "momentum", "weight_decay", "max_norm")
 
 @dataclass(frozen=True)
 class Settings:
-    """What an update needs, one number a replica, each (S,)."""
+    """What an update needs, one number a replica, each (S,).
+
+    >>> from dropout_lab.experiments.plan import Recipe
+    >>> Settings.of([Recipe(learning_rate=0.1), Recipe(learning_rate=0.2)], "cpu").learning_rate
+    tensor([0.1000, 0.2000])
+    """
 
     learning_rate: Tensor
     momentum: Tensor
@@ -28,7 +33,11 @@ class Settings:
 
 
 class Optimizer(Protocol):
-    """Updates the parameters that it was made for."""
+    """Updates the parameters that it was made for.
+
+    >>> sorted(OPTIMIZERS)
+    ['adam', 'adamw', 'sgd']
+    """
 
     def __init__(self, parameters: Mapping[str, Tensor], settings: Settings, decaying: Collection[str]) -> None:
         """For stacked parameters by name, of which those named in ``decaying`` have weight decay."""
@@ -53,7 +62,14 @@ class _Column:
 
 
 class SGD:
-    """Stochastic gradient descent with momentum, as ``torch.optim.SGD``; weight decay is added to the gradient."""
+    """Stochastic gradient descent with momentum, as ``torch.optim.SGD``; weight decay is added to the gradient.
+
+    >>> from dropout_lab.experiments.plan import Recipe
+    >>> weight, settings = torch.ones(1, 1, 1), Settings.of([Recipe(learning_rate=0.1)], "cpu")
+    >>> SGD({"weight1": weight}, settings, {"weight1"}).step([torch.ones(1, 1, 1)], 1.0)
+    >>> round(weight.item(), 6)
+    0.9
+    """
 
     def __init__(self, parameters: Mapping[str, Tensor], settings: Settings, decaying: Collection[str]) -> None:
         self._columns = [_Column(value, settings, name in decaying) for name, value in parameters.items()]
@@ -66,7 +82,14 @@ class SGD:
 
 
 class Adam:
-    """Adam with β = (0.9, 0.999) and ε = 1e-8, as ``torch.optim.Adam``; weight decay is added to the gradient."""
+    """Adam with β = (0.9, 0.999) and ε = 1e-8, as ``torch.optim.Adam``; weight decay is added to the gradient.
+
+    >>> from dropout_lab.experiments.plan import Recipe
+    >>> weight, settings = torch.ones(1, 1, 1), Settings.of([Recipe(learning_rate=0.1)], "cpu")
+    >>> Adam({"weight1": weight}, settings, {"weight1"}).step([torch.ones(1, 1, 1)], 1.0)
+    >>> round(weight.item(), 6)
+    0.9
+    """
 
     _betas = (0.9, 0.999)
     _epsilon = 1e-8
@@ -95,7 +118,14 @@ class Adam:
 
 
 class AdamW(Adam):
-    """Adam whose weight decay shrinks the weights themselves by learning rate × λ, as ``torch.optim.AdamW``."""
+    """Adam whose weight decay shrinks the weights themselves by learning rate × λ, as ``torch.optim.AdamW``.
+
+    >>> from dropout_lab.experiments.plan import Recipe
+    >>> weight, settings = torch.ones(1, 1, 1), Settings.of([Recipe(learning_rate=0.1)], "cpu")
+    >>> AdamW({"weight1": weight}, settings, {"weight1"}).step([torch.ones(1, 1, 1)], 1.0)
+    >>> round(weight.item(), 6)
+    0.9
+    """
 
     def _decay(self, one: _Column, gradient: Tensor, factor: float) -> Tensor:
         if one.weight_decay is not None:

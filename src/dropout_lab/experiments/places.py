@@ -20,6 +20,13 @@ class Fixed(At):
     """Given factors at some places, each (S, …) or with a first axis of length 1: chosen masks, or units removed.
 
     Raises ValueError for a place that the ``network`` does not have, or that stands at weights.
+
+    >>> import torch
+    >>> from dropout_lab.experiments.networks import MLP
+    >>> network = MLP((3,))
+    >>> at = Fixed(network, {"hidden1": torch.tensor([[[1.0, 0.0, 2.0]]])})
+    >>> at(network.place("hidden1"), torch.ones(1, 1, 3))
+    tensor([[[1., 0., 2.]]])
     """
 
     def __init__(self, network: Network, factors: Mapping[str, Tensor]) -> None:
@@ -37,6 +44,12 @@ class FixedSets(At):
     (:attr:`.Network.sequential`) what comes before the first of these places is computed once for all sets. Raises
     ValueError without a place, for a place that the network does not have or that stands at weights, and for factors of
     different numbers of sets.
+
+    >>> import torch
+    >>> from dropout_lab.experiments.training import quick
+    >>> trained, removed = quick(), 1 - torch.eye(8)
+    >>> trained.forward_sets(trained.sample(5)[0], {"hidden1": removed.unsqueeze(0)}).shape
+    torch.Size([2, 5, 8, 10])
     """
 
     def __init__(self, network: Network, factors: Mapping[str, Tensor]) -> None:
@@ -74,6 +87,14 @@ class Recorder(At):
 
     ``values`` are the values (S, B, …) at each place that a pass comes to, by the place's name; ``read`` what each
     dense layer reads, (S, B, in), by the name of its weights.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> trained, at = quick(), Recorder()
+    >>> _ = trained.forward(trained.sample(5)[0], at)
+    >>> {place: tuple(values.shape) for place, values in at.values.items()}
+    {'input': (2, 5, 64), 'hidden1': (2, 5, 8), 'hidden2': (2, 5, 6)}
+    >>> {weights: tuple(values.shape) for weights, values in at.read.items()}
+    {'weight1': (2, 5, 64), 'weight2': (2, 5, 8), 'weight3': (2, 5, 6)}
     """
 
     def __init__(self) -> None:

@@ -46,6 +46,9 @@ def reported(count: int) -> range:
 
     Where ``DROPOUT_LAB_REPLICATION`` holds a number k, they are the first from 1000 k: the same experiment with seeds
     that nobody has looked at. Raises ValueError for more than 1000 seeds or a k that is not a number from 0 to 999.
+
+    >>> reported(3)
+    range(0, 3)
     """
     if not 0 < count <= _SEEDS:
         raise ValueError(f"a result has from 1 to {_SEEDS} seeds, got {count}")
@@ -56,12 +59,21 @@ def reported(count: int) -> range:
 
 
 def tuning(count: int) -> range:
-    """Seeds for choosing settings; no result is reported on them."""
+    """Seeds for choosing settings; no result is reported on them.
+
+    >>> tuning(3)
+    range(1000000, 1000003)
+    """
     return range(_TUNING, _TUNING + count)
 
 
 class Results(Mapping[str, Mapping[str, np.ndarray]]):
-    """What was measured: ``results["arm"]["error"]`` is an array (seeds, …), in the order of ``seeds``."""
+    """What was measured: ``results["arm"]["error"]`` is an array (seeds, …), in the order of ``seeds``.
+
+    >>> Results([0, 1], {"none": {"error": np.array([3.0, 4.0])}}).table("error")
+    array([[3.],
+           [4.]])
+    """
 
     def __init__(self, seeds: Sequence[int], values: dict[str, dict[str, np.ndarray]]) -> None:
         self.seeds = tuple(seeds)
@@ -103,6 +115,12 @@ def run(
     ``progress`` shows a line of the stacks done; None shows it where a person watches a terminal. Where
     ``DROPOUT_LAB_STORE`` names a folder, finished stacks are kept there and not trained again. Raises ValueError for no
     arm, no seed or a repeated one.
+
+    >>> from dropout_lab.experiments import data, measures
+    >>> from dropout_lab.experiments.networks import MLP
+    >>> arms = {"none": Recipe(network=MLP((4,)), train_size=50, steps=5)}
+    >>> run(data.digits(), arms, [0, 1], measures.error, workers=1)
+    Results(1 arms × 2 seeds: none)
     """
     seeds = [int(seed) for seed in seeds]
     if not arms or not seeds or len(set(seeds)) != len(seeds):
@@ -132,7 +150,11 @@ def run(
 
 
 def stacks(arms: Mapping[str, Recipe], seeds: Sequence[int]) -> list[list[Replica]]:
-    """Which replicas are trained together: those of one form, in stacks of about 32."""
+    """Which replicas are trained together: those of one form, in stacks of about 32.
+
+    >>> [len(stack) for stack in stacks({"none": Recipe(), "longer": Recipe(steps=2000)}, range(40))]
+    [40, 40]
+    """
     groups: list[tuple[tuple, dict[str, tuple], list[Replica]]] = []
     for arm, recipe in arms.items():
         noises = recipe.noise_by_place()

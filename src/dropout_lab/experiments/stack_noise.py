@@ -34,6 +34,9 @@ class Noise(ABC):
     """A member of the family with its keep probability, above 0 and at most 1 (1: no noise).
 
     Raises ValueError for another keep probability.
+
+    >>> Bernoulli(0.5).kind == Bernoulli(0.8).kind, Block(0.5, 3).kind == Block(0.5, 5).kind
+    (True, False)
     """
 
     keep_prob: float
@@ -66,7 +69,11 @@ class Noise(ABC):
 
 
 class ValueNoise(Noise):
-    """Noise that multiplies the values at a place."""
+    """Noise that multiplies the values at a place.
+
+    >>> Spatial(0.5).variant.shares
+    'all positions of a channel'
+    """
 
     #: The member's name in :data:`dropout_lab.functional.VARIANTS`.
     member: str
@@ -89,7 +96,11 @@ class ValueNoise(Noise):
 
 
 class WeightNoise(Noise):
-    """Noise on the weights of a dense layer."""
+    """Noise on the weights of a dense layer.
+
+    >>> isinstance(Connect(0.5), WeightNoise), isinstance(Bernoulli(0.5), WeightNoise)
+    (True, False)
+    """
 
     def misfit(self, place: Place) -> str | None:
         return None if place.at_weights else "it stands at weights, not at values"
@@ -135,14 +146,22 @@ class Masked(ValueNoise):
 
 @dataclass(frozen=True)
 class Bernoulli(Masked):
-    """Dropout: each element is kept or dropped by itself (Srivastava et al. 2014)."""
+    """Dropout: each element is kept or dropped by itself (Srivastava et al. 2014).
+
+    >>> Bernoulli(0.5).mask_shape((32, 14, 64))
+    (32, 14, 64)
+    """
 
     member: str = field(default="dropout", init=False, repr=False)
 
 
 @dataclass(frozen=True)
 class Spatial(Masked):
-    """Whole channels of feature maps (B, C, …) are kept or dropped (Tompson et al. 2015)."""
+    """Whole channels of feature maps (B, C, …) are kept or dropped (Tompson et al. 2015).
+
+    >>> Spatial(0.5).mask_shape((32, 8, 7, 7))
+    (32, 8, 1, 1)
+    """
 
     member: str = field(default="spatial_dropout", init=False, repr=False)
 
@@ -152,6 +171,9 @@ class Variational(Masked):
     """One mask for all steps of a sequence (B, T, F), the variational dropout of Gal and Ghahramani (2016).
 
     :class:`Bernoulli` at the same place draws a mask for each step.
+
+    >>> Variational(0.5).mask_shape((32, 14, 64))
+    (32, 1, 64)
     """
 
     member: str = field(default="variational_dropout", init=False, repr=False)
@@ -159,14 +181,23 @@ class Variational(Masked):
 
 @dataclass(frozen=True)
 class Path(Masked):
-    """A whole branch is kept or dropped, by example (Huang et al. 2016)."""
+    """A whole branch is kept or dropped, by example (Huang et al. 2016).
+
+    >>> Path(0.5).mask_shape((32, 64))
+    (32, 1)
+    """
 
     member: str = field(default="drop_path", init=False, repr=False)
 
 
 @dataclass(frozen=True)
 class Gaussian(ValueNoise):
-    """Each element is multiplied by N(1, (1 − p)/p) (Srivastava et al. 2014, section 10)."""
+    """Each element is multiplied by N(1, (1 − p)/p) (Srivastava et al. 2014, section 10).
+
+    >>> from dropout_lab.experiments.networks import CNN, GRU, MLP
+    >>> Gaussian(0.5).misfit(MLP((6,)).place("hidden1")) is None
+    True
+    """
 
     member: str = field(default="gaussian_dropout", init=False, repr=False)
 
@@ -188,6 +219,10 @@ class Block(ValueNoise):
     ``size`` is the side of a square. As in :func:`dropout_lab.functional.drop_block`, the rate of the seeds is such
     that ``keep_prob`` is the expected part of a map that is kept, and each position is divided by its own keep
     probability.
+
+    >>> from dropout_lab.experiments.networks import CNN, GRU, MLP
+    >>> Block(0.9, 3).misfit(MLP((6,)).place("hidden1"))
+    'the place carries values laid out as (N D), and it needs (N, C, H, W) or (N, C, D, H, W)'
     """
 
     size: int = 3
@@ -217,6 +252,10 @@ class Connect(WeightNoise):
 
     ``draws`` says how: a mask for each ``example``, one for the whole ``batch``, or ``gaussian``, where the layer's
     outputs are drawn with the mean and variance that the masks would give them.
+
+    >>> from dropout_lab.experiments.networks import CNN, GRU, MLP
+    >>> Connect(0.5).misfit(MLP((6,)).place("hidden1"))
+    'it stands at weights, not at values'
     """
 
     draws: Literal["example", "batch", "gaussian"] = "example"
@@ -245,6 +284,11 @@ def with_moments(values: Tensor, weight: Tensor, bias: Tensor, variances: Tensor
 
     ``variances`` are those of the noise relative to the squared weights, and broadcast against ``weight``. Source:
     Kingma, Salimans and Welling 2015, section 2.3; Wan et al. 2013, section 4.
+
+    >>> normal = NormalDraws([np.random.default_rng(0)])
+    >>> weight, bias, none = torch.ones(1, 3, 1), torch.zeros(1, 1), torch.zeros(1, 1, 1)
+    >>> with_moments(torch.ones(1, 2, 3), weight, bias, none, normal).flatten()
+    tensor([3., 3.])
     """
     mean = torch.baddbmm(bias.unsqueeze(1), values, weight)
     variance = torch.bmm(values.square(), weight.square() * variances)

@@ -22,7 +22,13 @@ _RESAMPLES = 9999
 
 @dataclass(frozen=True)
 class Rule:
-    """Where the whole 95 % interval of the effect must lie for the claim to count as supported."""
+    """Where the whole 95 % interval of the effect must lie for the claim to count as supported.
+
+    >>> print(Rule.below(0.5))
+    the 95 % interval lies below 0.5
+    >>> Rule.within(-1, 1).met_by((-0.5, 1.5))
+    False
+    """
 
     low: float
     high: float
@@ -82,6 +88,10 @@ class Comparison:
     the one-sided probability, so that it lies below 0.05 exactly where the interval meets the rule; after :func:`holm`
     it is the adjusted one. ``smallest_detectable`` is the distance from zero that this many seeds would have shown with
     probability 0.8. ``values`` (seeds,) are the differences themselves.
+
+    >>> found = compare([1.0, 2.0, 3.0, 2.0], rule=Rule.above(0), unit="points")
+    >>> found.effect, found.seeds, found.supported
+    (2.0, 4, True)
     """
 
     effect: float
@@ -158,6 +168,10 @@ def holm(comparisons: Mapping[str, Comparison]) -> dict[str, Comparison]:
 
     The intervals stay those of each comparison by itself. Raises ValueError for an empty sweep, or for comparisons that
     were already corrected.
+
+    >>> sweep = {str(shift): compare(np.arange(4.0) + shift, rule=Rule.above(0), unit="points") for shift in (0, 2)}
+    >>> {name: comparison.supported for name, comparison in holm(sweep).items()}
+    {'0': False, '2': True}
     """
     if not comparisons:
         raise ValueError("a sweep needs at least one comparison")

@@ -37,7 +37,14 @@ def trained(
     device: str,
     train: Callable[[Dataset, Sequence[Replica], str], Trained],
 ) -> Trained:
-    """The stack that ``train`` makes, from the store if it is there, else trained and kept."""
+    """The stack that ``train`` makes, from the store if it is there, else trained and kept.
+
+    >>> from dropout_lab.experiments.data import digits
+    >>> from dropout_lab.experiments.plan import Recipe
+    >>> from dropout_lab.experiments.training import train
+    >>> len(trained(digits(), [Replica("a", 0, Recipe(train_size=50, steps=1))], "cpu", train))
+    1
+    """
     folder = os.environ.get(VARIABLE)
     if not folder:
         return train(dataset, replicas, device)
@@ -53,6 +60,12 @@ def trained(
 def key(dataset: Dataset, replicas: Sequence[Replica], device: str) -> str:
     """What a trained stack depends on, as a digest: code, torch's version, data, the kind of device, recipes and
     seeds.
+
+    >>> from dropout_lab.experiments.data import digits
+    >>> from dropout_lab.experiments.plan import Recipe
+    >>> stacks = [[Replica("a", seed, Recipe())] for seed in (0, 1)]
+    >>> key(digits(), stacks[0], "cpu") == key(digits(), stacks[1], "cpu")
+    False
     """
     digest = hashlib.sha256(f"{code()} {torch.__version__} {dataset.fingerprint} {device.split(':')[0]}".encode())
     for replica in replicas:
@@ -64,7 +77,11 @@ def key(dataset: Dataset, replicas: Sequence[Replica], device: str) -> str:
 
 @functools.cache
 def code() -> str:
-    """A digest of the source files that training stands on."""
+    """A digest of the source files that training stands on.
+
+    >>> len(code())
+    64
+    """
     digest = hashlib.sha256()
     for path in sources():
         digest.update(path.read_bytes())
@@ -75,6 +92,9 @@ def sources() -> list[Path]:
     """The source files that training stands on: the package's ground, ``functional``, and the experiments.
 
     Recipes are left out, for the recipe itself is part of a key; and measures, for they come after training.
+
+    >>> "dense.py" in {path.name for path in sources()}
+    True
     """
     package = Path(__file__).parents[1]
     folders = (package, package / "functional", package / "experiments", package / "experiments" / "networks")

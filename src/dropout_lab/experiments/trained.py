@@ -26,6 +26,11 @@ class Trained:
 
     ``replicas`` (S) say what each is; ``parameters`` are stacked tensors with the first axis S. All methods are in eval
     mode unless an ``at`` with noise is passed.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> trained = quick()
+    >>> trained.outputs().shape, trained.outputs("train").shape, len(trained.splits)
+    (torch.Size([2, 1697, 10]), torch.Size([2, 100, 10]), 2)
     """
 
     def __init__(self, dataset: Dataset, replicas: Sequence[Replica], parameters: dict[str, Tensor]) -> None:
@@ -98,12 +103,22 @@ class Trained:
 
 
 def mean_loss(dataset: Dataset, outputs: Tensor, labels: Tensor) -> Tensor:
-    """Each replica's mean loss (S,): cross-entropy in nats, or the squared error for regression."""
+    """Each replica's mean loss (S,): cross-entropy in nats, or the squared error for regression.
+
+    >>> from dropout_lab.experiments.data import digits
+    >>> mean_loss(digits(), torch.zeros(1, 2, 10), torch.zeros(1, 2, dtype=torch.int64)).exp()
+    tensor([10.])
+    """
     return example_losses(dataset, outputs, labels).mean(1)
 
 
 def example_losses(dataset: Dataset, outputs: Tensor, labels: Tensor) -> Tensor:
-    """The loss of each example, (S, b), for outputs (S, b, outputs) and labels (S, b)."""
+    """The loss of each example, (S, b), for outputs (S, b, outputs) and labels (S, b).
+
+    >>> from dropout_lab.experiments.data import digits
+    >>> example_losses(digits(), torch.zeros(1, 2, 10), torch.zeros(1, 2, dtype=torch.int64)).exp()
+    tensor([[10., 10.]])
+    """
     if not dataset.classes:
         return (outputs.squeeze(-1) - labels).square()
     # With the classes on the middle axis torch works along the examples, several times faster for few classes.

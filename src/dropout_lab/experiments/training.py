@@ -12,19 +12,27 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dropout_lab.experiments.data import Dataset
+from dropout_lab.experiments.data import Dataset, digits
 from dropout_lab.experiments.draws import Purpose, stream
 from dropout_lab.experiments.examples import Examples
+from dropout_lab.experiments.networks import MLP, Network
 from dropout_lab.experiments.noisy import Noisy
 from dropout_lab.experiments.optimizers import OPTIMIZERS, Settings
 from dropout_lab.experiments.plan import Recipe, Replica
+from dropout_lab.experiments.stack_noise import Noise
 from dropout_lab.experiments.trained import Trained, mean_loss
 
-__all__ = ["Recipe", "Replica", "Trained", "train"]
+__all__ = ["Recipe", "Replica", "Trained", "limit_", "quick", "train"]
 
 
 def train(dataset: Dataset, replicas: Sequence[Replica], device: str = "cpu") -> Trained:
-    """Train a stack and return it. The replicas' recipes may differ in :data:`.plan.VARIED` only."""
+    """Train a stack and return it. The replicas' recipes may differ in ``plan.VARIED`` only.
+
+    >>> from dropout_lab.experiments.data import digits
+    >>> trained = train(digits(), [Replica("a", seed, Recipe(train_size=50, steps=1)) for seed in range(3)])
+    >>> trained.parameters["weight1"].shape
+    torch.Size([3, 64, 128])
+    """
     recipe = replicas[0].recipe
     parameters = _initial(dataset, replicas, device)
     learned = {name: value for name, value in parameters.items() if value.requires_grad}
@@ -77,3 +85,16 @@ def limit_(weight: Tensor, axes: tuple[int, ...], bounds: Tensor) -> None:
     # torch.linalg.vector_norm takes several times as long over any axis but the last.
     norms = weight.square().sum(axes, keepdim=True).sqrt_()
     weight.mul_((bounds.view(-1, *[1] * (weight.dim() - 1)) / norms.clamp_min(1e-12)).clamp_max(1))
+
+
+def quick(network: Network | None = None, **noise: Noise) -> Trained:
+    """Two replicas of a small network on the 8×8 digits, trained for 30 steps: something to try a measure on.
+
+    ``network`` is an MLP of two layers unless given, ``noise`` stands at its places.
+
+    >>> trained = quick()
+    >>> len(trained), trained.network
+    (2, MLP(hidden=(8, 6), batch_norm=False))
+    """
+    recipe = Recipe(network=network or MLP((8, 6)), noise=noise, train_size=100, steps=30)
+    return train(digits(), [Replica("quick", seed, recipe) for seed in (0, 1)])

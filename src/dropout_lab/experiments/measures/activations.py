@@ -19,6 +19,10 @@ def recorded(trained: Trained, kind: str = "hidden", examples: int = _EXAMPLES) 
     """The values (S, b, …) at all places of a kind, in eval mode, on test examples spread evenly through the data.
 
     Raises ValueError for a network without such places.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> {place.name: tuple(values.shape) for place, values in recorded(quick(), examples=10).items()}
+    {'hidden1': (2, 10, 8), 'hidden2': (2, 10, 6)}
     """
     places = trained.network.of_kind(kind)
     if not places:
@@ -36,6 +40,10 @@ def sparsity(trained: Trained) -> dict[str, np.ndarray]:
     (√n − ‖h‖₁/‖h‖₂)/(√n − 1), from 0 where all n units are equal to 1 where one unit is alone; it does not change when
     the layer is rescaled. Examples with no activation at all are left out of it. Raises ValueError for a network
     without hidden layers of ReLUs.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> list(sparsity(quick()))[:4]
+    ['zeros1', 'dead1', 'mean1', 'hoyer1']
     """
     found = {}
     for place, values in recorded(trained).items():
@@ -57,6 +65,10 @@ def correlation(trained: Trained) -> dict[str, np.ndarray]:
     used alike. ``redundancy`` is the mean R² of a unit predicted linearly from all others, with a ridge of 1 % of the
     variance. Units that never change are left out; where fewer than two are left, nothing can be said: not a number.
     Raises ValueError for a network without hidden layers.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> list(correlation(quick()))
+    ['correlation1', 'participation1', 'redundancy1', 'correlation2', 'participation2', 'redundancy2']
     """
     found = {place: [_alike(one) for one in values.double()] for place, values in recorded(trained).items()}
     return {
@@ -88,6 +100,11 @@ def variance_shift(trained: Trained) -> dict[str, np.ndarray]:
 
     The mean over units of the test variance divided by the running variance; 1 where nothing shifts (Li et al. 2019).
     Nothing for arms without normalization, which stand beside those that have it.
+
+    >>> from dropout_lab.experiments.networks import MLP
+    >>> from dropout_lab.experiments.training import quick
+    >>> list(variance_shift(quick(MLP((6, 5), batch_norm=True)))), variance_shift(quick())
+    (['variance_ratio1', 'variance_ratio2'], {})
     """
     found: dict[str, np.ndarray] = {}
     if not trained.network.normalizations:
@@ -105,6 +122,11 @@ def reconstruction(trained: Trained) -> dict[str, np.ndarray]:
     R² of the pixel on its four neighbors (up, down, left, right) in the same map, fitted for each map over all examples
     and inner pixels and averaged over the maps that are not constant. Layers whose maps are smaller than 3×3 are left
     out. Raises ValueError where no layer is left.
+
+    >>> from dropout_lab.experiments.networks import CNN
+    >>> from dropout_lab.experiments.training import quick
+    >>> list(reconstruction(quick(CNN((2,), (6,), (1, 8, 8)))))
+    ['r2_features1']
     """
     found = {}
     for place, maps in recorded(trained, "features").items():

@@ -24,6 +24,10 @@ def mask_left_on(trained: Trained) -> dict[str, np.ndarray]:
     """``error_with_mask`` (percent) and ``nll_with_mask``, (S,): one draw of the training noise at test time.
 
     Raises ValueError for regression.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> sorted(mask_left_on(quick(hidden=Bernoulli(0.5))))
+    ['error_with_mask', 'nll_with_mask']
     """
     outputs, labels = trained.outputs(at=trained.noisy()), trained.labels()
     return {"error_with_mask": percent_wrong(outputs, labels), "nll_with_mask": mean_losses(trained, outputs, labels)}
@@ -35,6 +39,10 @@ def monte_carlo(samples: Sequence[int] = (1, 5, 20, 50)) -> Callable[[Trained], 
     ``mc_error`` (percent) and ``mc_nll`` are (S, len(samples)), of the first draws of one sequence. ``to_geometric``
     and ``to_arithmetic``, (S,), are the total variation from the weight-scaled prediction to the two means of all
     draws, the geometric one normalized. Raises ValueError for counts that are not positive, and for regression.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> monte_carlo((1, 5))(quick(hidden=Bernoulli(0.5)))["mc_error"].shape
+    (2, 2)
     """
     wanted = sorted(set(samples))
     if not wanted or wanted[0] < 1:
@@ -74,6 +82,10 @@ def all_masks(trained: Trained) -> dict[str, np.ndarray]:
     probabilities say. Raises ValueError for more than 16 hidden units in all, for a network without hidden units, for a
     replica whose noise is something else than :class:`~.stack_noise.Bernoulli` masks of its hidden units, and for
     regression.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> sorted(all_masks(quick(hidden=Bernoulli(0.5))))
+    ['arithmetic_error', 'geometric_error', 'other_class', 'scaled_error', 'to_arithmetic', 'to_geometric']
     """
     need_classes(trained)
     widths = {place.name: values.shape[-1] for place, values in recorded(trained, examples=1).items()}
@@ -122,6 +134,10 @@ def probabilities(trained: Trained) -> dict[str, np.ndarray]:
 
     Each example has a subnetwork of its own.     For bias and variance over training sets, take data with a shared test
     set (:func:`.data.hold_out`). Raises ValueError for regression.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> probabilities(quick())["probabilities"].shape
+    (2, 1697, 10)
     """
     need_classes(trained)
     return {

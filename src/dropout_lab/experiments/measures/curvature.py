@@ -20,6 +20,10 @@ def weight_noise(relative: float = 0.5, draws: int = 5) -> Callable[[Trained], d
     Each unit's incoming weights get Gaussian noise of ``relative`` times their own norm (Li et al. 2018, "Visualizing
     the loss landscape", section 4). ``noisy_weights_error`` is the test error in percent under it, ``sharpness`` the
     rise of the training loss in nats; each (S,), the mean over ``draws``.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> list(weight_noise(0.5)(quick()))
+    ['noisy_weights_error', 'sharpness']
     """
 
     @torch.no_grad()
@@ -49,6 +53,10 @@ def hessian_trace(probes: int = 20, part: Part = "train") -> Callable[[Trained],
     Hutchinson's estimate: the mean of vᵀHv over ``probes`` vectors v of random signs, on up to 1000 examples of a part,
     in eval mode. ReLU networks are piecewise smooth; the Hessian is that of the piece. Learned rates of noise, on which
     the loss in eval mode does not depend, have no part in it.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> hessian_trace(probes=2)(quick())["hessian_trace"].shape
+    (2,)
     """
 
     def measure(trained: Trained) -> dict[str, np.ndarray]:

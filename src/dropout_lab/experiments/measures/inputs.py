@@ -21,6 +21,10 @@ def filter_radius(trained: Trained) -> dict[str, np.ndarray]:
     pixels that never change don't count. The radius is the root mean square distance from the shares' center of mass.
     For images of one channel; raises ValueError for other data, and for networks whose first layer does not read the
     whole image through dense weights.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> filter_radius(quick())["filter_radius"].shape
+    (2,)
     """
     if len(trained.dataset.shape) != 3 or trained.dataset.shape[0] != 1:
         raise ValueError(f"images of shape (1, height, width) are needed, got {trained.dataset.shape}")
@@ -45,6 +49,10 @@ def swapped_inputs(first: int, last: int) -> Callable[[Trained], dict[str, np.nd
     ``swapped_train_error`` is percent, (S,): each replica shuffles these columns once over its training examples (at
     most 1000) and leaves all other inputs and the labels in place. Negative columns count from the end; ``last`` may be
     0 for the end itself. The measure raises ValueError for columns that are none of the data's.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> swapped_inputs(0, 8)(quick())["swapped_train_error"].shape
+    (2,)
     """
 
     @torch.no_grad()

@@ -20,6 +20,13 @@ class Member(At):
     """One subnetwork of each replica: the first mask that is drawn at a place serves all examples and all passes.
 
     Raises ValueError for noise at weights, which has no mask for all examples here.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> from dropout_lab.experiments.stack_noise import Bernoulli
+    >>> trained = quick(hidden=Bernoulli(0.5))
+    >>> member = Member(trained.noisy())
+    >>> member.factor(trained.network.place("hidden1"), (5, 8)).shape
+    torch.Size([2, 1, 8])
     """
 
     def __init__(self, noise: Noisy) -> None:
@@ -49,6 +56,10 @@ def one_update(
     ``others_improved`` how many of ``others`` further members improve on them, and ``others_improved_unseen`` on as
     many test examples; each (S,), the mean over ``updates`` steps, each taken from the trained weights. Running
     statistics and learned rates stay as they are. The measure raises ValueError for noise at weights.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> list(one_update(0.05, others=2)(quick()))
+    ['trained_improved', 'others_improved', 'others_improved_unseen']
     """
 
     def measure(trained: Trained) -> dict[str, np.ndarray]:

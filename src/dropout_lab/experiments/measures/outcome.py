@@ -10,7 +10,12 @@ from dropout_lab.experiments.trained import Trained, example_losses
 
 
 def error(trained: Trained) -> dict[str, np.ndarray]:
-    """``error``: misclassified test examples in percent, (S,). Raises ValueError for regression."""
+    """``error``: misclassified test examples in percent, (S,). Raises ValueError for regression.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> error(quick())["error"].shape
+    (2,)
+    """
     return {"error": percent_wrong(trained.outputs(), trained.labels())}
 
 
@@ -18,17 +23,31 @@ def train_error(trained: Trained) -> dict[str, np.ndarray]:
     """``train_error``: misclassified training examples in percent, (S,), against the labels that were trained on.
 
     Raises ValueError for regression.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> train_error(quick())["train_error"].shape
+    (2,)
     """
     return {"train_error": percent_wrong(trained.outputs("train"), trained.labels("train"))}
 
 
 def nll(trained: Trained) -> dict[str, np.ndarray]:
-    """``nll``: the mean test loss, (S,): negative log-likelihood in nats, or the squared error for regression."""
+    """``nll``: the mean test loss, (S,): negative log-likelihood in nats, or the squared error for regression.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> nll(quick())["nll"].shape
+    (2,)
+    """
     return {"nll": mean_losses(trained, trained.outputs(), trained.labels())}
 
 
 def train_nll(trained: Trained) -> dict[str, np.ndarray]:
-    """``train_nll``: the mean training loss without noise, (S,), against the labels that were trained on."""
+    """``train_nll``: the mean training loss without noise, (S,), against the labels that were trained on.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> train_nll(quick())["train_nll"].shape
+    (2,)
+    """
     return {"train_nll": mean_losses(trained, trained.outputs("train"), trained.labels("train"))}
 
 
@@ -37,6 +56,11 @@ def learned_keep_probs(trained: Trained) -> dict[str, np.ndarray]:
 
     1/(1 + α) for Gaussian noise of variance α, the keep probability of dropout with the same variance; σ(logit) for
     concrete dropout. Nothing for arms that learn no rate, which stand beside those that do.
+
+    >>> from dropout_lab.experiments.learned import Concrete
+    >>> from dropout_lab.experiments.training import quick
+    >>> list(learned_keep_probs(quick(hidden=Concrete(0.9)))), learned_keep_probs(quick())
+    (['keep_hidden1', 'keep_hidden2'], {})
     """
     return {
         f"keep_{place}": noise.learned_keep_prob(place, trained.parameters).cpu().numpy()

@@ -27,6 +27,11 @@ def rectified_mean(layer: int, draws: int = 100, examples: int = 100) -> Callabl
     and an exact rule scores 0 up to noise of either sign. The layer reads what comes to it without masks. Raises
     ValueError for a network that has no such layer, or one whose outputs do not go straight into a ReLU, and for a
     replica without DropConnect on its weights.
+
+    >>> from dropout_lab.experiments.stack_noise import Connect
+    >>> from dropout_lab.experiments.training import quick
+    >>> list(rectified_mean(layer=2, draws=2)(quick(weight2=Connect(0.5))))
+    ['gaussian_mse', 'one_pass_mse']
     """
 
     @torch.no_grad()

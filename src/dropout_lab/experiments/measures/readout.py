@@ -25,6 +25,10 @@ def unit_information(trained: Trained) -> dict[str, np.ndarray]:
     The correlation ratio of a unit: the variance of its mean activation between the classes, divided by its variance
     over all test examples; 0 where the classes look alike to it, 1 where it is a function of the class. The mean over
     the units that change at all. Raises ValueError for a network without hidden layers, and for regression.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> list(unit_information(quick()))
+    ['unit_information1', 'unit_information2']
     """
     need_classes(trained)
     labels = trained.sample(_EXAMPLES)[1]
@@ -48,6 +52,10 @@ def decision_units(trained: Trained) -> dict[str, np.ndarray]:
     On test examples. Unit j adds h_j (w_ja − w_jb) to the lead of the chosen class a over the runner-up b. The
     participation ratio (Σ|c|)²/Σc² of these contributions is 1 where one unit decides and n where n decide equally; the
     mean over examples. Raises ValueError for a network whose last layer reads the inputs, and for regression.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> decision_units(quick())["decision_units"].shape
+    (2,)
     """
     need_classes(trained)
     hidden, outputs, _ = _last_read(trained, "test")
@@ -67,6 +75,10 @@ def few_units(counts: Sequence[int] = (16, 128), draws: int = 5) -> Callable[[Tr
     on the training examples, and ``readout_error`` (S, len(counts)) is its test error in percent, the mean over
     ``draws`` choices of units. The measure raises ValueError for a count of more units than there are, for a network
     whose last layer reads the inputs, and for regression.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> few_units((2, 4))(quick())["readout_error"].shape
+    (2, 2)
     """
 
     @torch.no_grad()

@@ -27,6 +27,10 @@ def single_removal(trained: Trained) -> dict[str, np.ndarray]:
     ``worst_flips`` is the percent of predictions that change, ``worst_nll`` the rise of the loss in nats;
     ``mean_flips`` and ``mean_nll`` are the means over units. Raises ValueError for a network without hidden layers, and
     for regression.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> list(single_removal(quick()))
+    ['worst_flips', 'mean_flips', 'worst_nll', 'mean_nll']
     """
     need_classes(trained)
     inputs, labels = trained.sample(500)
@@ -52,6 +56,10 @@ def half_removed(trained: Trained, draws: int = 5) -> dict[str, np.ndarray]:
 
     The mean over ``draws`` choices of units, each the same for all examples. Raises ValueError for a network without
     hidden layers, and for regression.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> half_removed(quick())["half_removed_error"].shape
+    (2,)
     """
     streams = trained.streams(1)
     errors = [_error(trained, Fixed(trained.network, _halves(trained, streams))) for _ in range(draws)]
@@ -64,6 +72,10 @@ def disturbed(deviation: float = 0.5, draws: int = 5) -> Callable[[Trained], dic
     Gaussian, independent for each example and unit, with ``deviation`` times the layer's root mean square.
     ``disturbed_error`` is percent, (S,), the mean over ``draws``. The measure raises ValueError for a network without
     hidden layers, and for regression.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> disturbed(0.5)(quick())["disturbed_error"].shape
+    (2,)
     """
 
     @torch.no_grad()

@@ -24,6 +24,11 @@ class CNN(Network):
     as an image; ``features1`` … after each pooling, (B, C, H, W); ``hidden1`` … after each dense ReLU; ``weight1`` …
     for the dense weights, the last included. Filters read each map but the last, which the first dense layer reads,
     flattened.
+
+    >>> [str(place) for place in CNN((8, 16), (64,)).places]
+    ['input', 'features1', 'features2', 'hidden1', 'weight1', 'weight2']
+    >>> [layer.weight for layer in CNN((8, 16), (64,)).reader("features2")]
+    ['weight1']
     """
 
     channels: tuple[int, ...]

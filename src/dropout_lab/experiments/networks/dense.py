@@ -24,6 +24,9 @@ class MLP(Network):
 
     Places: ``input``; ``hidden1`` … after each ReLU; ``weight1`` … for the weights of each layer, the last included;
     ``sum1`` … what goes into each normalization.
+
+    >>> [str(place) for place in MLP((6,), batch_norm=True).places]
+    ['input', 'hidden1', 'weight1', 'weight2', 'sum1']
     """
 
     hidden: tuple[int, ...]
@@ -75,6 +78,10 @@ class ResidualMLP(Network):
     Places: ``input``; ``branch1`` … what a block adds to its shortcut; ``hidden1`` … inside a block. Nothing linear
     reads a branch: the layers after it read relu(h), of which it is a summand. V starts smaller by 1/√blocks, so that
     the sum of all branches starts at the scale of one.
+
+    >>> network = ResidualMLP(64, 2)
+    >>> [(place.name, [layer.weight for layer in place.readers]) for place in network.places]
+    [('input', ['weight1']), ('branch1', []), ('branch2', []), ('hidden1', ['weight3']), ('hidden2', ['weight5'])]
     """
 
     width: int

@@ -3,7 +3,7 @@
 Their sizes were chosen on tuning seeds; trial runs on the reported seeds came before the rules of the chapters were
 written into the code. Each function takes the recipe it varies as ``base``: the book's by
 default, or a larger one for a machine with time. The other arms of these chapters stand in
-:mod:`~.recipes.regularizers`, :mod:`~.recipes.variants` and :mod:`~.recipes.guidance`, and are given :data:`DIGITS` as
+:mod:`~.recipes.regularizers`, :mod:`~.recipes.variants` and :mod:`~.recipes.guidance`, and are given ``DIGITS`` as
 their base.
 """
 
@@ -28,6 +28,9 @@ def strengths(base: Recipe = DIGITS) -> dict[str, Recipe]:
 
     On twelve tuning seeds a bound of 1.5 and a weight decay of 0.003 had the lowest test error in both cases, up to
     ties, which are the values of :func:`~.recipes.regularizers.regularizers`.
+
+    >>> len(strengths()), list(strengths())[0]
+    (18, 'bound 1, alone')
     """
     arms: dict[str, Recipe] = {}
     dropout = base.with_noise(input=Bernoulli(0.8), hidden=Bernoulli(0.5))
@@ -42,6 +45,9 @@ def quarter_kept(base: Recipe = DIGITS) -> dict[str, Recipe]:
 
     ``narrow`` has a quarter of the base's units in each hidden layer, ``wide`` four times as many, all of the base's:
     on average it has as many active units as the narrow network without dropout.
+
+    >>> list(quarter_kept())
+    ['narrow, p = 1/4', 'wide, p = 1/4']
     """
     narrow = replace(base, network=MLP(tuple(width // 4 for width in dense(base).hidden)))
     return {

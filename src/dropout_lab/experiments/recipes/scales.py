@@ -26,7 +26,11 @@ HIDDEN_SWEEP = (1.0, 0.9, 0.7, 0.5, 0.3)
 
 @dataclass(frozen=True)
 class Scale:
-    """Where an experiment runs: on which data, varying which recipe, with how many seeds, on which device."""
+    """Where an experiment runs: on which data, varying which recipe, with how many seeds, on which device.
+
+    >>> book().dataset.name, len(book().seeds)
+    ('mnist 14', 10)
+    """
 
     dataset: Dataset
     base: Recipe
@@ -46,7 +50,11 @@ def dense(base: Recipe) -> MLP:
 
 
 def book() -> Scale:
-    """5000 MNIST digits of 14×14 pixels, 500 of them for training, ten seeds, on the processor."""
+    """5000 MNIST digits of 14×14 pixels, 500 of them for training, ten seeds, on the processor.
+
+    >>> book().base.network, book().device
+    (MLP(hidden=(128, 128), batch_norm=False), 'cpu')
+    """
     return Scale(data.mnist(14), MNIST, range(10), "cpu")
 
 
@@ -54,6 +62,11 @@ def paper(folder: str | Path) -> Scale:
     """The full MNIST or Fashion-MNIST files in ``folder``, large networks, five seeds, on a GPU if there is one.
 
     Hours on a processor. Raises FileNotFoundError naming the file that is missing.
+
+    >>> paper("no such folder")
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: neither no such folder/train-images-idx3-ubyte nor ...
     """
     return Scale(data.full(folder), FULL, range(5), "cuda" if torch.cuda.is_available() else "cpu")
 
@@ -63,6 +76,9 @@ def error_against_keep_prob(base: Recipe = MNIST) -> dict[str, Recipe]:
 
     ``hidden 1`` has no dropout at all; ``hidden p`` drops hidden units alone; ``input 0.8`` drops inputs alone; and
     ``input 0.8, hidden 0.5`` does both.
+
+    >>> list(error_against_keep_prob())
+    ['hidden 1', 'hidden 0.9', 'hidden 0.7', 'hidden 0.5', 'hidden 0.3', 'input 0.8', 'input 0.8, hidden 0.5']
     """
     arms = {f"hidden {keep_prob:g}": base.with_noise(hidden=Bernoulli(keep_prob)) for keep_prob in HIDDEN_SWEEP}
     arms["input 0.8"] = base.with_noise(input=Bernoulli(0.8))

@@ -35,6 +35,9 @@ def connections(base: Recipe = MNIST) -> dict[str, Recipe]:
     ``dropout`` drops the inputs of the second layer's weights, ``weights`` the weights themselves with a mask an
     example drawn in the Gaussian form of Wan et al. (2013), ``weights, one mask a batch`` with one mask for all
     examples.
+
+    >>> list(connections())[:4]
+    ['none', 'dropout 0.9', 'weights 0.9', 'weights, one mask a batch 0.9']
     """
     arms = {"none": base}
     for keep_prob in KEEP_PROBS:
@@ -45,7 +48,11 @@ def connections(base: Recipe = MNIST) -> dict[str, Recipe]:
 
 
 def distributions(base: Recipe = MNIST) -> dict[str, Recipe]:
-    """Arms for Gaussian against Bernoulli noise of the same variance on hidden units (claims 7.15 and 7.16)."""
+    """Arms for Gaussian against Bernoulli noise of the same variance on hidden units (claims 7.15 and 7.16).
+
+    >>> list(distributions())[:4]
+    ['none', 'Bernoulli 0.9', 'Gaussian 0.9', 'Bernoulli 0.7']
+    """
     arms = {"none": base}
     for keep_prob in KEEP_PROBS:
         arms[f"Bernoulli {keep_prob}"] = base.with_noise(hidden=Bernoulli(keep_prob))
@@ -58,6 +65,9 @@ def feature_maps(base: Recipe = CONVOLUTIONAL) -> dict[str, Recipe]:
 
     ``pixels`` and ``channels`` stand on both feature maps, ``squares`` of side 3 on the first, since the second has
     side 3 itself; ``dense`` on the dense hidden layer.
+
+    >>> list(feature_maps())
+    ['none', 'pixels', 'squares', 'channels', 'dense']
     """
     return {
         "none": base,
@@ -74,6 +84,9 @@ def block_sizes(base: Recipe = BLOCKS) -> dict[str, Recipe]:
 
     Every size keeps the same fraction in the mean. The p is the one that :func:`feature_map_sweep` found for squares
     and for channels; ``base`` takes half as large batches and fewer steps than that sweep, to save time.
+
+    >>> list(block_sizes())
+    ['none', 'block 1', 'block 3', 'block 5', 'block 7']
     """
     return {"none": base} | {f"block {size}": base.with_noise(features1=Block(0.9, size)) for size in BLOCK_SIZES}
 
@@ -81,12 +94,19 @@ def block_sizes(base: Recipe = BLOCKS) -> dict[str, Recipe]:
 def fully_connected(base: Recipe = MNIST) -> dict[str, Recipe]:
     """Arms for dropout on dense layers, beside :func:`feature_maps` (claim 7.13): none, and hidden units at a tuned
     p.
+
+    >>> list(fully_connected())
+    ['none', 'dropout']
     """
     return {"none": base, "dropout": base.with_noise(hidden=Bernoulli(0.7))}
 
 
 def feature_map_sweep(base: Recipe = CONVOLUTIONAL) -> dict[str, Recipe]:
-    """The sweep on six tuning seeds from which :func:`feature_maps` takes its keep probabilities."""
+    """The sweep on six tuning seeds from which :func:`feature_maps` takes its keep probabilities.
+
+    >>> list(feature_map_sweep())[:4]
+    ['pixels 0.9', 'squares 0.9', 'channels 0.9', 'dense 0.9']
+    """
     arms = {}
     for keep_prob in (0.9, 0.8, 0.7, 0.5):
         arms[f"pixels {keep_prob}"] = base.with_noise(features=Bernoulli(keep_prob))
@@ -101,6 +121,9 @@ def sequences(base: Recipe = RECURRENT) -> dict[str, Recipe]:
 
     ``output`` drops only what is read from the last state; ``each step`` and ``one mask`` drop the rows with p = 0.8
     and the state that the recurrent weights read with p = 0.8, anew at each step or once a sequence.
+
+    >>> list(sequences())
+    ['none', 'output', 'each step', 'one mask']
     """
     return {
         "none": base,
@@ -115,6 +138,9 @@ def paths(base: Recipe = RESIDUAL) -> dict[str, Recipe]:
 
     ``falling`` follows the linear rule of Huang et al. (2016) from 1 to 0.5, ``constant`` has the same mean, and
     ``units`` is dropout of the units inside the blocks. Raises TypeError for a network without branches.
+
+    >>> list(paths())
+    ['none', 'constant', 'falling', 'units']
     """
     if not isinstance(base.network, ResidualMLP):
         raise TypeError(f"paths are those of a ResidualMLP, got {base.network!r}")
@@ -136,6 +162,9 @@ def learned_rates(base: Recipe = ADAM) -> dict[str, Recipe]:
     ``weights`` has Gaussian noise on weights at a fixed tuned p, ``variational`` learns its variance, one a layer
     (Kingma, Salimans and Welling 2015). Each learned rate starts at two values, so that what was found can be told from
     where it began. The fixed p and the learning rate are those of :func:`learned_rate_sweep`.
+
+    >>> list(learned_rates())[:4]
+    ['none', 'units', 'weights', 'concrete from 0.9']
     """
     arms = {
         "none": base,
@@ -153,6 +182,9 @@ def learned_rate_sweep(base: Recipe = ADAM) -> dict[str, Recipe]:
 
     It was made for the learning rates 0.003, 0.01, 0.03 and 0.1; the one with the lowest error without noise was
     kept.
+
+    >>> list(learned_rate_sweep())[:4]
+    ['none', 'units 0.95', 'weights 0.95', 'units 0.9']
     """
     arms = {"none": base}
     for keep_prob in (0.95, 0.9, 0.8, 0.7, 0.5):

@@ -1,0 +1,55 @@
+"""What kernels load of the book's side: the templates, the card of a settled claim, and its formula for the prose.
+
+Card and formula are registered by entry points (``dropout_lab.faces``), so that :mod:`dropout_lab.claims` needs to know
+neither HTML nor IPython. The templates are Jinja2's, with escaping on; the book's pages are made with them too. Nothing
+of Sphinx is imported here.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from dropout_lab.claims import Settlement
+from dropout_lab.claims.kinds import readable
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def inline_math(text: str) -> Markup:
+    r"""Plain text with ``$…$`` formulas as HTML: escaped, and the formulas between ``\(`` and ``\)`` for MathJax.
+
+    Example
+    -------
+    >>> inline_math("Twice $p$ & more.")
+    Markup('Twice \\(p\\) &amp; more.')
+    """
+    return Markup(re.sub(r"\$([^$]+)\$", r"\\(\1\\)", str(escape(text))))
+
+
+def render(template: str, **context: object) -> Markup:
+    """The HTML that a template of the folder ``templates`` gives, named without its ending."""
+    return Markup(_ENVIRONMENT.get_template(f"{template}.html").render(**context))
+
+
+def html(settlement: Settlement) -> str:
+    """The card of each piece of evidence, a correction before the refutation that it mends."""
+    return str(render("claim-evidence", settlement=settlement))
+
+
+def glue(settlement: Settlement, name: str) -> None:
+    """Make the formula that was checked available to the prose as ``{glue:math}`name```."""
+    # Both take long to import, and most cells glue nothing.
+    from IPython.display import Math
+    from myst_nb import glue as glue_output
+
+    glue_output(name, Math(settlement.main.formula), display=False)
+
+
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+)
+_ENVIRONMENT.filters |= {"math": inline_math, "readable": readable}
