@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from dropout_lab.ensemble import asking
-from dropout_lab.ensemble.watching import switch_on, watch, watch_training
+from dropout_lab.ensemble.watching import Watched, switch_on
 
 
 class Predictive(NamedTuple):
@@ -116,7 +116,7 @@ def monte_carlo(
 
 
 def _sample(model: nn.Module, x: Tensor, samples: int, output: str) -> tuple[Tensor, ...]:
-    """Mean, variance and, of class probabilities, entropy and mutual information for one batch, by Welford's recurrence."""
+    """Mean, variance and, of probabilities, entropy and mutual information for one batch, by Welford's recurrence."""
     entropy_of = _ENTROPY.get(output)
     mean = squares = member_entropy = torch.zeros((), dtype=torch.float64, device=x.device)
     for count in range(1, samples + 1):
@@ -172,8 +172,9 @@ def _check_all_is_sampled(model: nn.Module, x: Tensor, also: tuple[type[nn.Modul
 
     noisy = {name for name, module in model.named_modules() if asking.has_noise(module)}
     known = noisy | {name for name, module in model.named_modules() if isinstance(module, also)}
-    sampled = watch(model, x, lambda twin: _sampling(twin, also))
-    trained = watch_training(model, x, _training)
+    with Watched(model, x) as watched:
+        sampled = watched.run(lambda twin: _sampling(twin, also))
+        trained = watched.run_training(_training)
     for name in [*trained.draws, *sampled.draws]:
         if name not in known:
             raise ValueError(f"{named(name)} draws random numbers of its own. {name_it(name)}")
