@@ -1,0 +1,309 @@
+"""Attacks on a chain: every line altered, every rule exchanged, to see that both would have been noticed.
+
+A *slip* alters one line: a sign, a factor, an index, an exponent, p for 1 − p, a dropped term. The rule and the numbers
+judge it apart from one another. A *swap* leaves the line and takes another rule for one that it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import sympy as sp
+
+from dropout_lab.symbolic.algebra import equal_by_algebra, same
+from dropout_lab.symbolic.chain import SIZES, Chain, Line, agrees
+from dropout_lab.symbolic.operators import Named
+from dropout_lab.symbolic.rules.base import RULES, Rule
+from dropout_lab.symbolic.values import EXACT, FLOAT, PRECISE, Evaluator, NotExact, closeness
+
+#: Floating point values farther apart than this belong to different numbers; nearer ones are looked at exactly.
+_APART = 1e-6
+#: Slips of one kind on one line at most.
+_MOST = 6
+
+
+@dataclass
+class Attack:
+    """What became of the slips and the swaps of one chain, or of several."""
+
+    tried: int = 0
+    by_rule: int = 0
+    by_numbers: int = 0
+    refused: int = 0
+    swaps: int = 0
+    swaps_refused: int = 0
+    inequalities: int = 0
+    inequalities_refused: int = 0
+    survivors: list[str] = field(default_factory=list)
+    overlaps: list[tuple[str, str]] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, object]:
+        """The counts, as the ledger gives them."""
+        return {
+            "slips": {
+                "tried": self.tried,
+                "by_rule": self.by_rule,
+                "by_numbers": self.by_numbers,
+                "refused": self.refused,
+            },
+            "swaps": {"tried": self.swaps, "refused": self.swaps_refused},
+        }
+
+
+def attacked(chain: Chain) -> Attack:
+    """Alter every line of a chain and exchange every rule, and count what is refused.
+
+    Survivors and overlaps are listed by line; those of the book stand in a committed table with their reasons.
+    """
+    attack = Attack()
+    for place in range(1, len(chain.lines)):
+        _slips(chain, place, attack)
+        _swaps(chain, place, attack)
+    return attack
+
+
+# -- slips ----------------------------------------------------------------------------------------------------------------
+
+
+def _slips(chain: Chain, place: int, attack: Attack) -> None:
+    before, line = chain.lines[place - 1].formula, chain.lines[place]
+    numbers = _Numbers(chain, before)
+    for kind, altered in slips(line.formula, chain):
+        if equal_by_algebra(altered, line.formula):
+            continue
+        by_rule = not _accepted(chain, before, altered, line)
+        by_numbers = numbers.refuse(altered, line)
+        if line.relation == "=":
+            attack.tried += 1
+            attack.by_rule += by_rule
+            attack.by_numbers += by_numbers
+            attack.refused += by_rule or by_numbers
+        else:
+            attack.inequalities += 1
+            attack.inequalities_refused += by_rule or by_numbers
+        if not by_rule and not by_numbers:
+            attack.survivors.append(f"line {place + 1}, {kind}: {sp.sstr(altered)}")
+
+
+def _accepted(chain: Chain, before: sp.Expr, altered: sp.Expr, line: Line) -> bool:
+    try:
+        return chain.follows(before, altered, line.rules, line.relation)
+    except (ValueError, TypeError, NotImplementedError, ArithmeticError):
+        return False
+
+
+class _Numbers:
+    """The values of the line before, and whether an altered line has others."""
+
+    def __init__(self, chain: Chain, before: sp.Expr) -> None:
+        self._chain = chain
+        self._before = before
+        self._values: dict[tuple[int, str], object] = {}
+        families = chain._context.families
+        self._evaluator = Evaluator(families, chain.unknowns)
+
+    def refuse(self, altered: sp.Expr, line: Line) -> bool:
+        if line.remainder is not None:
+            return not self._shrinks(altered, line)
+        for size in (2, 3, 4, 1):
+            try:
+                before, after = self._value(self._before, size, FLOAT), self._evaluator.value(
+                    altered, self._chain.draws(size), FLOAT
+                )
+            except (ValueError, ZeroDivisionError, OverflowError, TypeError, NotImplementedError):
+                return True
+            if line.relation == "=":
+                if not closeness(before, after) < _APART:
+                    return True
+            elif not agrees(before, after, line.relation) and closeness(before, after) > _APART:
+                return True
+        if line.relation != "=":
+            return False
+        return any(not self._agrees_exactly(altered, size) for size in SIZES)
+
+    def _agrees_exactly(self, altered: sp.Expr, size: int) -> bool:
+        draws = self._chain.draws(size)
+        for arithmetic in (EXACT, PRECISE):
+            try:
+                before = self._evaluator.value(self._before, draws, arithmetic)
+                return agrees(before, self._evaluator.value(altered, draws, arithmetic), "=")
+            except NotExact:
+                continue
+        return False
+
+    def _shrinks(self, altered: sp.Expr, line: Line) -> bool:
+        remainder = line.remainder
+        assert remainder is not None
+        gaps = []
+        for halving in (4, 5, 6):
+            draws = self._chain.draws(2, {remainder.small: sp.Rational(1, 2**halving)})
+            before, after = (self._evaluator.value(one, draws, PRECISE) for one in (self._before, altered))
+            gaps.append(abs(before - after))
+        return all(
+            other <= one / 2 ** (remainder.order - 0.5) or one < 1e-30 for one, other in zip(gaps, gaps[1:], strict=False)
+        )
+
+    def _value(self, expression: sp.Expr, size: int, arithmetic: object) -> object:
+        key = size, "float"
+        if key not in self._values:
+            self._values[key] = self._evaluator.value(expression, self._chain.draws(size), FLOAT)
+        return self._values[key]
+
+
+def slips(formula: sp.Expr, chain: Chain) -> Iterator[tuple[str, sp.Expr]]:
+    """Altered forms of a formula, with the kind of slip; each once."""
+    seen: set[sp.Expr] = {formula}
+    for kind, make in _KINDS.items():
+        count = 0
+        for altered in make(formula, chain):
+            if altered in seen or altered.has(sp.zoo, sp.nan):
+                continue
+            seen.add(altered)
+            yield kind, altered
+            count += 1
+            if count == _MOST:
+                break
+
+
+def _replaced(formula: sp.Expr, path: tuple[int, ...], new: sp.Basic) -> sp.Expr:
+    if not path:
+        return new  # type: ignore[return-value]
+    arguments = list(formula.args)
+    arguments[path[0]] = _replaced(arguments[path[0]], path[1:], new)
+    if isinstance(formula, sp.Derivative):
+        return sp.Derivative(*arguments, evaluate=False)
+    return formula.func(*arguments)
+
+
+def _parts(formula: sp.Basic, path: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], sp.Basic]]:
+    """All parts that a slip may touch: not what letters mean, nor the ranges of sums."""
+    yield path, formula
+    if isinstance(formula, (sp.Indexed, sp.Lambda)) or not formula.args:
+        return
+    for place, argument in enumerate(formula.args):
+        if isinstance(formula, Named) and place < 2 or isinstance(argument, sp.Tuple):
+            continue
+        if isinstance(formula, sp.Derivative) and place > 0:
+            continue
+        yield from _parts(argument, (*path, place))
+
+
+def _signs(formula: sp.Expr, chain: Chain) -> Iterator[sp.Expr]:
+    for path, part in _parts(formula):
+        if isinstance(part, sp.Add):
+            for place, term in enumerate(part.args):
+                yield _replaced(formula, (*path, place), -term)
+    yield -formula
+
+
+def _factors(formula: sp.Expr, chain: Chain) -> Iterator[sp.Expr]:
+    for path, part in _parts(formula):
+        if isinstance(part, sp.Add):
+            for place, term in enumerate(part.args):
+                yield _replaced(formula, (*path, place), 2 * term)
+        if isinstance(part, sp.Mul):
+            for place, factor in enumerate(part.args):
+                if not factor.is_Number:
+                    rest = sp.Mul(*(other for k, other in enumerate(part.args) if k != place))
+                    yield _replaced(formula, path, rest)
+    yield 2 * formula
+
+
+def _indices(formula: sp.Expr, chain: Chain) -> Iterator[sp.Expr]:
+    used = {index for part in formula.atoms(sp.Indexed) for index in part.indices if index.is_Symbol}
+    bound = {limit[0] for part in formula.atoms(sp.Sum, sp.Product) for limit in part.limits}
+    choices = sorted(used | bound, key=sp.default_sort_key)
+    for path, part in _parts(formula):
+        if isinstance(part, sp.Indexed):
+            for place, index in enumerate(part.indices):
+                for other in choices:
+                    if other != index:
+                        indices = [other if k == place else old for k, old in enumerate(part.indices)]
+                        yield _replaced(formula, path, part.base[tuple(indices)])
+        if isinstance(part, sp.KroneckerDelta):
+            yield _replaced(formula, path, sp.Integer(1))
+
+
+def _exponents(formula: sp.Expr, chain: Chain) -> Iterator[sp.Expr]:
+    for path, part in _parts(formula):
+        if isinstance(part, sp.Pow) and part.exp.is_Integer:
+            for exponent in (part.exp + 1, part.exp - 1):
+                yield _replaced(formula, path, part.base**exponent)
+        elif isinstance(part, (sp.Indexed, sp.Symbol)) and path:
+            yield _replaced(formula, path, part**2)
+
+
+def _complements(formula: sp.Expr, chain: Chain) -> Iterator[sp.Expr]:
+    letters = set()
+    for family in chain._context.families:
+        sample = family.keep_prob(*[sp.Symbol("i", integer=True, positive=True) for _ in family.size])
+        letters |= {part for part in sp.preorder_traversal(sample) if isinstance(part, (sp.Symbol, sp.Indexed))}
+    names = {str(letter).split("[")[0] for letter in letters} or {"p"}
+    for path, part in _parts(formula):
+        if isinstance(part, (sp.Symbol, sp.Indexed)) and str(part).split("[")[0] in names:
+            yield _replaced(formula, path, 1 - part)
+    whole = {part: 1 - part for part in formula.free_symbols if str(part) in names}
+    if whole:
+        yield formula.xreplace(whole)
+
+
+def _dropped(formula: sp.Expr, chain: Chain) -> Iterator[sp.Expr]:
+    for path, part in _parts(formula):
+        if isinstance(part, sp.Add) and len(part.args) > 1:
+            for place in range(len(part.args)):
+                rest = sp.Add(*(other for k, other in enumerate(part.args) if k != place))
+                yield _replaced(formula, path, rest)
+
+
+_KINDS = {
+    "a sign": _signs,
+    "a factor": _factors,
+    "an index": _indices,
+    "an exponent": _exponents,
+    "p for 1 − p": _complements,
+    "a dropped term": _dropped,
+}
+
+
+# -- swaps ----------------------------------------------------------------------------------------------------------------
+
+
+def _swaps(chain: Chain, place: int, attack: Attack) -> None:
+    before, line = chain.lines[place - 1].formula, chain.lines[place]
+    named = {rule.family for rule in line.rules}
+    for position, own in enumerate(line.rules):
+        for other in RULES.values():
+            if other.family in named:
+                continue
+            rules = (*line.rules[:position], other, *line.rules[position + 1 :])
+            attack.swaps += 1
+            if _follows_by(chain, before, line, rules):
+                attack.overlaps.append((own.family, other.family))
+            else:
+                attack.swaps_refused += 1
+
+
+def _follows_by(chain: Chain, before: sp.Expr, line: Line, rules: tuple[Rule, ...]) -> bool:
+    # A rule that finds nothing to do on either side cannot take the place of one that was needed.
+    try:
+        return chain.follows(before, line.formula, rules, line.relation)
+    except (ValueError, TypeError, NotImplementedError, ArithmeticError):
+        return False
+
+
+def unchanged(rule: Rule, chain: Chain, before: sp.Expr, after: sp.Expr) -> bool:
+    """Whether a rule leaves both sides of a line as they are."""
+    context = chain._context
+    return same(rule.rewrite(before, context), before) and same(rule.rewrite(after, context), after)
+
+
+def totals(attacks: Mapping[str, Attack]) -> Attack:
+    """The counts of several attacks together."""
+    total = Attack()
+    for attack in attacks.values():
+        for name in ("tried", "by_rule", "by_numbers", "refused", "swaps", "swaps_refused"):
+            setattr(total, name, getattr(total, name) + getattr(attack, name))
+        total.survivors += attack.survivors
+        total.overlaps += attack.overlaps
+    return total

@@ -1,0 +1,361 @@
+"""A derivation as a chain of lines, each checked for the reason printed beside it.
+
+    chain = Chain(Mean(S.symbol), masks=r).then(Sum(w[i] * Mean(r[i]), (i, 1, n)), definition(S), linearity)
+
+A line is accepted if its rules, and nothing else, lead to it from the line before: the rewriting of each rule is done on
+both, in the order in which the rules are named, and the results have to be the same. Each rule has to be needed. Then the
+line's value is compared with that of the first line at n = 1 to 4, by going through all masks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import sympy as sp
+
+from dropout_lab.symbolic.algebra import equal_by_algebra, same
+from dropout_lab.symbolic.masks import Masks, as_families
+from dropout_lab.symbolic.operators import Definition, Mean, Named, Operator, Random, Unknown
+from dropout_lab.symbolic.rules.base import RELATIONS, Context, Rule
+from dropout_lab.symbolic.rules.given import matched
+from dropout_lab.symbolic.values import EXACT, PRECISE, Draws, Evaluator, NotExact, closeness
+
+#: Sizes at which every line is evaluated, and the difference that counts as none where numbers are not exact.
+SIZES = (1, 2, 3, 4)
+TOLERANCE = 1e-15
+
+Reason = "Rule | Chain"
+
+
+class NotDerived(ValueError):
+    """A line does not follow by the rules that it names, or its numbers are others; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class Remainder:
+    """What an ≈ leaves out: a term of order ``order`` in ``small``, and in words how large it is.
+
+    The build halves ``small`` and sees the difference of the two sides shrink by 2 to the ``order``.
+    """
+
+    small: sp.Symbol
+    order: int
+    says: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: its formula, its relation to the line before, the rules that lead to it, and why one would do that."""
+
+    formula: sp.Expr
+    relation: str = "="
+    rules: tuple[Rule, ...] = ()
+    why: str = ""
+    remainder: Remainder | None = None
+
+    @property
+    def rule(self) -> str:
+        """The names of the rules, in their order."""
+        return " + ".join(rule.name for rule in self.rules)
+
+    @property
+    def assumes(self) -> tuple[str, ...]:
+        """The assumptions that the rules of this line need."""
+        return tuple(dict.fromkeys(name for rule in self.rules for name in rule.assumes))
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A derivation. Made with its first line; :meth:`then` gives the chain with one line more.
+
+    ``start`` is a quantity in the terms of its definition. ``masks`` are the masks that are averaged over, one
+    :class:`~dropout_lab.symbolic.Masks` or a tuple of them; a chain without masks is an identity. ``definitions`` are the
+    letters in it, ``unknowns`` its unknown functions, ``distinct`` pairs of indices that differ, ``within`` bounds for
+    parameters that are restricted, ``name`` what messages call it.
+
+    >>> from dropout_lab.symbolic import Masks, rules
+    >>> n, i = sp.symbols("n i", integer=True, positive=True)
+    >>> p, h = sp.Symbol("p", positive=True), sp.IndexedBase("h")
+    >>> r = Masks(n, p)
+    >>> chain = Chain(Mean(r[i] * h[i]), masks=r).then(h[i] * Mean(r[i]), rules.linearity)
+    >>> chain.then(p * h[i], rules.mean_of_mask).end
+    p*h[i]
+    >>> chain.then(p * h[i] ** 2, rules.mean_of_mask)
+    Traceback (most recent call last):
+    ...
+    dropout_lab.symbolic.chain.NotDerived: line 3 does not follow by 'E r = p': it would give p*h[i], the line says p*h[i]**2
+    """
+
+    start: sp.Expr
+    masks: Masks | tuple[Masks, ...] = ()
+    definitions: tuple[Definition, ...] = ()
+    unknowns: tuple[Unknown, ...] = ()
+    distinct: tuple[tuple[sp.Expr, sp.Expr], ...] = ()
+    within: Mapping[sp.Basic, tuple[Any, Any]] | None = None
+    name: str = ""
+    lines: tuple[Line, ...] = ()
+
+    def __post_init__(self) -> None:
+        for field in ("definitions", "unknowns", "distinct"):
+            object.__setattr__(self, field, tuple(getattr(self, field)))
+        object.__setattr__(self, "start", sp.sympify(self.start))
+        if not isinstance(self.start, (sp.Expr, sp.Eq)):
+            raise TypeError(f"a chain starts from a SymPy expression, got {type(self.start).__name__}")
+        as_families(self.masks if self.masks else ())
+        if not self.lines:
+            object.__setattr__(self, "lines", (Line(self.start),))
+            if self.start.has(Mean) and not self._context.families and not self.start.atoms(Random):
+                raise ValueError(f"{self.start} is a mean, and the chain has no masks: give masks=, or start an identity")
+            for size in SIZES:
+                self._value(self.start, size)
+
+    # -- what a chain is ------------------------------------------------------------------------------------------------
+
+    @property
+    def end(self) -> sp.Expr:
+        """The last line's formula."""
+        return self.lines[-1].formula
+
+    @property
+    def relation(self) -> str:
+        """The relation of the first line to the last: ``=`` if every line has it."""
+        given = {line.relation for line in self.lines[1:]} - {"="}
+        return given.pop() if len(given) == 1 else "=" if not given else "~"
+
+    @property
+    def scope(self) -> str:
+        """``any n`` if a number of masks is a symbol; else the number of masks, or ``symbolic parameters``."""
+        families = self._context.families
+        if not families:
+            return "any distribution" if self.start.atoms(Random) else "symbolic parameters"
+        scopes = [family.scope for family in families]
+        return "any n" if "any n" in scopes else ", ".join(dict.fromkeys(scopes))
+
+    @cached_property
+    def assumes(self) -> tuple[str, ...]:
+        """The assumptions of the whole chain: those of its definitions and of the rules of its lines."""
+        named: dict[str, None] = {}
+        for definition in self._definitions_used:
+            named.update(dict.fromkeys(definition.assumes))
+        for unknown in self.unknowns:
+            named.update(dict.fromkeys(unknown.assumes))
+        for line in self.lines:
+            named.update(dict.fromkeys(line.assumes))
+        return tuple(named)
+
+    @property
+    def _definitions_used(self) -> list[Definition]:
+        parts = [part for line in self.lines for part in sp.preorder_traversal(line.formula)]
+        return [one for one in self.definitions if any(one.names(part) for part in parts)]
+
+    @property
+    def _context(self) -> Context:
+        families = as_families(self.masks) if self.masks else ()
+        return Context(families, self.unknowns, frozenset(map(frozenset, self.distinct)))
+
+    # -- the next line --------------------------------------------------------------------------------------------------
+
+    def then(
+        self,
+        formula: Any,
+        *reasons: Any,
+        relation: str = "=",
+        why: str = "",
+        remainder: Remainder | None = None,
+    ) -> Chain:
+        """The chain with one line more, once the line is checked.
+
+        ``reasons`` are rules in their order, and other chains, which are used as lemmas. ``relation`` is ``=``, ``<=``,
+        ``>=`` or ``~`` (≈, with a ``remainder``). ``why`` says in a sentence why one would do that next. Raises
+        :class:`NotDerived` naming the line, the rule, and what the rule would have given.
+        """
+        if relation not in RELATIONS:
+            raise ValueError(f"a relation is one of {', '.join(RELATIONS)}; got {relation!r}")
+        if (relation == "~") != (remainder is not None):
+            raise ValueError("a line with ~ (≈) says what it leaves out: remainder=Remainder(small, order, says)")
+        if not reasons:
+            raise ValueError(f"{self._place} names no rule: say why the line holds")
+        rules = tuple(reason.as_rule() if hasattr(reason, "as_rule") else reason for reason in reasons)
+        for one in rules:
+            if not isinstance(one, Rule):
+                raise TypeError(f"{self._place}: a reason is a rule or a chain, got {type(one).__name__}")
+        line = Line(sp.sympify(formula), relation, rules, why, remainder)
+        self._check_rules(line)
+        self._check_numbers(line)
+        return replace(self, lines=(*self.lines, line))
+
+    def as_rule(self, name: str = "") -> Rule:
+        """This chain as a lemma: its first line in place of its last; random letters stand for any random expression."""
+        if len(self.lines) < 2:
+            raise ValueError(f"the chain {self.name or self.start} has no line yet that could be used")
+        wild, left, right = self.start.atoms(Random), self.start, self.end
+
+        def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:
+            from dropout_lab.symbolic.operators import walk
+
+            def change(part: sp.Basic) -> sp.Basic:
+                if not wild:
+                    return right if same(part, left) else part
+                found = matched(left, part, {})
+                return right.xreplace(found) if found is not None else part
+
+            return walk(expression, change)
+
+        relation = self.relation
+        return Rule(
+            name or self.name or "the line above",
+            "",
+            rewrite,
+            assumes=self.assumes,
+            relation=relation,
+            both=relation == "=",
+            key="a lemma",
+        )
+
+    @property
+    def _place(self) -> str:
+        return f"{self.name}, line {len(self.lines) + 1}" if self.name else f"line {len(self.lines) + 1}"
+
+    # -- the check by rules ---------------------------------------------------------------------------------------------
+
+    def _check_rules(self, line: Line) -> None:
+        before = self.end
+        if same(before, line.formula):
+            raise NotDerived(f"{self._place} repeats the line before: {before}")
+        if not self.follows(before, line.formula, line.rules, line.relation):
+            names = " + ".join(f"'{rule}'" for rule in line.rules)
+            found = self.rewritten(before, line.rules, line.relation)
+            raise NotDerived(
+                f"{self._place} does not follow by {names}: it would give {sp.sstr(found)}, "
+                f"the line says {sp.sstr(line.formula)}"
+            )
+        for place, rule in enumerate(line.rules):
+            others = line.rules[:place] + line.rules[place + 1 :]
+            if self.follows(before, line.formula, others, line.relation):
+                raise NotDerived(f"{self._place} does not need '{rule}': it follows without it")
+
+    def rewritten(self, expression: sp.Expr, rules: Sequence[Rule], relation: str = "=") -> sp.Expr:
+        """What the rules make of an expression, in their order."""
+        for place, rule in enumerate(rules):
+            if not (rule.is_algebra and place == len(rules) - 1):
+                expression = rule.rewrite(expression, self._context)
+        return expression
+
+    def follows(self, before: sp.Expr, after: sp.Expr, rules: Sequence[Rule], relation: str = "=") -> bool:
+        """Whether ``after`` follows from ``before`` by these rules alone, with this relation."""
+        if relation == ">=":
+            return self.follows(after, before, rules, "<=")
+        weaker = [rule for rule in rules if rule.relation not in ("=", relation)]
+        if weaker:
+            return False
+        if relation == "<=" and not any(rule.relation == "<=" for rule in rules):
+            return False
+        context = self._context
+        left, right = before, after
+        for place, rule in enumerate(rules):
+            if rule.is_algebra and place == len(rules) - 1:
+                continue
+            left = rule.rewrite(left, context)
+            if rule.both:
+                right = rule.rewrite(right, context)
+        if any(rule.is_algebra for rule in rules):
+            return equal_by_algebra(left, right)
+        return same(left, right)
+
+    # -- the check by numbers -------------------------------------------------------------------------------------------
+
+    def _check_numbers(self, line: Line) -> None:
+        for size in SIZES:
+            for instance in range(max([1, *(len(one.instances) for one in self.unknowns)])):
+                before = self._value(self.end, size, instance)
+                after = self._value(line.formula, size, instance)
+                if not agrees(before, after, line.relation):
+                    raise NotDerived(
+                        f"{self._place}: at n = {size} the line before is {before} and this line {after}, "
+                        f"which is not {line.relation}"
+                    )
+        if line.remainder is not None:
+            self._check_remainder(line, line.remainder)
+
+    def _check_remainder(self, line: Line, remainder: Remainder) -> None:
+        gaps = []
+        for halving in range(4, 7):
+            given = {remainder.small: sp.Rational(1, 2**halving)}
+            before, after = (self._value(one, 2, given=given) for one in (self.end, line.formula))
+            gaps.append(abs(before - after))
+        for one, other in zip(gaps, gaps[1:], strict=False):
+            if one > 1e-30 and other > one / 2 ** (remainder.order - 0.5):
+                raise NotDerived(
+                    f"{self._place}: halving {remainder.small} takes the difference from {one} to {other}, "
+                    f"which is not of order {remainder.order}"
+                )
+
+    def _value(self, expression: sp.Expr, size: int, instance: int = 0, given: Mapping | None = None) -> Any:
+        evaluator = Evaluator(self._context.families, self.unknowns, instance)
+        draws = self.draws(size, given)
+        try:
+            return evaluator.value(expression, draws, EXACT)
+        except NotExact:
+            return evaluator.value(expression, draws, PRECISE)
+
+    def draws(self, size: int, given: Mapping[sp.Basic, Any] | None = None) -> Draws:
+        """The numbers at which the lines are evaluated, for ``size`` masks."""
+        return Draws(len(str(self.start)), size, self._context.families, self.within, given)
+
+    def numbers(self, size: int = 2) -> list[Any]:
+        """The value of every line for ``size`` masks: fractions where it has them, else with 50 digits."""
+        return [self._value(line.formula, size) for line in self.lines]
+
+    # -- how it shows itself --------------------------------------------------------------------------------------------
+
+    def latex(self) -> str:
+        """The chain as an aligned LaTeX environment, each line with its reason."""
+        rows = [rf"& {latex(self.start)}"]
+        for line in self.lines[1:]:
+            reason = line.rule.replace("_", r"\_")
+            rows.append(rf"{RELATIONS[line.relation]}\; & {latex(line.formula)} && \text{{{reason}}}")
+        return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+
+    def __str__(self) -> str:
+        width = max(len(sp.sstr(line.formula)) for line in self.lines)
+        shown = [f"  {'':2} {sp.sstr(self.start)}"]
+        for line in self.lines[1:]:
+            sign = {"~": "≈", "<=": "≤", ">=": "≥", "<=>": "⇔"}.get(line.relation, line.relation)
+            shown.append(f"  {sign:2} {sp.sstr(line.formula):{width}}  [{line.rule}]")
+        return "\n".join(shown)
+
+    __repr__ = __str__
+
+    def _repr_latex_(self) -> str:
+        return f"$${self.latex()}$$"
+
+
+def agrees(before: Any, after: Any, relation: str) -> bool:
+    """Whether two values stand in a relation, exactly for fractions, else within the tolerance of quadrature."""
+    exact = not any(hasattr(value, "context") or isinstance(value, (float, complex)) for value in (before, after))
+    if relation == "~":
+        return True
+    if relation in ("<=", ">="):
+        gap = after - before if relation == "<=" else before - after
+        return bool(gap >= (0 if exact else -TOLERANCE))
+    return bool(before == after) if exact else closeness(before, after) <= TOLERANCE
+
+
+def latex(expression: sp.Expr) -> str:
+    """LaTeX of a formula: sums over different indices as Σ over i ≠ j, masks and letters as their authors wrote them."""
+    from dropout_lab.symbolic.printing import printed
+
+    return printed(expression)
+
+
+def is_identity(chain: Chain) -> bool:
+    """Whether a chain averages over nothing."""
+    return not any(line.formula.has(Operator) for line in chain.lines)
+
+
+def letters_of(expressions: Iterable[sp.Expr]) -> set[str]:
+    """The letters of all names in expressions."""
+    return {part.label for one in expressions for part in sp.preorder_traversal(one) if isinstance(part, Named)}

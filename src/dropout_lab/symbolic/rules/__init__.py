@@ -1,0 +1,85 @@
+"""The rules that lead from one line of a chain to the next. Each may do one rewriting, and its name is what is printed."""
+
+from __future__ import annotations
+
+from dropout_lab.symbolic.rules.base import RELATIONS, RULES, Context, Rule
+from dropout_lab.symbolic.rules.functions import (
+    derivative,
+    derivative_of_sum,
+    exponential_of_logarithm,
+    homogeneity,
+    in_exponentials,
+    integral,
+    limit,
+    linearity_of_integral,
+    logarithm,
+)
+from dropout_lab.symbolic.rules.given import definition, given, substitution, theorem
+from dropout_lab.symbolic.rules.index_sums import (
+    algebra,
+    closed_form,
+    delta_picks,
+    last_term,
+    no_terms,
+    split_diagonal,
+    written_out,
+)
+from dropout_lab.symbolic.rules.inequalities import cauchy_schwarz, jensen, nonnegative
+from dropout_lab.symbolic.rules.means import (
+    idempotence,
+    independence,
+    linearity,
+    mean_as_sum,
+    mean_of_mask,
+    symmetry,
+    two_outcomes,
+)
+from dropout_lab.symbolic.rules.moments import (
+    constants_and_variance,
+    covariance_definition,
+    variance_definition,
+    variance_of_sum,
+    zero_covariance,
+)
+
+__all__ = [
+    "RELATIONS",
+    "RULES",
+    "Context",
+    "Rule",
+    "algebra",
+    "cauchy_schwarz",
+    "closed_form",
+    "constants_and_variance",
+    "covariance_definition",
+    "definition",
+    "delta_picks",
+    "derivative",
+    "derivative_of_sum",
+    "exponential_of_logarithm",
+    "given",
+    "homogeneity",
+    "idempotence",
+    "in_exponentials",
+    "independence",
+    "integral",
+    "jensen",
+    "last_term",
+    "limit",
+    "linearity",
+    "linearity_of_integral",
+    "logarithm",
+    "mean_as_sum",
+    "mean_of_mask",
+    "no_terms",
+    "nonnegative",
+    "split_diagonal",
+    "substitution",
+    "symmetry",
+    "theorem",
+    "two_outcomes",
+    "variance_definition",
+    "variance_of_sum",
+    "written_out",
+    "zero_covariance",
+]

@@ -1,0 +1,104 @@
+"""What a rule is: a statement, the assumptions that it needs, and the one rewriting that it may do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import sympy as sp
+
+from dropout_lab.symbolic.masks import Masks
+from dropout_lab.symbolic.operators import Named, Operator, Random, Unknown, Weight
+
+Rewriting = Callable[[sp.Expr, "Context"], sp.Expr]
+
+#: The relations of a line to the line before, as they are written; ``~`` stands for ≈.
+RELATIONS = {"=": "=", "<=": r"\le", ">=": r"\ge", "~": r"\approx", "<=>": r"\Longleftrightarrow"}
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a chain knows: its masks, its unknown functions, pairs of indices that differ."""
+
+    families: tuple[Masks, ...] = ()
+    unknowns: tuple[Unknown, ...] = ()
+    distinct: frozenset[frozenset[sp.Expr]] = frozenset()
+
+    def family(self, part: sp.Basic) -> Masks | None:
+        """The masks that an indexed value belongs to, or None."""
+        if not isinstance(part, sp.Indexed):
+            return None
+        return next((family for family in self.families if family.base == part.base), None)
+
+    def is_random(self, expression: sp.Basic) -> bool:
+        """Whether an expression varies with the masks or with an unknown random variable; a mean does not."""
+        if isinstance(expression, (Random, Weight)):
+            return True
+        if isinstance(expression, Operator):
+            return False
+        if self.family(expression) is not None:
+            return True
+        if isinstance(expression, Named):
+            return self.is_random(expression.meaning)
+        return any(self.is_random(argument) for argument in expression.args)
+
+    def unknown(self, part: sp.Basic) -> Unknown | None:
+        """The unknown function that is applied in ``part``, or None."""
+        if not isinstance(part, sp.Function):
+            return None
+        return next((one for one in self.unknowns if one.function == part.func), None)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A named rule.
+
+    ``rewrite`` does the one rewriting everywhere in an expression; for a rule with ``both`` the two sides of a line are
+    rewritten and compared, so the rule may be read in either direction. ``relation`` is what a rewriting leads to:
+    ``=``, or ``<=`` for an inequality that raises its left side. ``statement`` is Markdown with LaTeX. ``assumes`` are
+    ids of the claims file. ``example`` is an expression to which the rule applies, for the page of rules.
+    """
+
+    name: str
+    statement: str
+    rewrite: Rewriting = field(repr=False)
+    assumes: tuple[str, ...] = ()
+    relation: str = "="
+    both: bool = True
+    is_algebra: bool = False
+    key: str = ""
+    example: Callable[[], tuple[sp.Expr, Context]] | None = field(default=None, repr=False, compare=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def slug(self) -> str:
+        """The name as an anchor of the page of rules."""
+        return "rule-" + "".join(letter if letter.isalnum() else "-" for letter in self.family.lower()).strip("-")
+
+    @property
+    def family(self) -> str:
+        """The name without its parameters: ``definition of S`` belongs to ``definition``."""
+        return self.key or self.name
+
+    def because(self, *assumes: str) -> Rule:
+        """The same rule where it needs further assumptions, named by their ids."""
+        return replace(self, assumes=(*self.assumes, *assumes))
+
+
+#: All rules without parameters by name, in the order of the page of rules.
+RULES: dict[str, Rule] = {}
+
+
+def rule(name: str, statement: str, *, example: Any = None, **options: Any) -> Callable[[Rewriting], Rule]:
+    """Make a function that rewrites into a rule of the book, listed on the page of rules."""
+
+    def made(rewrite: Rewriting) -> Rule:
+        if name in RULES:
+            raise ValueError(f"there are two rules called {name!r}")
+        RULES[name] = Rule(name, statement, rewrite, example=example, **options)
+        return RULES[name]
+
+    return made

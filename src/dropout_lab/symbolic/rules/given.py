@@ -1,0 +1,89 @@
+"""Rules made for one chain: what a letter means, a lemma, a theorem that is cited, an equation that is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sympy as sp
+
+from dropout_lab.symbolic.algebra import same
+from dropout_lab.symbolic.operators import Definition, Named, Random, walk
+from dropout_lab.symbolic.rules.base import Context, Rule
+
+
+def definition(*definitions: Definition) -> Rule:
+    """What letters stand for, put in their place; read backwards, the letter for what it stands for."""
+
+    def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:
+        def change(part: sp.Basic) -> sp.Basic:
+            if isinstance(part, Named) and any(one.names(part) for one in definitions):
+                return part.meaning
+            return part
+
+        return walk(expression, change)
+
+    letters = ", ".join(sp.sstr(one.label).split("{")[0].split("_")[0].replace("\\", "") for one in definitions)
+    return Rule(
+        f"definition of {letters}",
+        "A letter stands for what it was defined as.",
+        rewrite,
+        assumes=tuple(dict.fromkeys(name for one in definitions for name in one.assumes)),
+        key="definition",
+    )
+
+
+def substitution(left: sp.Expr, right: sp.Expr, name: str, key: str, **options: object) -> Rule:
+    """``right`` in place of ``left``, wherever it stands; :class:`Random` letters of ``left`` stand for any expression."""
+    left, right = sp.sympify(left), sp.sympify(right)
+    wild = left.atoms(Random)
+
+    def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:
+        def change(part: sp.Basic) -> sp.Basic:
+            if not wild:
+                return right if same(part, left) else part
+            found = matched(left, part, {})
+            return right.xreplace(found) if found is not None and set(found) >= wild else part
+
+        return walk(expression, change)
+
+    return Rule(name, "", rewrite, key=key, **options)  # type: ignore[arg-type]
+
+
+def matched(pattern: sp.Basic, part: sp.Basic, found: Mapping[sp.Basic, sp.Basic]) -> dict[sp.Basic, sp.Basic] | None:
+    """What the random letters of a pattern stand for in an expression of its form, or None."""
+    if isinstance(pattern, Random):
+        if pattern in found:
+            return dict(found) if same(found[pattern], part) else None
+        return {**found, pattern: part}
+    if not pattern.atoms(Random):
+        return dict(found) if same(pattern, part) else None
+    if type(pattern) is not type(part) or len(pattern.args) != len(part.args):
+        return None
+    result: dict[sp.Basic, sp.Basic] | None = dict(found)
+    for one, other in zip(pattern.args, part.args, strict=True):
+        result = matched(one, other, result)  # type: ignore[arg-type]
+        if result is None:
+            return None
+    return result
+
+
+def theorem(
+    name: str, left: sp.Expr, right: sp.Expr, *, key: str, statement: str, assumes: tuple[str, ...] = (), relation: str = "="
+) -> Rule:
+    """A theorem of the literature as a step: ``key`` is its entry in the bibliography, and the page says so."""
+    made = substitution(left, right, f"{name} (cited)", key=name)
+    return Rule(
+        f"{name} (cited)",
+        f"{statement} {{cite}}`{key}`",
+        made.rewrite,
+        assumes=tuple(assumes),
+        relation=relation,
+        both=relation == "=",
+        key="a cited theorem",
+    )
+
+
+def given(left: sp.Expr, right: sp.Expr, name: str, *, assumes: tuple[str, ...] = ()) -> Rule:
+    """An equation that holds by assumption, such as that inputs are white; ``assumes`` names the assumption."""
+    made = substitution(left, right, name, key="given")
+    return Rule(name, "An equation that the assumptions give.", made.rewrite, assumes=tuple(assumes), key="given")
