@@ -9,7 +9,8 @@ lowered, no mean is taken apart: those are rules of their own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from itertools import permutations
+from functools import lru_cache
+from itertools import count, permutations
 
 import sympy as sp
 
@@ -28,18 +29,19 @@ def is_random_free(expression: sp.Basic) -> bool:
 # -- equality up to the names of bound indices ----------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=1 << 15)
 def standard_names(expression: sp.Basic) -> sp.Basic:
     """The same expression with bound indices named by their depth, so that only their names can make no difference."""
-    return _by_depth(_apart(expression), 0)
+    if not expression.has(sp.Sum, sp.Product, sp.Integral):
+        return expression
+    # First every bound index becomes a symbol that stands nowhere else, so that no later name can be caught by a sum.
+    numbers = count()
+    apart = _with_bound(expression, lambda symbol, _: _numbered("@", next(numbers), symbol), 0)
+    return _with_bound(apart, lambda symbol, place: _numbered("#", place, symbol), 0)
 
 
-def _apart(expression: sp.Basic) -> sp.Basic:
-    """Every bound index becomes a symbol that stands nowhere else, so that no later name can be caught by a sum."""
-    return _with_bound(expression, lambda symbol, _: sp.Dummy(symbol.name, **symbol.assumptions0), 0)
-
-
-def _by_depth(expression: sp.Basic, depth: int) -> sp.Basic:
-    return _with_bound(expression, lambda symbol, place: sp.Symbol(f"#{place}", **symbol.assumptions0), depth)
+def _numbered(mark: str, number: int, symbol: sp.Symbol) -> sp.Symbol:
+    return sp.Symbol(f"{mark}{number}", integer=True) if symbol.is_integer else sp.Symbol(f"{mark}{number}", real=True)
 
 
 def _with_bound(
@@ -67,7 +69,11 @@ def _with_bound(
 
 def same(one: sp.Basic, other: sp.Basic) -> bool:
     """Whether two expressions are one, whatever their bound indices are called."""
-    return one == other or standard_names(one) == standard_names(other)
+    if one == other:
+        return True
+    if type(one) is not type(other) or len(one.args) != len(other.args):
+        return False
+    return standard_names(one) == standard_names(other)
 
 
 # -- rational functions of opaque parts -----------------------------------------------------------------------------------
@@ -154,6 +160,7 @@ def _canonical_inside(part: sp.Expr) -> sp.Expr:
     return part.func(*arguments)
 
 
+@lru_cache(maxsize=1 << 14)
 def canonical(expression: sp.Expr) -> sp.Expr:
     """A form in which expressions that algebra makes equal are mostly the same; for the inside of opaque parts."""
     generators = Generators()
@@ -169,11 +176,7 @@ def _is_laurent(form: sp.Expr) -> bool:
 
 
 def _put_back(form: sp.Expr, generators: Generators) -> sp.Expr:
-    return form.xreplace({symbol: _named_apart(part) for symbol, part in generators.parts().items()})
-
-
-def _named_apart(part: sp.Basic) -> sp.Basic:
-    return part
+    return form.xreplace(generators.parts())
 
 
 # -- sums -----------------------------------------------------------------------------------------------------------------
@@ -320,6 +323,7 @@ def equal_by_algebra(one: sp.Expr, other: sp.Expr) -> bool:
     return sp.expand(sp.numer(sp.together(expanded))) == 0
 
 
+@lru_cache(maxsize=1 << 12)
 def multiplied_out(expression: sp.Expr) -> sp.Expr:
     """An expression with everything multiplied out, inside its operators too; sums stay sums."""
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
-from dropout_lab.symbolic.algebra import equal_by_algebra, same
-from dropout_lab.symbolic.chain import SIZES, Chain, Line, agrees
+from dropout_lab.symbolic.algebra import equal_by_algebra
+from dropout_lab.symbolic.chain import Chain, Line, agrees
 from dropout_lab.symbolic.operators import Named
+from dropout_lab.symbolic.rules import idempotence
 from dropout_lab.symbolic.rules.base import RULES, Rule
 from dropout_lab.symbolic.values import EXACT, FLOAT, PRECISE, Evaluator, NotExact, closeness
 
@@ -70,7 +71,8 @@ def _slips(chain: Chain, place: int, attack: Attack) -> None:
     before, line = chain.lines[place - 1].formula, chain.lines[place]
     numbers = _Numbers(chain, before)
     for kind, altered in slips(line.formula, chain):
-        if equal_by_algebra(altered, line.formula):
+        # No slip at all: the same expression, also by r² = r, which holds for the masks in whatever stands here.
+        if equal_by_algebra(*(idempotence.rewrite(one, chain.context) for one in (altered, line.formula))):
             continue
         by_rule = not _accepted(chain, before, altered, line)
         by_numbers = numbers.refuse(altered, line)
@@ -100,13 +102,13 @@ class _Numbers:
         self._chain = chain
         self._before = before
         self._values: dict[tuple[int, str], object] = {}
-        families = chain._context.families
+        families = chain.context.families
         self._evaluator = Evaluator(families, chain.unknowns)
 
     def refuse(self, altered: sp.Expr, line: Line) -> bool:
         if line.remainder is not None:
             return not self._shrinks(altered, line)
-        for size in (2, 3, 4, 1):
+        for size in sorted(self._chain.sizes, key=lambda size: (size < 2, size)):
             try:
                 before, after = self._value(self._before, size, FLOAT), self._evaluator.value(
                     altered, self._chain.draws(size), FLOAT
@@ -120,7 +122,7 @@ class _Numbers:
                 return True
         if line.relation != "=":
             return False
-        return any(not self._agrees_exactly(altered, size) for size in SIZES)
+        return any(not self._agrees_exactly(altered, size) for size in self._chain.sizes)
 
     def _agrees_exactly(self, altered: sp.Expr, size: int) -> bool:
         draws = self._chain.draws(size)
@@ -236,7 +238,7 @@ def _exponents(formula: sp.Expr, chain: Chain) -> Iterator[sp.Expr]:
 
 def _complements(formula: sp.Expr, chain: Chain) -> Iterator[sp.Expr]:
     letters = set()
-    for family in chain._context.families:
+    for family in chain.context.families:
         sample = family.keep_prob(*[sp.Symbol("i", integer=True, positive=True) for _ in family.size])
         letters |= {part for part in sp.preorder_traversal(sample) if isinstance(part, (sp.Symbol, sp.Indexed))}
     names = {str(letter).split("[")[0] for letter in letters} or {"p"}
@@ -290,12 +292,6 @@ def _follows_by(chain: Chain, before: sp.Expr, line: Line, rules: tuple[Rule, ..
         return chain.follows(before, line.formula, rules, line.relation)
     except (ValueError, TypeError, NotImplementedError, ArithmeticError):
         return False
-
-
-def unchanged(rule: Rule, chain: Chain, before: sp.Expr, after: sp.Expr) -> bool:
-    """Whether a rule leaves both sides of a line as they are."""
-    context = chain._context
-    return same(rule.rewrite(before, context), before) and same(rule.rewrite(after, context), after)
 
 
 def totals(attacks: Mapping[str, Attack]) -> Attack:

@@ -9,8 +9,9 @@ line's value is compared with that of the first line at n = 1 to 4, by going thr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
@@ -18,17 +19,15 @@ import sympy as sp
 
 from dropout_lab.symbolic.algebra import equal_by_algebra, same
 from dropout_lab.symbolic.masks import Masks, as_families
-from dropout_lab.symbolic.operators import Definition, Mean, Named, Operator, Random, Unknown
+from dropout_lab.symbolic.operators import Definition, Mean, Random, Unknown, walk
+from dropout_lab.symbolic.printing import printed
 from dropout_lab.symbolic.rules.base import RELATIONS, Context, Rule
 from dropout_lab.symbolic.rules.given import matched
-from dropout_lab.symbolic.values import EXACT, PRECISE, Draws, Evaluator, NotExact, closeness
+from dropout_lab.symbolic.values import EXACT, PRECISE, Draws, Evaluator, NotExact, closeness, difference
 
 #: Sizes at which every line is evaluated, and the difference that counts as none where numbers are not exact.
 SIZES = (1, 2, 3, 4)
 TOLERANCE = 1e-15
-
-Reason = "Rule | Chain"
-
 
 class NotDerived(ValueError):
     """A line does not follow by the rules that it names, or its numbers are others; the message says which and why."""
@@ -107,9 +106,9 @@ class Chain:
         as_families(self.masks if self.masks else ())
         if not self.lines:
             object.__setattr__(self, "lines", (Line(self.start),))
-            if self.start.has(Mean) and not self._context.families and not self.start.atoms(Random):
+            if self.start.has(Mean) and not self.context.families and not self.start.atoms(Random):
                 raise ValueError(f"{self.start} is a mean, and the chain has no masks: give masks=, or start an identity")
-            for size in SIZES:
+            for size in self.sizes:
                 self._value(self.start, size)
 
     # -- what a chain is ------------------------------------------------------------------------------------------------
@@ -128,11 +127,19 @@ class Chain:
     @property
     def scope(self) -> str:
         """``any n`` if a number of masks is a symbol; else the number of masks, or ``symbolic parameters``."""
-        families = self._context.families
+        families = self.context.families
         if not families:
             return "any distribution" if self.start.atoms(Random) else "symbolic parameters"
         scopes = [family.scope for family in families]
         return "any n" if "any n" in scopes else ", ".join(dict.fromkeys(scopes))
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The sizes at which lines are evaluated: no fewer masks than the first line names, as in r[2]."""
+        bases = {family.base for family in self.context.families}
+        parts = [part for part in self.start.atoms(sp.Indexed) if part.base in bases]
+        least = max((int(index) for part in parts for index in part.indices if index.is_Integer), default=1)
+        return tuple(size for size in SIZES if size >= least) or (least,)
 
     @cached_property
     def assumes(self) -> tuple[str, ...]:
@@ -152,7 +159,8 @@ class Chain:
         return [one for one in self.definitions if any(one.names(part) for part in parts)]
 
     @property
-    def _context(self) -> Context:
+    def context(self) -> Context:
+        """What the rules may know: masks, unknown functions, indices that differ."""
         families = as_families(self.masks) if self.masks else ()
         return Context(families, self.unknowns, frozenset(map(frozenset, self.distinct)))
 
@@ -194,8 +202,6 @@ class Chain:
         wild, left, right = self.start.atoms(Random), self.start, self.end
 
         def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:
-            from dropout_lab.symbolic.operators import walk
-
             def change(part: sp.Basic) -> sp.Basic:
                 if not wild:
                     return right if same(part, left) else part
@@ -241,7 +247,7 @@ class Chain:
         """What the rules make of an expression, in their order."""
         for place, rule in enumerate(rules):
             if not (rule.is_algebra and place == len(rules) - 1):
-                expression = rule.rewrite(expression, self._context)
+                expression = rule.rewrite(expression, self.context)
         return expression
 
     def follows(self, before: sp.Expr, after: sp.Expr, rules: Sequence[Rule], relation: str = "=") -> bool:
@@ -253,7 +259,7 @@ class Chain:
             return False
         if relation == "<=" and not any(rule.relation == "<=" for rule in rules):
             return False
-        context = self._context
+        context = self.context
         left, right = before, after
         for place, rule in enumerate(rules):
             if rule.is_algebra and place == len(rules) - 1:
@@ -268,7 +274,7 @@ class Chain:
     # -- the check by numbers -------------------------------------------------------------------------------------------
 
     def _check_numbers(self, line: Line) -> None:
-        for size in SIZES:
+        for size in self.sizes:
             for instance in range(max([1, *(len(one.instances) for one in self.unknowns)])):
                 before = self._value(self.end, size, instance)
                 after = self._value(line.formula, size, instance)
@@ -294,7 +300,7 @@ class Chain:
                 )
 
     def _value(self, expression: sp.Expr, size: int, instance: int = 0, given: Mapping | None = None) -> Any:
-        evaluator = Evaluator(self._context.families, self.unknowns, instance)
+        evaluator = Evaluator(self.context.families, self.unknowns, instance)
         draws = self.draws(size, given)
         try:
             return evaluator.value(expression, draws, EXACT)
@@ -303,7 +309,7 @@ class Chain:
 
     def draws(self, size: int, given: Mapping[sp.Basic, Any] | None = None) -> Draws:
         """The numbers at which the lines are evaluated, for ``size`` masks."""
-        return Draws(len(str(self.start)), size, self._context.families, self.within, given)
+        return Draws(len(str(self.start)), size, self.context.families, self.within, given)
 
     def numbers(self, size: int = 2) -> list[Any]:
         """The value of every line for ``size`` masks: fractions where it has them, else with 50 digits."""
@@ -313,10 +319,10 @@ class Chain:
 
     def latex(self) -> str:
         """The chain as an aligned LaTeX environment, each line with its reason."""
-        rows = [rf"& {latex(self.start)}"]
+        rows = [rf"& {printed(self.start)}"]
         for line in self.lines[1:]:
             reason = line.rule.replace("_", r"\_")
-            rows.append(rf"{RELATIONS[line.relation]}\; & {latex(line.formula)} && \text{{{reason}}}")
+            rows.append(rf"{RELATIONS[line.relation]}\; & {printed(line.formula)} && \text{{{reason}}}")
         return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
     def __str__(self) -> str:
@@ -335,27 +341,10 @@ class Chain:
 
 def agrees(before: Any, after: Any, relation: str) -> bool:
     """Whether two values stand in a relation, exactly for fractions, else within the tolerance of quadrature."""
-    exact = not any(hasattr(value, "context") or isinstance(value, (float, complex)) for value in (before, after))
+    exact = isinstance(before, (int, Fraction)) and isinstance(after, (int, Fraction))
     if relation == "~":
         return True
     if relation in ("<=", ">="):
-        gap = after - before if relation == "<=" else before - after
+        gap = difference(after, before) if relation == "<=" else difference(before, after)
         return bool(gap >= (0 if exact else -TOLERANCE))
     return bool(before == after) if exact else closeness(before, after) <= TOLERANCE
-
-
-def latex(expression: sp.Expr) -> str:
-    """LaTeX of a formula: sums over different indices as Σ over i ≠ j, masks and letters as their authors wrote them."""
-    from dropout_lab.symbolic.printing import printed
-
-    return printed(expression)
-
-
-def is_identity(chain: Chain) -> bool:
-    """Whether a chain averages over nothing."""
-    return not any(line.formula.has(Operator) for line in chain.lines)
-
-
-def letters_of(expressions: Iterable[sp.Expr]) -> set[str]:
-    """The letters of all names in expressions."""
-    return {part.label for one in expressions for part in sp.preorder_traversal(one) if isinstance(part, Named)}

@@ -37,8 +37,8 @@ class Masks:
         sizes = size if isinstance(size, tuple) else (size,)
         self.size = tuple(sp.sympify(extent) for extent in sizes)
         for extent in self.size:
-            if not (extent.is_Symbol or (extent.is_Integer and extent > 0)):
-                raise ValueError(f"size is a symbol or a positive integer, got {extent}")
+            if not (extent.is_Symbol or _is_one_more(extent) or (extent.is_Integer and extent > 0)):
+                raise ValueError(f"size is a symbol (or one more than it) or a positive integer, got {extent}")
         self._keep_prob = _function_of_index(keep_prob)
         self.base = sp.IndexedBase(name)
 
@@ -73,6 +73,11 @@ class Masks:
 
     def __repr__(self) -> str:
         return f"Masks({self.base}, size={self.size}, {self.scope})"
+
+
+def _is_one_more(extent: sp.Expr) -> bool:
+    number, symbol = extent.as_coeff_Add()
+    return bool(number.is_Integer and number > 0 and symbol.is_Symbol)
 
 
 def _function_of_index(keep_prob) -> Callable[..., sp.Expr]:

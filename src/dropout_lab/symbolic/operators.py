@@ -6,13 +6,14 @@ chain stays as its author wrote it until a rule changes it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import sympy as sp
 
-#: Letters of the parameters of a definition: no reader writes such a symbol.
-_PARAMETER = "⟨{}⟩"
+#: Letters of the parameters of a definition: no reader writes such a symbol, and no other definition has it.
+_PARAMETER = "⟨{} of {}⟩"
 
 
 class Operator(sp.Expr):
@@ -74,6 +75,11 @@ class Cov(Operator):
         return f"Cov({', '.join(printer._print(argument) for argument in self.args)})"
 
 
+def _bracketed(inside: sp.Expr, printer: Any) -> str:
+    shown = printer._print(inside)
+    return rf"\left({shown}\right)" if isinstance(inside, sp.Add) else str(shown)
+
+
 class SumOverMasks(Operator):
     """Σ_r f(r): the sum of an expression over all masks r, each once; :class:`Weight` is the probability of a mask."""
 
@@ -81,7 +87,7 @@ class SumOverMasks(Operator):
         return sp.Expr.__new__(cls, sp.sympify(expression))
 
     def _latex(self, printer: Any) -> str:
-        return rf"\sum_{{r}} {printer.parenthesize(self.args[0], sp.printing.precedence.PRECEDENCE['Mul'])}"
+        return rf"\sum_{{r}} {_bracketed(self.args[0], printer)}"
 
     def _sympystr(self, printer: Any) -> str:
         return f"Sum_r({printer._print(self.args[0])})"
@@ -94,7 +100,7 @@ class ProductOverMasks(Operator):
         return sp.Expr.__new__(cls, sp.sympify(expression))
 
     def _latex(self, printer: Any) -> str:
-        return rf"\prod_{{r}} {printer.parenthesize(self.args[0], sp.printing.precedence.PRECEDENCE['Mul'])}"
+        return rf"\prod_{{r}} {_bracketed(self.args[0], printer)}"
 
     def _sympystr(self, printer: Any) -> str:
         return f"Prod_r({printer._print(self.args[0])})"
@@ -189,11 +195,16 @@ class Definition:
     ) -> None:
         if isinstance(assumes, str):
             raise TypeError(f"assumes is a sequence of assumption ids, got the string {assumes!r}")
-        own = {one: sp.Symbol(_PARAMETER.format(one.name), **one.assumptions0) for one in parameters}
+        own = {one: sp.Symbol(_PARAMETER.format(one.name, label), **one.assumptions0) for one in parameters}
         self.label = sp.Symbol(label)
         self.says = says
         self.assumes = tuple(assumes)
         self._meaning = sp.Lambda(tuple(own.values()), sp.sympify(expression).xreplace(own))
+
+    @property
+    def letter(self) -> str:
+        """The letter by itself, without its arguments."""
+        return re.split(r"\(?_?\{\{|\(", str(self.label))[0].replace("\\", "")
 
     @property
     def symbol(self) -> Named:

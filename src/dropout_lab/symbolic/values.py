@@ -658,5 +658,20 @@ def pretty(value: Any) -> str:
 
 def closeness(one: Any, other: Any) -> float:
     """The difference of two values relative to the larger one (to 1 for small ones)."""
-    scale = max(1.0, abs(one), abs(other))
-    return float(abs(one - other) / scale)
+    with mpmath.workdps(DIGITS):
+        first, second = _widened(one), _widened(other)
+        return float(abs(first - second) / max(1, abs(first), abs(second)))
+
+
+def difference(one: Any, other: Any) -> Any:
+    """``one`` − ``other``, exact for two fractions."""
+    if isinstance(one, (int, Fraction)) and isinstance(other, (int, Fraction)):
+        return one - other
+    with mpmath.workdps(DIGITS):
+        return _widened(one) - _widened(other)
+
+
+def _widened(value: Any) -> Any:
+    if isinstance(value, Fraction):
+        return mpmath.mpf(value.numerator) / value.denominator
+    return mpmath.mpmathify(value)

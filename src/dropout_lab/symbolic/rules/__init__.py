@@ -14,7 +14,7 @@ from dropout_lab.symbolic.rules.functions import (
     linearity_of_integral,
     logarithm,
 )
-from dropout_lab.symbolic.rules.given import definition, given, substitution, theorem
+from dropout_lab.symbolic.rules.given import definition, fixed_by_log_odds, given, substitution, theorem
 from dropout_lab.symbolic.rules.index_sums import (
     algebra,
     closed_form,
@@ -56,6 +56,7 @@ __all__ = [
     "delta_picks",
     "derivative",
     "derivative_of_sum",
+    "fixed_by_log_odds",
     "exponential_of_logarithm",
     "given",
     "homogeneity",

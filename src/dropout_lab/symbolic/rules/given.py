@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 import sympy as sp
 
 from dropout_lab.symbolic.algebra import same
 from dropout_lab.symbolic.operators import Definition, Named, Random, walk
 from dropout_lab.symbolic.rules.base import Context, Rule
+
+
+class Lemma(Protocol):
+    """What a rule asks of a chain that it uses."""
+
+    start: sp.Expr
+
+    @property
+    def end(self) -> sp.Expr:
+        """Its last line."""
+
+    @property
+    def assumes(self) -> tuple[str, ...]:
+        """Its assumptions."""
 
 
 def definition(*definitions: Definition) -> Rule:
@@ -22,7 +37,7 @@ def definition(*definitions: Definition) -> Rule:
 
         return walk(expression, change)
 
-    letters = ", ".join(sp.sstr(one.label).split("{")[0].split("_")[0].replace("\\", "") for one in definitions)
+    letters = ", ".join(one.letter for one in definitions)
     return Rule(
         f"definition of {letters}",
         "A letter stands for what it was defined as.",
@@ -87,3 +102,44 @@ def given(left: sp.Expr, right: sp.Expr, name: str, *, assumes: tuple[str, ...] 
     """An equation that holds by assumption, such as that inputs are white; ``assumes`` names the assumption."""
     made = substitution(left, right, name, key="given")
     return Rule(name, "An equation that the assumptions give.", made.rewrite, assumes=tuple(assumes), key="given")
+
+
+def fixed_by_log_odds(log_odds: Lemma, one: Lemma, other: Lemma) -> Rule:
+    """Two distributions with the same log-odds are one: P(k) = 1 / Σ_m exp(log-odds of m against k).
+
+    ``log_odds`` is a chain from log G(k) − log G(l) to log Q(k) − log Q(l), for any two classes; ``one`` and ``other`` are
+    chains from Σ_k G(k) and Σ_k Q(k) to 1. Raises ValueError for chains of another form.
+    """
+    (first, second), (third, fourth) = _log_odds(log_odds.start), _log_odds(log_odds.end)
+    for chain, part in ((one, first), (other, third)):
+        start = chain.start
+        if not (isinstance(start, sp.Sum) and len(start.limits) == 1 and chain.end == 1):
+            raise ValueError(f"expected a chain from the sum of a distribution to 1, got {start} to {chain.end}")
+        index = start.limits[0][0]
+        arguments = [argument for argument in part.args[2:] if isinstance(argument, sp.Symbol)]
+        if not any(same(start.function, part.xreplace({argument: index})) for argument in arguments):
+            raise ValueError(f"{start} is not the sum over {part}")
+
+    def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:
+        def change(part: sp.Basic) -> sp.Basic:
+            return {first: third, second: fourth}.get(part, part)
+
+        return walk(expression, change)
+
+    assumes = dict.fromkeys(name for chain in (log_odds, one, other) for name in chain.assumes)
+    return Rule(
+        "log-odds fix a distribution",
+        r"Two distributions over the same classes with equal log-odds $\log P(k) - \log P(l)$ are equal, for "
+        r"$P(k) = 1 / \sum_m e^{\log P(m) - \log P(k)}$.",
+        rewrite,
+        assumes=tuple(assumes),
+        key="log-odds fix a distribution",
+    )
+
+
+def _log_odds(expression: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+    plus = [part.args[0] for part in sp.Add.make_args(expression) if isinstance(part, sp.log)]
+    minus = [(-part).args[0] for part in sp.Add.make_args(expression) if isinstance(-part, sp.log)]
+    if len(plus) != 1 or len(minus) != 1 or len(expression.args) != 2:
+        raise ValueError(f"expected log-odds log P(k) − log P(l), got {expression}")
+    return plus[0], minus[0]

@@ -1,0 +1,119 @@
+"""A derivation by induction on the number of units: a base and a step, each a chain of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import sympy as sp
+
+from dropout_lab.symbolic.algebra import equal_by_algebra
+from dropout_lab.symbolic.chain import Chain, Line, NotDerived
+from dropout_lab.symbolic.rules import no_terms, substitution
+from dropout_lab.symbolic.rules.base import Context, Rule
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What is to be shown for every n: a ``quantity`` that has a ``closed`` form, both with the symbol ``n`` in them."""
+
+    quantity: sp.Expr
+    closed: sp.Expr
+    n: sp.Symbol
+    name: str = ""
+
+    @property
+    def hypothesis(self) -> Rule:
+        """The rule that the statement holds for n, to be used in the step."""
+        return substitution(self.quantity, self.closed, "the statement for n", key="induction hypothesis")
+
+    def at(self, number: sp.Expr | int) -> tuple[sp.Expr, sp.Expr]:
+        """The quantity and its closed form for another number of units."""
+        return tuple(one.subs(self.n, number) for one in (self.quantity, self.closed))  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class Induction:
+    """A statement for n units, with its base at n = 0 and its step from n to n + 1.
+
+    ``base`` starts from the quantity at n = 0 and ends in the closed form there; ``step`` starts from the quantity at
+    n + 1, uses :attr:`Statement.hypothesis`, and ends in the closed form at n + 1. Raises :class:`NotDerived` for chains
+    that start or end elsewhere, and for a step that does not use the statement for n.
+    """
+
+    statement: Statement
+    base: Chain
+    step: Chain
+
+    def __post_init__(self) -> None:
+        plain = Context()
+        for chain, number, what in ((self.base, sp.Integer(0), "base"), (self.step, self.statement.n + 1, "step")):
+            quantity, closed = self.statement.at(number)
+            for own, wanted, where in ((chain.start, quantity, "starts from"), (chain.end, closed, "ends in")):
+                sides = (no_terms.rewrite(own, plain), no_terms.rewrite(wanted, plain))
+                if not equal_by_algebra(*sides):
+                    raise NotDerived(f"{self.name}: the {what} {where} {sp.sstr(own)}, expected {sp.sstr(wanted)}")
+        if not any(rule.key == "induction hypothesis" for line in self.step.lines for rule in line.rules):
+            raise NotDerived(f"{self.name}: the step never uses the statement for n, so nothing is shown by induction")
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self.statement.name or "induction"
+
+    @property
+    def start(self) -> sp.Expr:
+        """The quantity."""
+        return self.statement.quantity
+
+    @property
+    def end(self) -> sp.Expr:
+        """Its closed form."""
+        return self.statement.closed
+
+    @property
+    def relation(self) -> str:
+        """The relation of the quantity to its closed form."""
+        return self.step.relation
+
+    @property
+    def scope(self) -> str:
+        """``any n``."""
+        return "any n"
+
+    @cached_property
+    def assumes(self) -> tuple[str, ...]:
+        """The assumptions of base and step together."""
+        return tuple(dict.fromkeys((*self.base.assumes, *self.step.assumes)))
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """The lines of the base, then those of the step."""
+        return (*self.base.lines, *self.step.lines)
+
+    @property
+    def parts(self) -> tuple[tuple[str, Chain], ...]:
+        """Base and step with their headings."""
+        return ("Base, n = 0", self.base), ("Step, from n to n + 1", self.step)
+
+    def as_rule(self, name: str = "") -> Rule:
+        """The statement as a lemma."""
+        made = substitution(self.start, self.end, name or self.name, key="a lemma")
+        return Rule(made.name, "", made.rewrite, assumes=self.assumes, key="a lemma")
+
+    def latex(self) -> str:
+        """Both chains as aligned LaTeX."""
+        return "\n\n".join(rf"\text{{{heading}}} \\ {chain.latex()}" for heading, chain in self.parts)
+
+    def __str__(self) -> str:
+        return "\n".join(f"{heading}\n{chain}" for heading, chain in self.parts)
+
+    __repr__ = __str__
+
+    def _repr_latex_(self) -> str:
+        return "\n\n".join(f"{heading}\n\n$${chain.latex()}$$" for heading, chain in self.parts)
+
+    def numbers(self, size: int = 2) -> list[Any]:
+        """The values of all lines for ``size`` masks."""
+        return [*self.base.numbers(size), *self.step.numbers(size)]
