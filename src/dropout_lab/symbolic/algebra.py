@@ -44,9 +44,7 @@ def _numbered(mark: str, number: int, symbol: sp.Symbol) -> sp.Symbol:
     return sp.Symbol(f"{mark}{number}", integer=True) if symbol.is_integer else sp.Symbol(f"{mark}{number}", real=True)
 
 
-def _with_bound(
-    expression: sp.Basic, name: Callable[[sp.Symbol, int], sp.Symbol], depth: int
-) -> sp.Basic:
+def _with_bound(expression: sp.Basic, name: Callable[[sp.Symbol, int], sp.Symbol], depth: int) -> sp.Basic:
     if isinstance(expression, (sp.Lambda, sp.Indexed)) or not expression.args:
         return expression
     if isinstance(expression, Named):
@@ -58,7 +56,8 @@ def _with_bound(
         names = {limit[0]: name(limit[0], depth + place) for place, limit in enumerate(limits)}
         below = depth + len(limits)
         named = [
-            (names[limit[0]], *(_with_bound(part.xreplace(names), name, below) for part in limit[1:])) for limit in limits
+            (names[limit[0]], *(_with_bound(part.xreplace(names), name, below) for part in limit[1:]))
+            for limit in limits
         ]
         return expression.func(_with_bound(inner.xreplace(names), name, below), *named)
     arguments = [_with_bound(argument, name, depth) for argument in expression.args]

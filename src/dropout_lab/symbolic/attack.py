@@ -110,8 +110,9 @@ class _Numbers:
             return not self._shrinks(altered, line)
         for size in sorted(self._chain.sizes, key=lambda size: (size < 2, size)):
             try:
-                before, after = self._value(self._before, size, FLOAT), self._evaluator.value(
-                    altered, self._chain.draws(size), FLOAT
+                before, after = (
+                    self._value(self._before, size, FLOAT),
+                    self._evaluator.value(altered, self._chain.draws(size), FLOAT),
                 )
             except (ValueError, ZeroDivisionError, OverflowError, TypeError, NotImplementedError):
                 return True
@@ -143,7 +144,8 @@ class _Numbers:
             before, after = (self._evaluator.value(one, draws, PRECISE) for one in (self._before, altered))
             gaps.append(abs(before - after))
         return all(
-            other <= one / 2 ** (remainder.order - 0.5) or one < 1e-30 for one, other in zip(gaps, gaps[1:], strict=False)
+            other <= one / 2 ** (remainder.order - 0.5) or one < 1e-30
+            for one, other in zip(gaps, gaps[1:], strict=False)
         )
 
     def _value(self, expression: sp.Expr, size: int, arithmetic: object) -> object:

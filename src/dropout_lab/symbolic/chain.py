@@ -29,6 +29,7 @@ from dropout_lab.symbolic.values import EXACT, PRECISE, Draws, Evaluator, NotExa
 SIZES = (1, 2, 3, 4)
 TOLERANCE = 1e-15
 
+
 class NotDerived(ValueError):
     """A line does not follow by the rules that it names, or its numbers are others; the message says which and why."""
 
@@ -107,7 +108,9 @@ class Chain:
         if not self.lines:
             object.__setattr__(self, "lines", (Line(self.start),))
             if self.start.has(Mean) and not self.context.families and not self.start.atoms(Random):
-                raise ValueError(f"{self.start} is a mean, and the chain has no masks: give masks=, or start an identity")
+                raise ValueError(
+                    f"{self.start} is a mean, and the chain has no masks: give masks=, or start an identity"
+                )
             for size in self.sizes:
                 self._value(self.start, size)
 

@@ -157,8 +157,12 @@ class Named(sp.Expr):
     def _printed(self, printer: Any) -> str:
         arguments = [printer._print(argument) for argument in self.args[2:]]
         if "{" in self.label:
-            return self.label.replace("{", "{{").replace("}", "}}").replace("{{{{", "{").replace("}}}}", "}").format(
-                *arguments
+            return (
+                self.label.replace("{", "{{")
+                .replace("}", "}}")
+                .replace("{{{{", "{")
+                .replace("}}}}", "}")
+                .format(*arguments)
             )
         return f"{self.label}({', '.join(arguments)})" if arguments else self.label
 

@@ -70,7 +70,9 @@ class _Printer(LatexPrinter):
     def _print_Indexed(self, expression: sp.Indexed) -> str:
         base = self._print(expression.base)
         indices = [self._print(index) for index in expression.indices]
-        joined = "".join(indices) if all(index.is_Symbol and len(index.name) == 1 for index in expression.indices) else ","
+        joined = (
+            "".join(indices) if all(index.is_Symbol and len(index.name) == 1 for index in expression.indices) else ","
+        )
         return f"{base}_{{{joined if joined != ',' else ','.join(indices)}}}"
 
     def _print_log(self, expression: sp.log, exp: Any = None) -> str:

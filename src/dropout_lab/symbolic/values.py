@@ -442,9 +442,7 @@ class _Compiler:
     def _averaged(self, expression: sp.Expr, fold: str) -> Compiled:
         """``expression`` over all outcomes: its mean, or its sum or product over masks."""
         outcomes, inner = self._outcomes(expression), self.compile(expression)
-        own = sorted(
-            {part for part in _everywhere(expression) if isinstance(part, sp.Symbol)}, key=sp.default_sort_key
-        )
+        own = sorted({part for part in _everywhere(expression) if isinstance(part, sp.Symbol)}, key=sp.default_sort_key)
         zero, one = self.arithmetic.number(Fraction(0)), self.arithmetic.number(Fraction(1))
 
         def value(at: Point) -> Any:
@@ -510,7 +508,9 @@ class _Compiler:
             return lambda at: (base, tuple(int(index(at)) for index in indices))
         return lambda at: variable
 
-    def _differences(self, inner: Compiled, where: list[Any], start: list[Any], orders: tuple[int, ...], at: Point) -> Any:
+    def _differences(
+        self, inner: Compiled, where: list[Any], start: list[Any], orders: tuple[int, ...], at: Point
+    ) -> Any:
         def moved(*values: Any) -> Any:
             saved = dict(at.symbols), dict(at.entries)
             at.moved += 1
@@ -578,7 +578,10 @@ class _Compiler:
 
     def _subs(self, expression: sp.Subs) -> Compiled:
         inner = self.compile(expression.expr)
-        points = [(variable, self.compile(point)) for variable, point in zip(expression.variables, expression.point, strict=True)]
+        points = [
+            (variable, self.compile(point))
+            for variable, point in zip(expression.variables, expression.point, strict=True)
+        ]
 
         def value(at: Point) -> Any:
             saved = dict(at.symbols)

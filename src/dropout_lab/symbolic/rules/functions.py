@@ -240,7 +240,9 @@ def limit(expression: sp.Expr, context: Context) -> sp.Expr:
 def homogeneity(function: Unknown) -> Rule:
     """a(c z) = c a(z) for positive c, where the function has the property ``homogeneous``."""
     if "homogeneous" not in function.properties:
-        raise ValueError(f"{function.function} is not said to be homogeneous; its properties: {sorted(function.properties)}")
+        raise ValueError(
+            f"{function.function} is not said to be homogeneous; its properties: {sorted(function.properties)}"
+        )
 
     def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:
         def change(part: sp.Basic) -> sp.Basic:

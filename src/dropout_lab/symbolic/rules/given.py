@@ -83,7 +83,14 @@ def matched(pattern: sp.Basic, part: sp.Basic, found: Mapping[sp.Basic, sp.Basic
 
 
 def theorem(
-    name: str, left: sp.Expr, right: sp.Expr, *, key: str, statement: str, assumes: tuple[str, ...] = (), relation: str = "="
+    name: str,
+    left: sp.Expr,
+    right: sp.Expr,
+    *,
+    key: str,
+    statement: str,
+    assumes: tuple[str, ...] = (),
+    relation: str = "=",
 ) -> Rule:
     """A theorem of the literature as a step: ``key`` is its entry in the bibliography, and the page says so."""
     made = substitution(left, right, f"{name} (cited)", key=name)

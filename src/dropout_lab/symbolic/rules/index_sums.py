@@ -49,7 +49,9 @@ def split_diagonal(expression: sp.Expr, context: Context) -> sp.Expr:
         delta = sp.KroneckerDelta(i, j)
         if part.function.has(delta):
             return part
-        return sp.Sum(part.function * (1 - delta), *part.limits) + sp.Sum(part.function.xreplace({j: i}), part.limits[0])
+        return sp.Sum(part.function * (1 - delta), *part.limits) + sp.Sum(
+            part.function.xreplace({j: i}), part.limits[0]
+        )
 
     return walk(expression, change)
 
@@ -191,5 +193,3 @@ def written_out(expression: sp.Expr, context: Context) -> sp.Expr:
         return sp.Add(*terms) if isinstance(part, sp.Sum) else sp.Mul(*terms)
 
     return walk(expression, change)
-
-

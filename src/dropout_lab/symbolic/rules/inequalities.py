@@ -120,5 +120,3 @@ def is_nonnegative(expression: sp.Expr) -> bool:
     if isinstance(expression, (sp.Add, sp.Mul)):
         return all(map(is_nonnegative, expression.args))
     return False
-
-

@@ -287,5 +287,3 @@ def two_outcomes(mask: sp.Indexed) -> Rule:
         assumes=("independent-masks",),
         key="a mask is 1 or 0",
     )
-
-

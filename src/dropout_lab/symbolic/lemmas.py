@@ -1,0 +1,55 @@
+"""Chains that others use by name: the mean of a square, the moments of a mask."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import sympy as sp
+
+from dropout_lab.symbolic.chain import Chain
+from dropout_lab.symbolic.masks import Masks
+from dropout_lab.symbolic.operators import Definition, Mean, Random, Var
+from dropout_lab.symbolic.rules import algebra, definition, idempotence, linearity, mean_of_mask, variance_definition
+
+
+@lru_cache
+def mean_of_square() -> Chain:
+    """E Z² = (E Z)² + Var Z, for any random variable Z.
+
+    >>> mean_of_square().end
+    E(Z)**2 + Var(Z)
+    """
+    Z = Random("Z")
+    D = Definition("D", Z - Mean(Z), says="the deviation of Z from its mean")
+    return (
+        Chain(Mean(Z**2), definitions=(D,), name="mean of a square")
+        .then(Mean((Mean(Z) + D()) ** 2), definition(D), why="Write Z as its mean and its deviation from it.")
+        .then(
+            Mean(Z) ** 2 + 2 * Mean(Z) * Mean(D()) + Mean(D() ** 2),
+            algebra,
+            linearity,
+            why="Multiply out; the mean of Z is a constant and comes out.",
+        )
+        .then(Mean(Z) ** 2 + Mean(D() ** 2), definition(D), linearity, why="A deviation has the mean 0.")
+        .then(Mean(Z) ** 2 + Var(Z), definition(D), variance_definition, why="The mean square deviation has a name.")
+    )
+
+
+def variance_of_mask(mask: sp.Indexed, masks: Masks) -> Chain:
+    """Var r = p(1 − p), for a mask of any family.
+
+    >>> i, n, p = sp.Symbol("i", integer=True), sp.Symbol("n"), sp.Symbol("p", positive=True)
+    >>> r = Masks(n, p)
+    >>> variance_of_mask(r[i], r).end
+    p*(1 - p)
+    """
+    keep = masks.keep_prob(*mask.indices)
+    return (
+        Chain(Var(mask), masks=masks, name="variance of a mask")
+        .then(
+            Mean(mask**2) - Mean(mask) ** 2, mean_of_square(), why="A variance is a mean square minus a squared mean."
+        )
+        .then(Mean(mask) - Mean(mask) ** 2, idempotence, why="A mask is 0 or 1.")
+        .then(keep - keep**2, mean_of_mask)
+        .then(keep * (1 - keep), algebra)
+    )
