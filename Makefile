@@ -1,5 +1,7 @@
 # The dropout book. `make` alone explains the commands.
 VENV := .venv
+# Recipes read it from the environment, in quotes: a path may hold what the shell or make would take apart.
+export VENV
 BIN := $(VENV)/bin
 HTML := _build/html
 PORT ?= 8000
@@ -21,22 +23,27 @@ export MALLOC_MMAP_THRESHOLD_ ?= 1000000000
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test test-package test-site page serve lab bench replicate clean
+.PHONY: help setup book lint test test-package test-site page serve lab bench replicate clean
 
 help: ## explain the commands
-	@echo "The dropout book: Python 3.11, make and git are all it needs."
+	@echo "The dropout book: Python 3.11 to 3.13, make and git are all it needs."
 	@echo
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1|\2/' \
+	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/\1|\2/' \
 		| awk -F '|' '{ printf "  make %-9s %s\n", $$1, $$2 }'
 
 setup: ## make the virtual environment in .venv, if it is not up to date
-	@scripts/setup.sh $(VENV)
+	@scripts/setup.sh "$$VENV"
 
 book: setup ## build the book from nothing to _build/html/index.html
 	@$(BIN)/python -m dropout_lab.book.build .
 	@echo "The book is in $(HTML)/index.html"
 
-test: book ## build the book, then test the package, the site and the executed notebooks
+lint: setup ## check the style of all Python files (ruff) and the types of the package (mypy)
+	@"$$VENV/bin/python" -m ruff check .
+	@"$$VENV/bin/python" -m ruff format --check .
+	@"$$VENV/bin/python" -m mypy
+
+test: lint book ## check style and types, build the book, then test the package, the site and the executed notebooks
 	@echo "Testing the package and the site side by side; their reports come at the end, after some minutes"
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target test-package test-site
 	@$(BIN)/python scripts/check_notebooks.py _build/jupyter_execute
@@ -68,4 +75,4 @@ replicate: setup ## run the experiments again with seeds never used, RUNS=1 time
 	@$(BIN)/python scripts/replicate.py $(RUNS)
 
 clean: ## remove what was built (the environment stays; remove .venv by hand)
-	rm -rf _build .pytest_cache .hypothesis
+	rm -rf _build .pytest_cache .hypothesis .mypy_cache .ruff_cache

@@ -17,6 +17,7 @@ from torch import Generator, Tensor, nn
 
 from dropout_lab import noise
 from dropout_lab.constraints import LAYERS
+from dropout_lab.functional import variants
 
 # ∫₀¹ by Gauss and Legendre: the integrand is even, so the positive half of 80 nodes on [−1, 1] does the work of all
 # of them.
@@ -115,6 +116,8 @@ class LearnedGaussianDropout(nn.Linear):
     between 0 and 1 (at 1 log α is −∞ and cannot move; Gaussian noise has no limit at 0), and for inputs of another
     width; TypeError for integer input.
     """
+
+    variant = variants.LEARNED_GAUSSIAN_DROPOUT
 
     def __init__(
         self,
@@ -234,6 +237,8 @@ class ConcreteDropout(nn.Module):
     starts. Raises TypeError for another kind of layer and for integer input; ValueError for a keep probability not
     strictly between 0 and 1, a precision or temperature that is not positive and finite, and inputs of another shape.
     """
+
+    variant = variants.CONCRETE_DROPOUT
 
     def __init__(
         self,

@@ -6,6 +6,10 @@ out as SVG, with the same bytes in every run. No figure has a title: its caption
 
 from __future__ import annotations
 
+from dropout_lab._extras import require
+
+require(__name__)
+
 import itertools
 from collections.abc import Sequence
 from typing import Protocol

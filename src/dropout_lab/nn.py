@@ -2,29 +2,68 @@
 
 ``train()`` switches the noise on, ``eval()`` off. Every module's ``forward`` takes ``generator=`` as its function does;
 shapes, conventions, errors and sources are the function's. The members that are layers of their own, recurrent ones and
-those with learned rates, are defined in :mod:`dropout_lab.recurrent` and :mod:`dropout_lab.bayes` and stand here too.
+those with learned rates, are defined in :mod:`dropout_lab.recurrent` and :mod:`dropout_lab.bayes` and stand here too,
+loaded when they are first asked for.
+
+Each class names its :class:`~dropout_lab.functional.Variant`, and :func:`variant_of` asks a module for it, torch's own
+dropout layers included.
+
+>>> layer = SpatialDropout(0.8)
+>>> layer
+SpatialDropout(keep_prob=0.8, batched=True, rescale=True)
+>>> torch.equal(layer.eval()(torch.ones(2, 3, 4)), torch.ones(2, 3, 4))
+True
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
+import importlib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Generator, Tensor
 
-from dropout_lab import functional, noise
-from dropout_lab.bayes import ConcreteDropout as ConcreteDropout
-from dropout_lab.bayes import LearnedGaussianDropout as LearnedGaussianDropout
-from dropout_lab.recurrent import VariationalGRU as VariationalGRU
-from dropout_lab.recurrent import VariationalLSTM as VariationalLSTM
+from dropout_lab import functional, noise, pinned
+from dropout_lab.functional import variants
+from dropout_lab.functional.variants import Variant
+
+if TYPE_CHECKING:
+    from dropout_lab.bayes import ConcreteDropout as ConcreteDropout
+    from dropout_lab.bayes import LearnedGaussianDropout as LearnedGaussianDropout
+    from dropout_lab.recurrent import VariationalGRU as VariationalGRU
+    from dropout_lab.recurrent import VariationalLSTM as VariationalLSTM
+
+_ELSEWHERE = {
+    "ConcreteDropout": "bayes",
+    "LearnedGaussianDropout": "bayes",
+    "VariationalGRU": "recurrent",
+    "VariationalLSTM": "recurrent",
+}
+
+
+def __getattr__(name: str) -> type[torch.nn.Module]:
+    if name not in _ELSEWHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"dropout_lab.{_ELSEWHERE[name]}"), name)
 
 
 class _Member(torch.nn.Module):
-    """A member of the family: its function, and the names of the arguments that the module remembers."""
+    """A member of the family: its variant, which is its function too, and the arguments that the module remembers.
 
+    A subclass gives ``variant`` and hands its arguments to ``super().__init__``. One that computes something else in a
+    ``forward`` of its own gives its variant anew, or the test-time rules refuse it (:func:`variant_of`).
+    """
+
+    variant: Variant
     function: Callable[..., Tensor]
     options: tuple[str, ...]
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        given = vars(cls).get("variant")
+        if given is not None and hasattr(functional, given.name):
+            cls.function = staticmethod(getattr(functional, given.name))
 
     def __init__(self, **arguments: object) -> None:
         super().__init__()
@@ -33,7 +72,7 @@ class _Member(torch.nn.Module):
             setattr(self, name, value)
         self.options = tuple(arguments)
 
-    def _arguments(self) -> dict[str, object]:
+    def _arguments(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.options}
 
     def forward(self, x: Tensor, *, generator: Generator | None = None) -> Tensor:
@@ -46,7 +85,7 @@ class _Member(torch.nn.Module):
 class Dropout(_Member):
     """Drop each element by itself: :func:`dropout_lab.functional.dropout`."""
 
-    function = staticmethod(functional.dropout)
+    variant = variants.DROPOUT
 
     def __init__(self, keep_prob: float = 0.5, *, rescale: bool = True) -> None:
         super().__init__(keep_prob=keep_prob, rescale=rescale)
@@ -55,7 +94,7 @@ class Dropout(_Member):
 class GaussianDropout(_Member):
     """Multiply by Gaussian noise: :func:`dropout_lab.functional.gaussian_dropout`."""
 
-    function = staticmethod(functional.gaussian_dropout)
+    variant = variants.GAUSSIAN_DROPOUT
 
     def __init__(self, keep_prob: float = 0.5) -> None:
         super().__init__(keep_prob=keep_prob)
@@ -66,7 +105,7 @@ class GaussianDropout(_Member):
 class SpatialDropout(_Member):
     """Drop whole channels of (N, C, …): :func:`dropout_lab.functional.spatial_dropout`."""
 
-    function = staticmethod(functional.spatial_dropout)
+    variant = variants.SPATIAL_DROPOUT
 
     def __init__(self, keep_prob: float = 0.5, *, batched: bool = True, rescale: bool = True) -> None:
         super().__init__(keep_prob=keep_prob, batched=batched, rescale=rescale)
@@ -75,7 +114,7 @@ class SpatialDropout(_Member):
 class DropBlock(_Member):
     """Drop blocks of neighboring positions: :func:`dropout_lab.functional.drop_block`."""
 
-    function = staticmethod(functional.drop_block)
+    variant = variants.DROP_BLOCK
 
     def __init__(
         self,
@@ -92,7 +131,7 @@ class DropBlock(_Member):
 class VariationalDropout(_Member):
     """Drop features for a whole sequence: :func:`dropout_lab.functional.variational_dropout`."""
 
-    function = staticmethod(functional.variational_dropout)
+    variant = variants.VARIATIONAL_DROPOUT
 
     def __init__(self, keep_prob: float = 0.5, *, time_dim: int = 1, rescale: bool = True) -> None:
         super().__init__(keep_prob=keep_prob, time_dim=time_dim, rescale=rescale)
@@ -101,10 +140,30 @@ class VariationalDropout(_Member):
 class DropPath(_Member):
     """Drop a residual branch, sample by sample: :func:`dropout_lab.functional.drop_path`."""
 
-    function = staticmethod(functional.drop_path)
+    variant = variants.DROP_PATH
 
     def __init__(self, keep_prob: float = 0.5, *, batched: bool = True, rescale: bool = True) -> None:
         super().__init__(keep_prob=keep_prob, batched=batched, rescale=rescale)
+
+
+class TokenDropout(_Member):
+    """Drop whole tokens of (N, T, D): :func:`dropout_lab.functional.token_dropout`."""
+
+    variant = variants.TOKEN_DROPOUT
+
+    def __init__(self, keep_prob: float = 0.5, *, batched: bool = True, rescale: bool = True) -> None:
+        super().__init__(keep_prob=keep_prob, batched=batched, rescale=rescale)
+
+
+class AttentionDropout(_Member):
+    """Drop attention probabilities (N, H, T, S): :func:`dropout_lab.functional.attention_dropout`."""
+
+    variant = variants.ATTENTION_DROPOUT
+
+    def __init__(
+        self, keep_prob: float = 0.5, *, share_heads: bool = False, batched: bool = True, rescale: bool = True
+    ) -> None:
+        super().__init__(keep_prob=keep_prob, share_heads=share_heads, batched=batched, rescale=rescale)
 
 
 class DropConnect(_Member):
@@ -114,7 +173,7 @@ class DropConnect(_Member):
     what it was and is reached as ``.layer``. Raises TypeError for another kind of layer.
     """
 
-    function = staticmethod(functional.drop_connect)
+    variant = variants.DROP_CONNECT
 
     def __init__(
         self, layer: torch.nn.Module, keep_prob: float = 0.5, *, per_example: bool = True, rescale: bool = True
@@ -124,16 +183,78 @@ class DropConnect(_Member):
             raise TypeError(f"DropConnect wraps a linear layer or a convolution, got {type(layer).__name__}")
         self.layer = layer
 
+    def linear_map(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """What the wrapped layer does to ``x``, with another weight and bias."""
+        if isinstance(self.layer, torch.nn.Linear):
+            return torch.nn.functional.linear(x, weight, bias)
+        # A convolution's own way, for it knows its stride, padding and groups.
+        return pinned.apply_convolution(self.layer, x, weight, bias)
+
     def forward(self, x: Tensor, *, generator: Generator | None = None) -> Tensor:
-        layer = self.layer
-        # A convolution's own forward, for it knows its stride, padding and groups.
-        linear = isinstance(layer, torch.nn.Linear)
         return functional.drop_connect(
             x,
-            layer.weight,
-            layer.bias,
+            self.layer.weight,
+            self.layer.bias,
             **self._arguments(),
-            linear_map=torch.nn.functional.linear if linear else layer._conv_forward,
+            linear_map=self.linear_map,
             training=self.training,
             generator=generator,
         )
+
+
+#: torch's own dropout layers, and the number of axes of an input without the axis N, where torch takes such.
+_OF_TORCH: Mapping[type[torch.nn.Module], tuple[Variant, int | None]] = {
+    torch.nn.Dropout: (variants.DROPOUT, None),
+    torch.nn.Dropout1d: (variants.SPATIAL_DROPOUT, 2),
+    torch.nn.Dropout2d: (variants.SPATIAL_DROPOUT, None),
+    torch.nn.Dropout3d: (variants.SPATIAL_DROPOUT, 4),
+    torch.nn.AlphaDropout: (variants.ALPHA_DROPOUT, None),
+    torch.nn.FeatureAlphaDropout: (variants.ALPHA_DROPOUT, None),
+}
+
+
+def variant_of(module: torch.nn.Module) -> Variant | None:
+    """The variant of a module's own noise: ours give it, torch's dropout layers have theirs here.
+
+    None for a module that is no member of the family. That does not say that it draws nothing. Raises TypeError for a
+    subclass of ours or of torch's dropout layers whose noise is not known: one that gives no variant, or that has a
+    ``forward`` of its own and does not give its variant anew.
+
+    >>> variant_of(torch.nn.Dropout2d(0.1)).name, variant_of(torch.nn.Linear(2, 2))
+    ('spatial_dropout', None)
+    """
+    kind = type(module)
+    if kind in _OF_TORCH and "forward" not in vars(module):
+        return _OF_TORCH[kind][0]
+    given = next((parent for parent in kind.__mro__ if "variant" in vars(parent) or parent in _OF_TORCH), None)
+    if given is None and not isinstance(module, _Member):
+        return None
+    if given is not None and "forward" not in vars(module):
+        computed = next(parent for parent in kind.__mro__ if "forward" in vars(parent))
+        if issubclass(given, computed):
+            return vars(given)["variant"] if "variant" in vars(given) else _OF_TORCH[given][0]
+    reason = "gives no variant" if given is None else f"has a forward of its own, and not that of {given.__name__}"
+    raise TypeError(
+        f"{kind.__name__} {reason}: what noise it has is not known. Give its class the attribute "
+        "variant = dropout_lab.functional.Variant(…) that describes it"
+    )
+
+
+def mask_shape(module: torch.nn.Module, x: Tensor) -> tuple[int, ...]:
+    """The shape of the mask that a module with an enumerable variant draws for its input ``x``.
+
+    For noise on weights it is the mask of one example.
+
+    >>> mask_shape(VariationalDropout(), torch.ones(2, 9, 5))
+    (2, 1, 5)
+    """
+    variant = variant_of(module)
+    if variant is None or not variant.enumerable:
+        raise TypeError(f"{type(module).__name__} has no mask that could be given from outside")
+    if variant.multiplies == "weights":
+        return tuple(variant.mask_shape(module.layer.weight.shape))
+    options = {name: getattr(module, name) for name in variant.options if hasattr(module, name)}
+    alone = next((axes for kind, (_, axes) in _OF_TORCH.items() if isinstance(module, kind)), None)
+    if alone is not None:
+        options["batched"] = x.dim() != alone
+    return tuple(variant.mask_shape(x.shape, **options))

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 import torch
 from torch import Generator, Tensor
 
+from dropout_lab import pinned
+
 #: From this many draws on, masks are made from bits: below, the calls cost more than the numbers.
 _MANY = 1 << 15
 #: How many digits of the keep probability are compared for every draw; one draw in 2^12 needs the others too.
@@ -33,8 +35,8 @@ def check_keep_prob(value: float) -> float:
 
 def is_plain() -> bool:
     """Whether operations run now, one by one: not while compiled or exported, nor inside vmap and its relatives."""
-    # torch has no public name for the second question. In-place draws and reinterpreted bits have no rule for vmap.
-    return not (torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active())
+    # In-place draws and reinterpreted bits have no rule for vmap.
+    return not (torch.compiler.is_compiling() or pinned.is_transforming())
 
 
 def bernoulli(

@@ -1,9 +1,48 @@
 """Everything that rests on a private name of another library, in one place.
 
-Private names may change with any release, so ``requirements.txt`` pins the versions that they were read in. Each function
-here wraps one such name, says where it lives and what for, and imports the library only when called;
+Private names may change with any release, so ``requirements.txt`` pins the versions that they were read in. Each
+function here wraps one such name, says where it lives and what for, and imports the library only when called;
 ``tests/test_pinned.py`` has a test for each that says what stops working when it breaks. No other module uses private
 names of other libraries.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+
+def is_transforming() -> bool:
+    """Whether ``torch.vmap`` or a relative of it runs now. torch has no public name for this question.
+
+    Without it, the fast ways of drawing and of selecting on the CPU would be taken inside ``vmap``, where they fail.
+    """
+    import torch
+
+    return torch._C._are_functorch_transforms_active()
+
+
+def assume_constant_result(function: Callable[..., object]) -> None:
+    """Make ``torch.compile`` take what ``function`` returns, for the constants that it is given, as a constant.
+
+    This is what ``torch.compiler.assume_constant_result`` does. That imports the compiler, which takes as long as all
+    the rest of torch. Without it, compiling a DropBlock layer would trace the search for its rate, and fail.
+    """
+    function._dynamo_marked_constant = True  # type: ignore[attr-defined]
+
+
+def apply_convolution(
+    layer: torch.nn.Conv1d | torch.nn.Conv2d | torch.nn.Conv3d,
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+) -> torch.Tensor:
+    """A convolution as ``layer`` does it, stride, padding and groups included, with another weight and bias.
+
+    ``torch.func.functional_call`` does the same from outside, but not for a parametrized weight, where it replaces the
+    free weight behind it. Without this, DropConnect would not work on convolutions.
+    """
+    return layer._conv_forward(x, weight, bias)

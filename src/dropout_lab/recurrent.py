@@ -19,6 +19,7 @@ from torch import Generator, Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from dropout_lab import noise
+from dropout_lab.functional.variants import RECURRENT_DROPOUT
 
 #: What is masked: the inputs alone, or inputs and state with one mask for all gates or with one mask a gate.
 MaskKind = Literal["input", "tied", "untied"]
@@ -268,6 +269,7 @@ _ARGUMENTS = """
 class VariationalLSTM(_Variational):
     __doc__ = "An LSTM with masks that are fixed for the sequence (Gal and Ghahramani 2016, section 4.2)." + _ARGUMENTS
 
+    variant = RECURRENT_DROPOUT
     gates = 4
     tensors = 2
     counterpart = nn.LSTM
@@ -286,14 +288,15 @@ class VariationalLSTM(_Variational):
         return self._run(x, state or (), masks, generator)
 
     def _cell(self, from_input: Tensor, from_hidden: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        enter, forget, candidate, leave = (from_input + from_hidden).chunk(4, dim=-1)
-        cell = forget.sigmoid() * state[1] + enter.sigmoid() * candidate.tanh()
-        return leave.sigmoid() * cell.tanh(), cell
+        input_gate, forget_gate, candidate, output_gate = (from_input + from_hidden).chunk(4, dim=-1)
+        cell = forget_gate.sigmoid() * state[1] + input_gate.sigmoid() * candidate.tanh()
+        return output_gate.sigmoid() * cell.tanh(), cell
 
 
 class VariationalGRU(_Variational):
     __doc__ = "A GRU in torch's form with masks that are fixed for the sequence (Gal and Ghahramani 2016)." + _ARGUMENTS
 
+    variant = RECURRENT_DROPOUT
     gates = 3
     tensors = 1
     counterpart = nn.GRU

@@ -11,7 +11,7 @@ from dropout_lab.claims import NotEstablished
 from dropout_lab.symbolic import Masks, covariance, expectation, variance
 
 n, K, N = sp.symbols("n K N", integer=True, positive=True)
-i, j, k, l, m, a = sp.symbols("i j k l m a", integer=True)
+i, j, k, ell, m, a = sp.symbols("i j k l m a", integer=True)
 p, y = sp.Symbol("p", positive=True), sp.Symbol("y")
 w, x, h, b, q = (sp.IndexedBase(letter) for letter in "wxhbq")
 W, X, Y = (sp.IndexedBase(letter) for letter in "WXY")
@@ -40,7 +40,7 @@ def probability(unit, masks):
 
 
 def log_odds(masks):
-    return sp.log(probability(k, masks)) - sp.log(probability(l, masks))
+    return sp.log(probability(k, masks)) - sp.log(probability(ell, masks))
 
 
 signal, energy = total(w[i] * x[i]), total(w[i] ** 2 * x[i] ** 2)
@@ -100,17 +100,17 @@ STATEMENTS = {
     "6.9": (expectation(gradient, r), sp.diff(expectation(data_loss(r), r).value, w[k]), [gradient.subs(r[i], p)]),
     "3.7": (
         expectation(log_odds(r), r),
-        b[k] - b[l] + p * total((W[k, i] - W[l, i]) * h[i]),
+        b[k] - b[ell] + p * total((W[k, i] - W[ell, i]) * h[i]),
         [
-            b[k] - b[l] + total((W[k, i] - W[l, i]) * h[i]),
-            p * (b[k] - b[l] + total((W[k, i] - W[l, i]) * h[i])),
-            b[k] - b[l] + p * total((W[k, i] + W[l, i]) * h[i]),
+            b[k] - b[ell] + total((W[k, i] - W[ell, i]) * h[i]),
+            p * (b[k] - b[ell] + total((W[k, i] - W[ell, i]) * h[i])),
+            b[k] - b[ell] + p * total((W[k, i] + W[ell, i]) * h[i]),
         ],
     ),
     "3.7 unequal": (
         expectation(log_odds(unequal), unequal),
-        b[k] - b[l] + total(q[i] * (W[k, i] - W[l, i]) * h[i]),
-        [b[k] - b[l] + total((W[k, i] - W[l, i]) * h[i])],
+        b[k] - b[ell] + total(q[i] * (W[k, i] - W[ell, i]) * h[i]),
+        [b[k] - b[ell] + total((W[k, i] - W[ell, i]) * h[i])],
     ),
     "7.5 variance": (
         variance(connected(k), R),
@@ -118,14 +118,14 @@ STATEMENTS = {
         [p * total(W[k, i] ** 2 * x[i] ** 2), p * (1 - p) * total(W[i, k] ** 2 * x[i] ** 2)],
     ),
     "7.5 independent rows": (
-        covariance(connected(k), connected(l), R, distinct=((k, l),)),
+        covariance(connected(k), connected(ell), R, distinct=((k, ell),)),
         sp.Integer(0),
-        [p * (1 - p) * total(W[k, i] * W[l, i] * x[i] ** 2)],
+        [p * (1 - p) * total(W[k, i] * W[ell, i] * x[i] ** 2)],
     ),
     "7.5 shared columns": (
-        covariance(column(k), column(l), r),
-        p * (1 - p) * total(W[k, i] * W[l, i] * x[i] ** 2),
-        [sp.Integer(0), -p * (1 - p) * total(W[k, i] * W[l, i] * x[i] ** 2)],
+        covariance(column(k), column(ell), r),
+        p * (1 - p) * total(W[k, i] * W[ell, i] * x[i] ** 2),
+        [sp.Integer(0), -p * (1 - p) * total(W[k, i] * W[ell, i] * x[i] ** 2)],
     ),
 }
 

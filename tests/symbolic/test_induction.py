@@ -7,7 +7,7 @@ from dropout_lab import claims
 from dropout_lab.symbolic import Masks, NotProved, covariance, expectation, induction, variance
 
 n, K, N = sp.symbols("n K N", integer=True, positive=True)
-i, j, k, l, m, e = sp.symbols("i j k l m e", integer=True)
+i, j, k, ell, m, e = sp.symbols("i j k l m e", integer=True)
 p, y = sp.Symbol("p", positive=True), sp.Symbol("y")
 a, c, q, b, W, X, Y = (sp.IndexedBase(letter) for letter in "acqbWXY")
 r, unequal = Masks(n, p), Masks(n, q)
@@ -79,10 +79,10 @@ def test_the_log_odds_of_a_softmax():
 
         return sp.exp(logit(unit)) / sp.Sum(sp.exp(logit(m)), (m, 1, K))
 
-    statement = induction(expectation(sp.log(probability(k)) - sp.log(probability(l)), r))
-    assert statement.start == b[k] - b[l]
-    assert statement.equals(b[k] - b[l] + p * total(W[k, i] - W[l, i]))
-    assert not statement.equals(b[k] - b[l] + total(W[k, i] - W[l, i]))
+    statement = induction(expectation(sp.log(probability(k)) - sp.log(probability(ell)), r))
+    assert statement.start == b[k] - b[ell]
+    assert statement.equals(b[k] - b[ell] + p * total(W[k, i] - W[ell, i]))
+    assert not statement.equals(b[k] - b[ell] + total(W[k, i] - W[ell, i]))
 
 
 def test_it_does_not_rest_on_the_rule_for_two_masks(monkeypatch):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dropout_lab._extras import require
+
+require(__name__)
+
 from sphinx.application import Sphinx
 
 from dropout_lab.book import accessibility, cache, directives, executor, offline, records, site

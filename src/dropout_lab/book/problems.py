@@ -18,7 +18,7 @@ class BookError(SphinxError):
         self.lines = tuple(lines)
         super().__init__("\n".join([f"{heading}:", *(f"  - {line}" for line in lines)]))
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type[BookError], tuple[str, tuple[str, ...]]]:
         return type(self), (self.heading, self.lines)
 
 

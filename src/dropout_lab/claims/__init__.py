@@ -3,6 +3,10 @@
 A chapter cell settles a claim by its id; what was not established raises :class:`NotEstablished` and stops the build.
 """
 
+from dropout_lab._extras import require
+
+require(__name__)
+
 from dropout_lab.claims.evidence import (
     NotEstablished,
     cite,

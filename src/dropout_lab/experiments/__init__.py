@@ -5,3 +5,7 @@ stacks and hands them to workers, :mod:`~dropout_lab.experiments.measures` looks
 :mod:`~dropout_lab.experiments.statistics` judges paired differences. :mod:`~dropout_lab.experiments.recipes` holds what
 the book trains.
 """
+
+from dropout_lab._extras import require
+
+require(__name__)

@@ -19,9 +19,14 @@ from dropout_lab.functional.elements import (
     spatial_dropout,
     variational_dropout,
 )
+from dropout_lab.functional.sequences import attention_dropout, token_dropout
+from dropout_lab.functional.variants import VARIANTS, Variant
 from dropout_lab.functional.weights import drop_connect
 
 __all__ = [
+    "VARIANTS",
+    "Variant",
+    "attention_dropout",
     "block_gamma",
     "block_keep_probs",
     "drop_block",
@@ -31,5 +36,6 @@ __all__ = [
     "gaussian_dropout",
     "linear_decay",
     "spatial_dropout",
+    "token_dropout",
     "variational_dropout",
 ]

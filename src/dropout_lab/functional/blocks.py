@@ -12,9 +12,9 @@ from typing import Literal
 import torch
 from torch import Generator, Tensor
 
-from dropout_lab import noise
-from dropout_lab.functional.checks import check_axes, check_floating
+from dropout_lab import noise, pinned
 from dropout_lab.functional.selection import select
+from dropout_lab.functional.variants import DROP_BLOCK
 
 _RULES = ("exact", "published")
 #: The largest factor that a position can get: finite in float32, and so harmless where everything is dropped.
@@ -45,8 +45,7 @@ def drop_block(
     Raises ValueError for a block size that is not an integer from 1 to the smallest extent of the map, or another
     ``gamma``. Source: Ghiasi, Lin and Le 2018, algorithm 1 and equation 1.
     """
-    check_floating("drop_block", x)
-    check_axes("drop_block", x, 4, 5, batched)
+    DROP_BLOCK.check(x, batched)
     own = 2 if batched else 1
     sizes = tuple(x.shape[own:])
     if 0 in sizes:
@@ -56,8 +55,8 @@ def drop_block(
         return x
     if not training and keep_prob > 0:
         return _widened_product(x, _keep_probs(sizes, block_size, rate, x.device))
-    places = [size - block_size + 1 for size in sizes]
-    seeds = noise.bernoulli((*x.shape[:own], *places), rate, generator=generator, device=x.device, dtype=torch.int8)
+    places = DROP_BLOCK.mask_shape(x.shape, block_size=block_size, batched=batched)
+    seeds = noise.bernoulli(places, rate, generator=generator, device=x.device, dtype=torch.int8)
     kept = select(x, spread(seeds, sizes, block_size).bitwise_xor(1).view(x.shape))
     if not rescale:
         return kept
@@ -106,9 +105,8 @@ def _exact_gamma(numerator: int, denominator: int, block_size: int, *sizes: int)
     return _solve(numerator / denominator, block_size, sizes)
 
 
-# A compiler takes the result as a constant, for these integers. (It would look through a cache, into the search.) This is
-# what torch.compiler.assume_constant_result does; that imports the compiler, which takes as long as all the rest of torch.
-_exact_gamma._dynamo_marked_constant = True
+# A compiler would look through a cache, into the search.
+pinned.assume_constant_result(_exact_gamma)
 
 
 @lru_cache
@@ -135,7 +133,7 @@ def _solve(keep_prob: float, block_size: int, sizes: tuple[int, ...]) -> float:
 
 
 def spread(seeds: Tensor, sizes: Sequence[int], block_size: int) -> Tensor:
-    """1 wherever a seed's block reaches, as one flat tensor, from 0/1 ``seeds`` (…, places), each its block's first corner.
+    """1 wherever a block reaches, as one flat tensor, from 0/1 ``seeds`` (…, places), each its block's first corner.
 
     Along each axis the covered length doubles with every OR of the map with itself, shifted. Shifts of the flat map do
     not run over from one line into the next, because the last ``block_size − 1`` places of a line hold no seed.

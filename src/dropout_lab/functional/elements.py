@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
 from dropout_lab import noise
-from dropout_lab.functional.checks import check_axes, check_floating
 from dropout_lab.functional.selection import drop
+from dropout_lab.functional.variants import (
+    DROP_PATH,
+    DROPOUT,
+    GAUSSIAN_DROPOUT,
+    SPATIAL_DROPOUT,
+    VARIATIONAL_DROPOUT,
+    Variant,
+)
 
 
 def dropout(
@@ -20,9 +27,12 @@ def dropout(
     rescale: bool = True,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Drop each element by itself. ``x`` has any shape. Source: Srivastava et al. 2014, section 4."""
-    check_floating("dropout", x)
-    return _drop(x, x.shape, keep_prob, training, rescale, generator)
+    """Drop each element by itself. ``x`` has any shape. Source: Srivastava et al. 2014, section 4.
+
+    >>> dropout(torch.ones(6), 0.5, generator=torch.Generator().manual_seed(0))
+    tensor([0., 2., 0., 0., 0., 2.])
+    """
+    return masked(DROPOUT, x, keep_prob, training=training, rescale=rescale, generator=generator)
 
 
 def gaussian_dropout(
@@ -32,15 +42,20 @@ def gaussian_dropout(
 
     Nothing is dropped, and both conventions are one, since the mean is 1. Raises ValueError for ``keep_prob=0``, where
     the variance would be infinite. Source: Srivastava et al. 2014, section 10.
+
+    >>> y = gaussian_dropout(torch.ones(100_000), 0.8, generator=torch.Generator().manual_seed(0))
+    >>> round(y.mean().item(), 2), round(y.var().item(), 2)
+    (1.0, 0.25)
     """
-    check_floating("gaussian_dropout", x)
+    GAUSSIAN_DROPOUT.check(x)
     keep_prob = noise.check_keep_prob(keep_prob)
     if keep_prob == 0:
         raise ValueError("gaussian_dropout has no limit at keep_prob=0, where the variance would be infinite")
     if not training or keep_prob == 1:
         return x
     wide = torch.promote_types(x.dtype, torch.float32)
-    factors = noise.gaussian(x.shape, keep_prob, generator=generator, device=x.device, dtype=wide)
+    shape = GAUSSIAN_DROPOUT.mask_shape(x.shape)
+    factors = noise.gaussian(shape, keep_prob, generator=generator, device=x.device, dtype=wide)
     return (x * factors).to(x.dtype)
 
 
@@ -56,11 +71,15 @@ def spatial_dropout(
     """Drop whole channels, each by itself. ``x`` is (N, C, L), (N, C, H, W) or (N, C, D, H, W).
 
     Source: Tompson et al. 2015, section 3.2.
+
+    >>> spatial_dropout(torch.ones(1, 3, 4), 0.5, generator=torch.Generator().manual_seed(0))
+    tensor([[[0., 0., 0., 0.],
+             [2., 2., 2., 2.],
+             [0., 0., 0., 0.]]])
     """
-    check_floating("spatial_dropout", x)
-    check_axes("spatial_dropout", x, 3, 5, batched)
-    own = 2 if batched else 1
-    return _drop(x, (*x.shape[:own], *(1,) * (x.dim() - own)), keep_prob, training, rescale, generator)
+    return masked(
+        SPATIAL_DROPOUT, x, keep_prob, training=training, rescale=rescale, generator=generator, batched=batched
+    )
 
 
 def variational_dropout(
@@ -76,16 +95,19 @@ def variational_dropout(
 
     ``x`` has two axes or more, as (N, T, D), or (T, N, D) with ``time_dim=0``. Raises ValueError for a ``time_dim``
     that ``x`` has not. Source: Gal and Ghahramani 2016, section 4.2.
+
+    >>> variational_dropout(torch.ones(1, 2, 3), 0.5, generator=torch.Generator().manual_seed(0))
+    tensor([[[0., 2., 0.],
+             [0., 2., 0.]]])
     """
-    check_floating("variational_dropout", x)
-    if x.dim() < 2 or not -x.dim() <= time_dim < x.dim():
+    if not -x.dim() <= time_dim < x.dim():
         raise ValueError(
-            "variational_dropout needs input of two axes or more, as (N, T, D), one of them time_dim; "
+            f"variational_dropout needs input of shape {VARIATIONAL_DROPOUT.expected()}, one axis of it time_dim; "
             f"got shape {tuple(x.shape)} with time_dim={time_dim}"
         )
-    shape = list(x.shape)
-    shape[time_dim] = 1
-    return _drop(x, shape, keep_prob, training, rescale, generator)
+    return masked(
+        VARIATIONAL_DROPOUT, x, keep_prob, training=training, rescale=rescale, generator=generator, time_dim=time_dim
+    )
 
 
 def drop_path(
@@ -100,12 +122,13 @@ def drop_path(
     """Drop the whole of ``x``, a residual branch, for each sample by itself. ``x`` is (N, …).
 
     Source: Huang et al. 2016 (stochastic depth), equation 2.
+
+    >>> drop_path(torch.ones(3, 2), 0.5, generator=torch.Generator().manual_seed(0))
+    tensor([[0., 0.],
+            [2., 2.],
+            [0., 0.]])
     """
-    check_floating("drop_path", x)
-    if batched and x.dim() < 1:
-        raise ValueError("drop_path needs input of shape (N, …), got a number without axes")
-    own = 1 if batched else 0
-    return _drop(x, (*x.shape[:own], *(1,) * (x.dim() - own)), keep_prob, training, rescale, generator)
+    return masked(DROP_PATH, x, keep_prob, training=training, rescale=rescale, generator=generator, batched=batched)
 
 
 def linear_decay(blocks: int, last: float = 0.5) -> list[float]:
@@ -113,6 +136,9 @@ def linear_decay(blocks: int, last: float = 0.5) -> list[float]:
 
     Source: Huang et al. 2016 (stochastic depth), equation 4. Raises ValueError for ``blocks`` below 1 and for ``last``
     outside [0, 1].
+
+    >>> linear_decay(5, 0.5)
+    [0.9, 0.8, 0.7, 0.6, 0.5]
     """
     if isinstance(blocks, bool) or not isinstance(blocks, int) or blocks < 1:
         raise ValueError(f"blocks must be an integer of at least 1, got {blocks!r}")
@@ -121,13 +147,26 @@ def linear_decay(blocks: int, last: float = 0.5) -> list[float]:
     return [(blocks - block + block * last) / blocks for block in range(1, blocks)] + [last]
 
 
-def _drop(
-    x: Tensor, shape: Sequence[int], keep_prob: float, training: bool, rescale: bool, generator: Generator | None
+def masked(
+    variant: Variant,
+    x: Tensor,
+    keep_prob: float,
+    *,
+    training: bool,
+    rescale: bool,
+    generator: Generator | None,
+    **options: Any,
 ) -> Tensor:
-    """``x`` with a mask of ``shape``, in one of the two conventions: the rule that all members of this file share."""
+    """``x`` with the mask of a variant, in one of the two conventions: the rule that all members of this file share.
+
+    ``options`` are those that the variant's ``mask_shape`` takes. The other arguments and the errors are those common
+    to all members (:mod:`dropout_lab.functional`).
+    """
+    variant.check(x, options.get("batched", True))
     keep_prob = noise.check_keep_prob(keep_prob)
     if keep_prob == 1 or (rescale and not training):
         return x
     if not training and keep_prob > 0:
         return x * keep_prob
-    return drop(x, shape, keep_prob, 1 / keep_prob if rescale and keep_prob > 0 else 1.0, generator=generator)
+    scale = 1 / keep_prob if rescale and keep_prob > 0 else 1.0
+    return drop(x, variant.mask_shape(x.shape, **options), keep_prob, scale, generator=generator)

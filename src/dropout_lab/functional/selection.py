@@ -70,7 +70,7 @@ def _times(kept: Tensor, scale: float) -> Tensor:
 
 
 class _Select(torch.autograd.Function):
-    """:func:`select` for large tensors. It is linear in ``x`` and its own transpose: every derivative is itself again."""
+    """:func:`select` for large tensors. Linear in ``x`` and its own transpose, so every derivative is itself again."""
 
     @staticmethod
     def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor, kept: Tensor, scale: float) -> Tensor:

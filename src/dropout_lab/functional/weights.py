@@ -8,8 +8,8 @@ import torch
 from torch import Generator, Tensor
 
 from dropout_lab import noise
-from dropout_lab.functional.checks import check_floating
 from dropout_lab.functional.selection import drop
+from dropout_lab.functional.variants import DROP_CONNECT
 
 
 def drop_connect(
@@ -34,8 +34,8 @@ def drop_connect(
     Drawn for each example, the masked weights take N times the memory of ``weight``. Without ``rescale`` and with
     ``training=False`` the weights are multiplied by ``keep_prob``. Source: Wan et al. 2013, section 3.
     """
-    check_floating("drop_connect", x)
-    check_floating("drop_connect", weight)
+    DROP_CONNECT.check_type(x)
+    DROP_CONNECT.check_type(weight)
     keep_prob = noise.check_keep_prob(keep_prob)
     axes = weight.dim()
     if axes < 2 or x.dim() < axes - 1 or (axes > 2 and x.dim() > axes):
@@ -50,7 +50,8 @@ def drop_connect(
         return linear_map(x, weight * keep_prob, bias)
     scale = 1 / keep_prob if rescale and keep_prob > 0 else 1.0
     if not per_example or x.dim() < axes:
-        return linear_map(x, drop(weight, weight.shape, keep_prob, scale, generator=generator), bias)
-    weights = weight.expand(x.shape[0], *weight.shape)
-    masked = drop(weights, weights.shape, keep_prob, scale, generator=generator)
+        shape = DROP_CONNECT.mask_shape(weight.shape)
+        return linear_map(x, drop(weight, shape, keep_prob, scale, generator=generator), bias)
+    shape = DROP_CONNECT.mask_shape(weight.shape, examples=x.shape[0])
+    masked = drop(weight.expand(shape), shape, keep_prob, scale, generator=generator)
     return torch.vmap(linear_map, (0, 0, None))(x, masked, bias)

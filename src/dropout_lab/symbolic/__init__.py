@@ -20,6 +20,10 @@ at given numbers, exactly.
 
 from __future__ import annotations
 
+from dropout_lab._extras import require
+
+require(__name__)
+
 from dropout_lab.symbolic import lemmas, rules
 from dropout_lab.symbolic.attack import Attack, attacked
 from dropout_lab.symbolic.chain import Chain, Line, NotDerived, Remainder

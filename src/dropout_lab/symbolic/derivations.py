@@ -7,7 +7,7 @@ through all masks, and shares nothing with the first: a slip in the rules of thi
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
@@ -101,14 +101,16 @@ class Derivation:
         return Instance(draw.describe(), sp.expand_mul(sp.expand_log(exact)), draw(closed_form))
 
 
-def _pairs(distinct) -> tuple[tuple[sp.Symbol, sp.Symbol], ...]:
+def _pairs(distinct: Iterable[tuple[sp.Symbol, sp.Symbol]]) -> tuple[tuple[sp.Symbol, sp.Symbol], ...]:
     pairs = tuple(tuple(pair) for pair in distinct)
     if any(len(pair) != 2 or pair[0] == pair[1] for pair in pairs):
         raise ValueError(f"distinct lists pairs of different indices, as in ((i, j),); got {distinct}")
     return pairs
 
 
-def expectation(expression: sp.Expr, masks, *, distinct=()) -> Derivation:
+def expectation(
+    expression: sp.Expr, masks: Masks | tuple[Masks, ...], *, distinct: Iterable[tuple[sp.Symbol, sp.Symbol]] = ()
+) -> Derivation:
     """E over the masks of an expression of degree at most two in them, for general n.
 
     ``masks`` is one :class:`Masks` or a tuple of independent families; ``distinct`` lists pairs of free indices that
@@ -124,7 +126,9 @@ def expectation(expression: sp.Expr, masks, *, distinct=()) -> Derivation:
     return Derivation(expression, value, families, lambda E: E(expression), r"\mathbb{E}", pairs)
 
 
-def variance(expression: sp.Expr, masks, *, distinct=()) -> Derivation:
+def variance(
+    expression: sp.Expr, masks: Masks | tuple[Masks, ...], *, distinct: Iterable[tuple[sp.Symbol, sp.Symbol]] = ()
+) -> Derivation:
     """Var over the masks of an expression of degree one in them, for general n: E X² − (E X)².
 
     The arguments and the errors are those of :func:`expectation`.
@@ -133,7 +137,13 @@ def variance(expression: sp.Expr, masks, *, distinct=()) -> Derivation:
     return _second_moment(expression, expression, masks, distinct, expression, r"\operatorname{Var}")
 
 
-def covariance(one: sp.Expr, other: sp.Expr, masks, *, distinct=()) -> Derivation:
+def covariance(
+    one: sp.Expr,
+    other: sp.Expr,
+    masks: Masks | tuple[Masks, ...],
+    *,
+    distinct: Iterable[tuple[sp.Symbol, sp.Symbol]] = (),
+) -> Derivation:
     """Cov over the masks of two expressions of degree one in them, for general n: E X Y − E X E Y.
 
     The arguments and the errors are those of :func:`expectation`.
@@ -142,7 +152,14 @@ def covariance(one: sp.Expr, other: sp.Expr, masks, *, distinct=()) -> Derivatio
     return _second_moment(one, other, masks, distinct, sp.Tuple(one, other), r"\operatorname{Cov}")
 
 
-def _second_moment(one: sp.Expr, other: sp.Expr, masks, distinct, definition: sp.Basic, symbol: str) -> Derivation:
+def _second_moment(
+    one: sp.Expr,
+    other: sp.Expr,
+    masks: Masks | tuple[Masks, ...],
+    distinct: Iterable[tuple[sp.Symbol, sp.Symbol]],
+    definition: sp.Basic,
+    symbol: str,
+) -> Derivation:
     families, pairs = as_families(masks), _pairs(distinct)
     value = mean(one * other, families, pairs) - mean(one, families, pairs) * mean(other, families, pairs)
     return Derivation(

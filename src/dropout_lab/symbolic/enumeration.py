@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -47,6 +47,7 @@ def enumerated(
     substitute = _Values(values)
     coins = [coin for family in families for coin in _all_coins(family, substitute)]
     concrete = substitute(expression, keep={family.base for family in families})
+    outcomes: Iterable[tuple[sp.Expr, dict]]
     if joint is None:
         used = sorted(concrete.atoms(sp.Indexed), key=str)
         _check_coins(used, coins)
@@ -95,7 +96,7 @@ def _all_coins(family: Masks, substitute: _Values) -> list[sp.Indexed]:
     return [family.base[index] for index in product(*[[sp.Integer(k + 1) for k in range(int(size))] for size in sizes])]
 
 
-def _check_coins(used, coins: list[sp.Indexed]) -> None:
+def _check_coins(used: Iterable[sp.Indexed], coins: list[sp.Indexed]) -> None:
     unknown = sorted(str(coin) for coin in set(used) - set(coins))
     if unknown:
         raise ValueError(f"there are no masks {', '.join(unknown)}; the masks are {', '.join(map(str, coins))}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import mpmath
@@ -162,7 +162,7 @@ class Solution:
         """Whether the closed form is the solution."""
         return equal(self.value, closed_form)
 
-    def instances(self, closed_form: sp.Expr, seed: int = 0, sizes=SIZES) -> list[Instance]:
+    def instances(self, closed_form: sp.Expr, seed: int = 0, sizes: Sequence[int] = SIZES) -> list[Instance]:
         """Put the closed form into the definition of the equation, average over all masks, and compare with 0."""
         statistic, insert = self.equation.statistic, _inserter(self.unknown, sp.sympify(closed_form))
         inserted = replace(

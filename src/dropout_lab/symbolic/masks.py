@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import combinations
+from typing import Any
 
 import sympy as sp
 
@@ -33,7 +34,7 @@ class Masks:
     ``keep_prob``.
     """
 
-    def __init__(self, size, keep_prob, name: str = "r"):
+    def __init__(self, size: Any, keep_prob: Any, name: str = "r"):
         sizes = size if isinstance(size, tuple) else (size,)
         self.size = tuple(sp.sympify(extent) for extent in sizes)
         for extent in self.size:
@@ -42,7 +43,7 @@ class Masks:
         self._keep_prob = _function_of_index(keep_prob)
         self.base = sp.IndexedBase(name)
 
-    def __getitem__(self, index) -> sp.Indexed:
+    def __getitem__(self, index: Any) -> sp.Indexed:
         index = index if isinstance(index, tuple) else (index,)
         if len(index) != len(self.size):
             raise IndexError(f"the masks {self.base} have {len(self.size)} indices, got {index}")
@@ -51,7 +52,7 @@ class Masks:
                 raise IndexError(f"the masks {self.base} are numbered from 1 to {extent}, got {part}")
         return self.base[index]
 
-    def keep_prob(self, *index) -> sp.Expr:
+    def keep_prob(self, *index: Any) -> sp.Expr:
         """The keep probability of the mask with the given index."""
         return sp.sympify(self._keep_prob(*index))
 
@@ -80,7 +81,7 @@ def _is_one_more(extent: sp.Expr) -> bool:
     return bool(number.is_Integer and number > 0 and symbol.is_Symbol)
 
 
-def _function_of_index(keep_prob) -> Callable[..., sp.Expr]:
+def _function_of_index(keep_prob: Any) -> Callable[..., sp.Expr]:
     if isinstance(keep_prob, sp.IndexedBase):
         return lambda *index: keep_prob[index]
     if callable(keep_prob):
@@ -91,7 +92,7 @@ def _function_of_index(keep_prob) -> Callable[..., sp.Expr]:
     return lambda *index: probability
 
 
-def as_families(masks) -> tuple[Masks, ...]:
+def as_families(masks: Masks | tuple[Masks, ...]) -> tuple[Masks, ...]:
     """One family of masks or a tuple of them, as a tuple; raises if it is neither, or if two share a letter."""
     families = masks if isinstance(masks, tuple) else (masks,)
     for family in families:
@@ -170,7 +171,9 @@ def _check_indices(mask: sp.Indexed, family: Masks, term: Term) -> None:
             raise NotProved(f"the mask {mask} is summed from {lower} to {upper}, but the masks run from 1 to {extent}")
 
 
-def mask_assignments(used: list[sp.Indexed], families: tuple[Masks, ...]):
+def mask_assignments(
+    used: list[sp.Indexed], families: tuple[Masks, ...]
+) -> Iterator[tuple[sp.Expr, dict[sp.Indexed, sp.Integer]]]:
     """Every 0/1 assignment of the given masks with its probability: 2^m pairs (probability, assignment)."""
     kept = {part: next(f for f in families if f.base == part.base).keep_prob(*part.indices) for part in used}
     for size in range(len(used) + 1):

@@ -57,7 +57,7 @@ def _integral(expression: sp.Integral) -> _Function:
     inner = _compiled(sp.Integral(expression.function, *rest) if rest else expression.function)
     ends = [_compiled(low), _compiled(high)]
 
-    def value(at):
+    def value(at: Mapping[sp.Symbol, mpmath.mpf]) -> mpmath.mpf:
         lower, upper = (end(at) for end in ends)
         # A kink, of a ReLU for example, is most often at 0: quadrature is told so.
         points = [lower, 0, upper] if lower < 0 < upper else [lower, upper]
@@ -75,7 +75,7 @@ def _derivative(expression: sp.Derivative) -> _Function:
     inner, variables = _compiled(expression.expr), [variable for variable, _ in expression.variable_count]
     orders = tuple(int(count) for _, count in expression.variable_count)
 
-    def value(at):
+    def value(at: Mapping[sp.Symbol, mpmath.mpf]) -> mpmath.mpf:
         point = tuple(at[variable] for variable in variables)
         return mpmath.diff(lambda *x: inner({**at, **dict(zip(variables, x, strict=True))}), point, orders)
 
