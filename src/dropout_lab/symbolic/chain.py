@@ -22,7 +22,7 @@ from dropout_lab.symbolic.masks import Masks, as_families
 from dropout_lab.symbolic.operators import Definition, Mean, Random, Unknown, walk
 from dropout_lab.symbolic.printing import printed
 from dropout_lab.symbolic.rules.base import RELATIONS, Context, Rule
-from dropout_lab.symbolic.rules.given import matched
+from dropout_lab.symbolic.rules.given import substitution
 from dropout_lab.symbolic.values import EXACT, PRECISE, Draws, Evaluator, NotExact, closeness, difference
 
 #: Sizes at which every line is evaluated, and the difference that counts as none where numbers are not exact.
@@ -202,27 +202,11 @@ class Chain:
         """This chain as a lemma: its first line in place of its last; random letters stand for any random expression."""
         if len(self.lines) < 2:
             raise ValueError(f"the chain {self.name or self.start} has no line yet that could be used")
-        wild, left, right = self.start.atoms(Random), self.start, self.end
-
-        def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:
-            def change(part: sp.Basic) -> sp.Basic:
-                if not wild:
-                    return right if same(part, left) else part
-                found = matched(left, part, {})
-                return right.xreplace(found) if found is not None else part
-
-            return walk(expression, change)
-
-        relation = self.relation
-        return Rule(
-            name or self.name or "the line above",
-            "",
-            rewrite,
-            assumes=self.assumes,
-            relation=relation,
-            both=relation == "=",
-            key="a lemma",
-        )
+        left, right, relation = self.start, self.end, self.relation
+        if relation == ">=":
+            left, right, relation = right, left, "<="
+        name = name or self.name or "the line above"
+        return substitution(left, right, name, "a lemma", relation=relation, assumes=self.assumes, own=self.context)
 
     @property
     def _place(self) -> str:

@@ -12,8 +12,20 @@ from typing import Any
 
 import sympy as sp
 
+from dropout_lab.symbolic.binding import put
+
 #: Letters of the parameters of a definition: no reader writes such a symbol, and no other definition has it.
 _PARAMETER = "⟨{} of {}⟩"
+
+
+def mentions(expression: sp.Basic, variable: sp.Expr) -> bool:
+    """Whether a letter occurs in an expression; of an indexed value w[k], any w[i], as i may be k."""
+    letter = variable.base.label if isinstance(variable, sp.Indexed) else variable
+    return letter in expression.free_symbols
+
+
+def _left_alone(expression: sp.Expr, symbol: sp.Expr) -> sp.Expr:
+    return sp.Derivative(expression, symbol, evaluate=False) if mentions(expression, symbol) else sp.Integer(0)
 
 
 class Operator(sp.Expr):
@@ -23,10 +35,8 @@ class Operator(sp.Expr):
     def free_symbols(self) -> set[sp.Basic]:
         return set().union(*(argument.free_symbols for argument in self.args))
 
-    def _eval_derivative(self, symbol: sp.Symbol) -> sp.Expr:
-        if symbol in self.free_symbols:
-            return sp.Derivative(self, symbol, evaluate=False)
-        return sp.Integer(0)
+    def _eval_derivative(self, symbol: sp.Expr) -> sp.Expr:
+        return _left_alone(self, symbol)
 
 
 class Mean(Operator):
@@ -143,16 +153,14 @@ class Named(sp.Expr):
     @property
     def meaning(self) -> sp.Expr:
         """What it stands for."""
-        return self.args[1](*self.args[2:])
+        return put(self.args[1].expr, dict(zip(self.args[1].signature, self.args[2:], strict=True)))
 
     @property
     def free_symbols(self) -> set[sp.Basic]:
         return set().union(*(argument.free_symbols for argument in self.args[1:]))
 
-    def _eval_derivative(self, symbol: sp.Symbol) -> sp.Expr:
-        if symbol in self.free_symbols:
-            return sp.Derivative(self, symbol, evaluate=False)
-        return sp.Integer(0)
+    def _eval_derivative(self, symbol: sp.Expr) -> sp.Expr:
+        return _left_alone(self, symbol)
 
     def _printed(self, printer: Any) -> str:
         arguments = [printer._print(argument) for argument in self.args[2:]]
@@ -274,5 +282,8 @@ def walk(expression: sp.Basic, change: Callable[[sp.Basic], sp.Basic]) -> sp.Bas
 def rebuilt(expression: sp.Basic, arguments: list[sp.Basic]) -> sp.Basic:
     """The same operation on other arguments, left unevaluated where SymPy would evaluate it."""
     if isinstance(expression, sp.Derivative):
+        # SymPy makes 0 of the derivative of a mean by a letter that stands in the law of the masks alone.
+        if arguments[0].has(Operator) and not all(mentions(arguments[0], one) for one in expression.variables):
+            return expression
         return sp.Derivative(*arguments, evaluate=False)
     return expression.func(*arguments)

@@ -8,8 +8,11 @@ from typing import Protocol
 import sympy as sp
 
 from dropout_lab.symbolic.algebra import same
-from dropout_lab.symbolic.operators import Definition, Named, Random, walk
-from dropout_lab.symbolic.rules.base import Context, Rule
+from dropout_lab.symbolic.binding import BINDERS, put
+from dropout_lab.symbolic.masks import Masks
+from dropout_lab.symbolic.operators import Definition, Named, ProductOverMasks, Random, SumOverMasks, Weight, walk
+from dropout_lab.symbolic.rules.base import Context, Rule, walk_within
+from dropout_lab.symbolic.rules.signs import is_nonnegative, is_positive, raised
 
 
 class Lemma(Protocol):
@@ -22,8 +25,16 @@ class Lemma(Protocol):
         """Its last line."""
 
     @property
+    def relation(self) -> str:
+        """The relation of its first line to its last."""
+
+    @property
     def assumes(self) -> tuple[str, ...]:
         """Its assumptions."""
+
+    @property
+    def context(self) -> Context:
+        """Its masks, unknown functions and indices that differ."""
 
 
 def definition(*definitions: Definition) -> Rule:
@@ -47,28 +58,93 @@ def definition(*definitions: Definition) -> Rule:
     )
 
 
-def substitution(left: sp.Expr, right: sp.Expr, name: str, key: str, **options: object) -> Rule:
-    """``right`` in place of ``left``, wherever it stands; :class:`Random` letters of ``left`` stand for any expression."""
+def substitution(
+    left: sp.Expr,
+    right: sp.Expr,
+    name: str,
+    key: str,
+    *,
+    statement: str = "",
+    relation: str = "=",
+    assumes: tuple[str, ...] = (),
+    own: Context | None = None,
+) -> Rule:
+    """``right`` in place of ``left``, wherever it stands; :class:`Random` letters of ``left`` stand for any expression.
+
+    With ``<=`` only where something larger makes the whole larger. ``own`` is what the chain behind it took for granted:
+    the rule can be used in chains that do so, too.
+    """
+    if relation not in ("=", "<=", "~"):
+        raise ValueError(f"{name}: an inequality is written from its smaller side to its larger one, with <=; got {relation!r}")
     left, right = sp.sympify(left), sp.sympify(right)
     wild = left.atoms(Random)
+    if right.atoms(Random) - wild:
+        raise ValueError(f"{right} has random letters that {left} does not have")
+
+    def replaced(part: sp.Basic) -> sp.Basic:
+        if not wild:
+            return right if same(part, left) else part
+        found = matched(left, part, {})
+        return part if found is None else put(right, found)
+
+    def change(part: sp.Basic, here: Context) -> sp.Basic:
+        return replaced(part) if own is None or own.distinct <= here.distinct else part
 
     def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:
-        def change(part: sp.Basic) -> sp.Basic:
-            if not wild:
-                return right if same(part, left) else part
-            found = matched(left, part, {})
-            return right.xreplace(found) if found is not None and set(found) >= wild else part
+        if own is not None:
+            _check_known(name, sp.Tuple(left, right), own, context)
+        if relation == "=":
+            return walk_within(expression, context, change)
+        return raised(expression, lambda part: change(part, context))
 
-        return walk(expression, change)
+    return Rule(name, statement, rewrite, tuple(assumes), relation, relation == "=", key=key)
 
-    return Rule(name, "", rewrite, key=key, **options)  # type: ignore[arg-type]
+
+def _check_known(name: str, sides: sp.Tuple, own: Context, context: Context) -> None:
+    """What a lemma says of its masks and functions holds for those of the chain that uses it."""
+    whole = sides.has(SumOverMasks, ProductOverMasks, Weight)
+    used = {part.base for part in sides.atoms(sp.Indexed)}
+    for family in own.families:
+        if not whole and family.base not in used:
+            continue
+        other = next((one for one in context.families if one.base == family.base), None)
+        if other is None or not _one_law(family, other, whole):
+            raise ValueError(f"{name} was derived for the masks {family}, which are not those of this chain")
+    if whole and len(own.families) != len(context.families):
+        raise ValueError(f"{name} goes through all masks of its chain, which are not those of this one")
+    for unknown in own.unknowns:
+        if sides.has(unknown.function):
+            here = next((one for one in context.unknowns if one.function == unknown.function), None)
+            if here is None or not here.properties >= unknown.properties:
+                raise ValueError(
+                    f"{name} was derived for a function {unknown.function} that is {sorted(unknown.properties)}, "
+                    f"and this chain has none"
+                )
+
+
+def _one_law(one: Masks, other: Masks, whole: bool) -> bool:
+    """Whether two families of one letter have the same keep probabilities, and the second no fewer masks."""
+    if len(one.size) != len(other.size):
+        return False
+    if whole and one.size != other.size:
+        return False
+    if any((there - here).is_negative for here, there in zip(one.size, other.size, strict=True)):
+        return False
+    index = [sp.Dummy(integer=True, positive=True) for _ in one.size]
+    return one.keep_prob(*index) == other.keep_prob(*index)
 
 
 def matched(pattern: sp.Basic, part: sp.Basic, found: Mapping[sp.Basic, sp.Basic]) -> dict[sp.Basic, sp.Basic] | None:
-    """What the random letters of a pattern stand for in an expression of its form, or None."""
+    """What the random letters of a pattern stand for in an expression of its form, or None.
+
+    A letter that is said to be positive stands for what surely is; no letter under a sum stands for something with the
+    index of that sum in it.
+    """
     if isinstance(pattern, Random):
         if pattern in found:
             return dict(found) if same(found[pattern], part) else None
+        if not isinstance(part, sp.Expr) or not _fits(pattern, part):
+            return None
         return {**found, pattern: part}
     if not pattern.atoms(Random):
         return dict(found) if same(pattern, part) else None
@@ -79,7 +155,17 @@ def matched(pattern: sp.Basic, part: sp.Basic, found: Mapping[sp.Basic, sp.Basic
         result = matched(one, other, result)  # type: ignore[arg-type]
         if result is None:
             return None
+    if isinstance(part, BINDERS):
+        own = {limit[0] for limit in part.limits}
+        if any(own & result[letter].free_symbols for letter in pattern.atoms(Random)):  # type: ignore[index]
+            return None
     return result
+
+
+def _fits(letter: Random, part: sp.Expr) -> bool:
+    if letter.is_positive:
+        return is_positive(part)
+    return is_nonnegative(part) if letter.is_nonnegative else True
 
 
 def theorem(
@@ -93,22 +179,15 @@ def theorem(
     relation: str = "=",
 ) -> Rule:
     """A theorem of the literature as a step: ``key`` is its entry in the bibliography, and the page says so."""
-    made = substitution(left, right, f"{name} (cited)", key=name)
-    return Rule(
-        f"{name} (cited)",
-        f"{statement} {{cite}}`{key}`",
-        made.rewrite,
-        assumes=tuple(assumes),
-        relation=relation,
-        both=relation == "=",
-        key="a cited theorem",
+    said = f"{statement} {{cite}}`{key}`"
+    return substitution(
+        left, right, f"{name} (cited)", "a cited theorem", statement=said, relation=relation, assumes=assumes
     )
 
 
 def given(left: sp.Expr, right: sp.Expr, name: str, *, assumes: tuple[str, ...] = ()) -> Rule:
     """An equation that holds by assumption, such as that inputs are white; ``assumes`` names the assumption."""
-    made = substitution(left, right, name, key="given")
-    return Rule(name, "An equation that the assumptions give.", made.rewrite, assumes=tuple(assumes), key="given")
+    return substitution(left, right, name, "given", statement="An equation that the assumptions give.", assumes=assumes)
 
 
 def fixed_by_log_odds(log_odds: Lemma, one: Lemma, other: Lemma) -> Rule:
@@ -118,20 +197,29 @@ def fixed_by_log_odds(log_odds: Lemma, one: Lemma, other: Lemma) -> Rule:
     chains from Σ_k G(k) and Σ_k Q(k) to 1. Raises ValueError for chains of another form.
     """
     (first, second), (third, fourth) = _log_odds(log_odds.start), _log_odds(log_odds.end)
+    for chain in (log_odds, one, other):
+        if chain.relation != "=":
+            raise ValueError(f"expected equations, got a chain with {chain.relation} from {chain.start}")
+    classes = first.free_symbols - second.free_symbols
+    if len(classes) != 1 or any(put(at, {next(iter(classes)): _class_of(to, at)}) != to for at, to in ((first, second), (third, fourth))):
+        raise ValueError(f"expected log-odds of one distribution at two classes, got {log_odds.start} to {log_odds.end}")
+    (k,) = classes
+    ranges = set()
     for chain, part in ((one, first), (other, third)):
         start = chain.start
         if not (isinstance(start, sp.Sum) and len(start.limits) == 1 and chain.end == 1):
             raise ValueError(f"expected a chain from the sum of a distribution to 1, got {start} to {chain.end}")
-        index = start.limits[0][0]
-        arguments = [argument for argument in part.args[2:] if isinstance(argument, sp.Symbol)]
-        if not any(same(start.function, part.xreplace({argument: index})) for argument in arguments):
+        index, *ends = start.limits[0]
+        if not same(start, sp.Sum(put(part, {k: index}), start.limits[0])):
             raise ValueError(f"{start} is not the sum over {part}")
+        ranges.add(tuple(ends))
+    if len(ranges) > 1:
+        raise ValueError(f"the two distributions have other classes: {one.start} and {other.start}")
 
     def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:
-        def change(part: sp.Basic) -> sp.Basic:
-            return {first: third, second: fourth}.get(part, part)
-
-        return walk(expression, change)
+        for chain in (log_odds, one, other):
+            _check_known("log-odds fix a distribution", sp.Tuple(chain.start, chain.end), chain.context, context)
+        return walk(expression, lambda part: {first: third, second: fourth}.get(part, part))
 
     assumes = dict.fromkeys(name for chain in (log_odds, one, other) for name in chain.assumes)
     return Rule(
@@ -142,6 +230,12 @@ def fixed_by_log_odds(log_odds: Lemma, one: Lemma, other: Lemma) -> Rule:
         assumes=tuple(assumes),
         key="log-odds fix a distribution",
     )
+
+
+def _class_of(part: sp.Expr, like: sp.Expr) -> sp.Basic:
+    """The argument at which a letter is taken in ``part`` and not in ``like``."""
+    others = [one for one, other in zip(part.args, like.args, strict=True) if one != other]
+    return others[0] if len(others) == 1 else sp.nan
 
 
 def _log_odds(expression: sp.Expr) -> tuple[sp.Expr, sp.Expr]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sympy as sp
 
 from dropout_lab.symbolic.masks import Masks
-from dropout_lab.symbolic.operators import Cov, Mean, Var
+from dropout_lab.symbolic.operators import Mean, Named, Var
 from dropout_lab.symbolic.rules.base import Context, rule
-from dropout_lab.symbolic.rules.functions import is_positive
+from dropout_lab.symbolic.rules.signs import is_nonnegative, is_positive, is_real, raised
 
 _i = sp.Symbol("i", integer=True, positive=True)
 _n, _p = sp.Symbol("n", integer=True, positive=True), sp.Symbol("p", positive=True)
@@ -17,14 +17,16 @@ _context = Context((_r,))
 
 
 def _is_convex(function: sp.Expr, variable: sp.Symbol, context: Context) -> bool:
-    """Whether a function of one variable is surely convex everywhere."""
-    if not function.has(variable):
+    """Whether a function of one variable is surely convex everywhere where it has a value."""
+    if not function.has(variable) or _is_affine(function, variable):
         return True
     unknown = context.unknown(function)
     if unknown is not None:
-        return "convex" in unknown.properties and _is_affine(function.args[0], variable)
+        return "convex" in unknown.properties and len(function.args) == 1 and _is_affine(function.args[0], variable)
     if isinstance(function, sp.Add):
         return all(_is_convex(part, variable, context) for part in function.args)
+    if isinstance(function, sp.Sum):
+        return not any(limit.has(variable) for limit in function.limits) and _is_convex(function.function, variable, context)
     if isinstance(function, sp.Pow) and function.exp.is_Integer and function.exp > 0 and function.exp % 2 == 0:
         return _is_affine(function.base, variable)
     if isinstance(function, (sp.exp, sp.Abs)):
@@ -33,13 +35,22 @@ def _is_convex(function: sp.Expr, variable: sp.Symbol, context: Context) -> bool
         constant, rest = function.as_independent(variable, as_Add=False)
         if isinstance(rest, sp.log):
             return is_positive(-constant) and _is_affine(rest.args[0], variable)
-        return is_positive(constant) and _is_convex(rest, variable, context)
-    return _is_affine(function, variable)
+        return is_nonnegative(constant) and _is_convex(rest, variable, context)
+    return False
 
 
 def _is_affine(function: sp.Expr, variable: sp.Symbol) -> bool:
-    slope = sp.diff(function, variable)
-    return not slope.has(variable)
+    """Whether a variable enters as a constant times itself, plus a constant."""
+    if not function.has(variable) or function == variable:
+        return is_real(function)
+    if isinstance(function, sp.Add):
+        return all(_is_affine(part, variable) for part in function.args)
+    if isinstance(function, sp.Sum):
+        return not any(limit.has(variable) for limit in function.limits) and _is_affine(function.function, variable)
+    if isinstance(function, sp.Mul):
+        constant, rest = function.as_independent(variable, as_Add=False)
+        return constant != 1 and is_real(constant) and _is_affine(rest, variable)
+    return False
 
 
 def _jensen_example() -> tuple[sp.Expr, Context]:
@@ -55,12 +66,22 @@ def _jensen_example() -> tuple[sp.Expr, Context]:
 )
 def jensen(expression: sp.Expr, context: Context) -> sp.Expr:
     """A convex function of a mean is at most the mean of the function."""
-    means = sorted(expression.atoms(Mean), key=sp.default_sort_key)
-    for mean in means:
+    whole = _raised_by_jensen(expression, context)
+    return whole if whole != expression else raised(expression, lambda part: _raised_by_jensen(part, context))
+
+
+def _raised_by_jensen(expression: sp.Expr, context: Context) -> sp.Expr:
+    for mean in sorted(expression.atoms(Mean), key=sp.default_sort_key):
         variable = sp.Dummy("x", real=True)
         function = expression.xreplace({mean: variable})
-        if not context.is_random(function) and not function.has(Mean) and _is_convex(function, variable, context):
-            return Mean(function.xreplace({variable: mean.args[0]}))
+        if function == variable or context.is_random(function) or function.has(Mean, Named):
+            continue
+        inside = mean.args[0]
+        if not is_real(inside) or not all(is_positive(one.args[0].xreplace({variable: inside})) for one in function.atoms(sp.log)):
+            continue
+        if _is_convex(function, variable, context):
+            # In place, as it was taken out: under a sum, its index is that sum's again.
+            return Mean(function.xreplace({variable: inside}))
     return expression
 
 
@@ -84,6 +105,8 @@ def cauchy_schwarz(expression: sp.Expr, context: Context) -> sp.Expr:
     if len(factors) != 2:
         return expression
     one, other = factors
+    if not (is_real(one) and is_real(other)):
+        return expression
     return sp.Sum(one**2, *total.limits) * sp.Sum(other**2, *total.limits)
 
 
@@ -103,20 +126,3 @@ def nonnegative(expression: sp.Expr, context: Context) -> sp.Expr:
     terms = sp.Add.make_args(expression)
     kept = [term for term in terms if not is_nonnegative(-term)]
     return sp.Add(*kept) if len(kept) < len(terms) else expression
-
-
-def is_nonnegative(expression: sp.Expr) -> bool:
-    """Whether an expression is surely at least 0."""
-    if is_positive(expression) or expression.is_nonnegative or isinstance(expression, Var):
-        return True
-    if isinstance(expression, sp.Pow) and expression.exp.is_even:
-        return True
-    if isinstance(expression, Cov):
-        return expression.args[0] == expression.args[1]
-    if isinstance(expression, (sp.Sum, sp.Product)):
-        return is_nonnegative(expression.function)
-    if isinstance(expression, Mean):
-        return is_nonnegative(expression.args[0])
-    if isinstance(expression, (sp.Add, sp.Mul)):
-        return all(map(is_nonnegative, expression.args))
-    return False
