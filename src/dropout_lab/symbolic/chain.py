@@ -9,8 +9,9 @@ line's value is compared with that of the first line at n = 1 to 4, by going thr
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -19,7 +20,7 @@ import sympy as sp
 
 from dropout_lab.symbolic.algebra import equal_by_algebra, same
 from dropout_lab.symbolic.masks import Masks, as_families
-from dropout_lab.symbolic.operators import Definition, Mean, Random, Unknown, walk
+from dropout_lab.symbolic.operators import Definition, Named, Operator, Random, Unknown
 from dropout_lab.symbolic.printing import printed
 from dropout_lab.symbolic.rules.base import RELATIONS, Context, Rule
 from dropout_lab.symbolic.rules.given import substitution
@@ -28,6 +29,8 @@ from dropout_lab.symbolic.values import EXACT, PRECISE, Draws, Evaluator, NotExa
 #: Sizes at which every line is evaluated, and the difference that counts as none where numbers are not exact.
 SIZES = (1, 2, 3, 4)
 TOLERANCE = 1e-15
+#: The key of the rule that a statement holds for n.
+HYPOTHESIS = "induction hypothesis"
 
 
 class NotDerived(ValueError):
@@ -76,7 +79,7 @@ class Chain:
     letters in it, ``unknowns`` its unknown functions, ``distinct`` pairs of indices that differ, ``within`` bounds for
     parameters that are restricted, ``name`` what messages call it.
 
-    >>> from dropout_lab.symbolic import Masks, rules
+    >>> from dropout_lab.symbolic import Masks, Mean, rules
     >>> n, i = sp.symbols("n i", integer=True, positive=True)
     >>> p, h = sp.Symbol("p", positive=True), sp.IndexedBase("h")
     >>> r = Masks(n, p)
@@ -96,23 +99,37 @@ class Chain:
     distinct: tuple[tuple[sp.Expr, sp.Expr], ...] = ()
     within: Mapping[sp.Basic, tuple[Any, Any]] | None = None
     name: str = ""
-    lines: tuple[Line, ...] = ()
+    #: Grows by :meth:`then` only, so that every line was checked.
+    lines: tuple[Line, ...] = field(default=(), init=False)
 
     def __post_init__(self) -> None:
-        for field in ("definitions", "unknowns", "distinct"):
-            object.__setattr__(self, field, tuple(getattr(self, field)))
+        for given in ("definitions", "unknowns", "distinct"):
+            object.__setattr__(self, given, tuple(getattr(self, given)))
         object.__setattr__(self, "start", sp.sympify(self.start))
-        if not isinstance(self.start, (sp.Expr, sp.Eq)):
+        if not isinstance(self.start, sp.Expr):
             raise TypeError(f"a chain starts from a SymPy expression, got {type(self.start).__name__}")
         as_families(self.masks if self.masks else ())
-        if not self.lines:
-            object.__setattr__(self, "lines", (Line(self.start),))
-            if self.start.has(Mean) and not self.context.families and not self.start.atoms(Random):
-                raise ValueError(
-                    f"{self.start} is a mean, and the chain has no masks: give masks=, or start an identity"
-                )
-            for size in self.sizes:
+        letters = [definition.letter for definition in self.definitions]
+        if len(set(letters)) < len(letters):
+            raise ValueError(f"two definitions have one letter: {', '.join(sorted(letters))}")
+        for pair in self.distinct:
+            if len(pair) != 2 or pair[0] == pair[1]:
+                raise ValueError(f"distinct lists pairs of different indices, as in ((i, j),); got {pair}")
+        object.__setattr__(self, "lines", (Line(self.start),))
+        self._check_means()
+        self._check_letters(self.start)
+        for size in self.sizes:
+            try:
                 self._value(self.start, size)
+            except ZeroDivisionError:
+                raise ValueError(f"{sp.sstr(self.start)} has no value at n = {size}: it divides by 0 there") from None
+
+    def _check_means(self) -> None:
+        for operator in (*self.start.atoms(Operator), *(one for part in self.start.atoms(Named) for one in part.meaning.atoms(Operator))):
+            if not self.context.families and not operator.atoms(Random):
+                raise ValueError(f"{operator} is a mean, and the chain has no masks: give masks=, or start an identity")
+            if not any(map(self.context.is_random, operator.args)):
+                raise ValueError(f"{operator} is a mean of nothing random: without the mean it is an identity")
 
     # -- what a chain is ------------------------------------------------------------------------------------------------
 
@@ -142,6 +159,7 @@ class Chain:
         bases = {family.base for family in self.context.families}
         parts = [part for part in self.start.atoms(sp.Indexed) if part.base in bases]
         least = max((int(index) for part in parts for index in part.indices if index.is_Integer), default=1)
+        least = max(least, 2 if self.distinct else 1)
         return tuple(size for size in SIZES if size >= least) or (least,)
 
     @cached_property
@@ -161,7 +179,20 @@ class Chain:
         parts = [part for line in self.lines for part in sp.preorder_traversal(line.formula)]
         return [one for one in self.definitions if any(one.names(part) for part in parts)]
 
+    def _check_letters(self, formula: sp.Expr) -> None:
+        for part in sp.preorder_traversal(formula):
+            if isinstance(part, Named) and not any(one.names(part) for one in self.definitions):
+                raise ValueError(
+                    f"the letter {sp.sstr(part)} stands for nothing here, or for something else than its definition "
+                    f"says: list it in definitions=, which has {', '.join(map(str, self.definitions)) or 'none'}"
+                )
+
     @property
+    def hypotheses(self) -> tuple[Rule, ...]:
+        """The induction hypotheses that lines rest on: a chain with one shows nothing by itself."""
+        return tuple(rule for line in self.lines for rule in line.rules if rule.key == HYPOTHESIS)
+
+    @cached_property
     def context(self) -> Context:
         """What the rules may know: masks, unknown functions, indices that differ."""
         families = as_families(self.masks) if self.masks else ()
@@ -194,14 +225,25 @@ class Chain:
             if not isinstance(one, Rule):
                 raise TypeError(f"{self._place}: a reason is a rule or a chain, got {type(one).__name__}")
         line = Line(sp.sympify(formula), relation, rules, why, remainder)
+        if line.formula.has(sp.nan, sp.zoo) or line.formula.is_infinite:
+            raise NotDerived(f"{self._place}: {line.formula} is no number")
+        earlier = {one.relation for one in self.lines[1:]} - {"=", relation}
+        if relation != "=" and earlier:
+            raise ValueError(f"{self._place} has {relation} after {earlier.pop()}: together they say nothing")
+        self._check_letters(line.formula)
         self._check_rules(line)
         self._check_numbers(line)
-        return replace(self, lines=(*self.lines, line))
+        longer = copy.copy(self)
+        longer.__dict__.pop("assumes", None)
+        object.__setattr__(longer, "lines", (*self.lines, line))
+        return longer
 
     def as_rule(self, name: str = "") -> Rule:
         """This chain as a lemma: its first line in place of its last; random letters stand for any random expression."""
         if len(self.lines) < 2:
             raise ValueError(f"the chain {self.name or self.start} has no line yet that could be used")
+        if self.hypotheses:
+            raise ValueError(f"the chain {self.name or self.start} rests on an induction hypothesis: use the induction")
         left, right, relation = self.start, self.end, self.relation
         if relation == ">=":
             left, right, relation = right, left, "<="
@@ -296,7 +338,7 @@ class Chain:
 
     def draws(self, size: int, given: Mapping[sp.Basic, Any] | None = None) -> Draws:
         """The numbers at which the lines are evaluated, for ``size`` masks."""
-        return Draws(len(str(self.start)), size, self.context.families, self.within, given)
+        return Draws(len(str(self.start)), size, self.context.families, self.within, given, self.distinct)
 
     def numbers(self, size: int = 2) -> list[Any]:
         """The value of every line for ``size`` masks: fractions where it has them, else with 50 digits."""
@@ -316,7 +358,7 @@ class Chain:
         width = max(len(sp.sstr(line.formula)) for line in self.lines)
         shown = [f"  {'':2} {sp.sstr(self.start)}"]
         for line in self.lines[1:]:
-            sign = {"~": "≈", "<=": "≤", ">=": "≥", "<=>": "⇔"}.get(line.relation, line.relation)
+            sign = {"~": "≈", "<=": "≤", ">=": "≥"}.get(line.relation, line.relation)
             shown.append(f"  {sign:2} {sp.sstr(line.formula):{width}}  [{line.rule}]")
         return "\n".join(shown)
 

@@ -108,7 +108,7 @@ def _check_known(name: str, sides: sp.Tuple, own: Context, context: Context) -> 
         if not whole and family.base not in used:
             continue
         other = next((one for one in context.families if one.base == family.base), None)
-        if other is None or not _one_law(family, other, whole):
+        if other is None or not one_law(family, other, whole):
             raise ValueError(f"{name} was derived for the masks {family}, which are not those of this chain")
     if whole and len(own.families) != len(context.families):
         raise ValueError(f"{name} goes through all masks of its chain, which are not those of this one")
@@ -122,7 +122,7 @@ def _check_known(name: str, sides: sp.Tuple, own: Context, context: Context) -> 
                 )
 
 
-def _one_law(one: Masks, other: Masks, whole: bool) -> bool:
+def one_law(one: Masks, other: Masks, whole: bool) -> bool:
     """Whether two families of one letter have the same keep probabilities, and the second no fewer masks."""
     if len(one.size) != len(other.size):
         return False
