@@ -31,6 +31,8 @@ SIZES = (1, 2, 3, 4)
 TOLERANCE = 1e-15
 #: The key of the rule that a statement holds for n.
 HYPOTHESIS = "induction hypothesis"
+#: Keys of the rules that put one side of an equation for the other.
+_EQUATIONS = {"a lemma", "given", "a cited theorem", HYPOTHESIS}
 
 
 class NotDerived(ValueError):
@@ -108,6 +110,8 @@ class Chain:
         object.__setattr__(self, "start", sp.sympify(self.start))
         if not isinstance(self.start, sp.Expr):
             raise TypeError(f"a chain starts from a SymPy expression, got {type(self.start).__name__}")
+        if self.start.has(sp.nan, sp.zoo):
+            raise ValueError(f"a chain starts from a quantity, and {self.start} is no number")
         as_families(self.masks if self.masks else ())
         letters = [definition.letter for definition in self.definitions]
         if len(set(letters)) < len(letters):
@@ -296,9 +300,13 @@ class Chain:
             left = rule.rewrite(left, context)
             if rule.both:
                 right = rule.rewrite(right, context)
-        if any(rule.is_algebra for rule in rules):
-            return equal_by_algebra(left, right)
-        return same(left, right)
+        equal = equal_by_algebra if any(rule.is_algebra for rule in rules) else same
+        if equal(left, right):
+            return True
+        # What a lemma leads to may have another place for the lemma in it: then it is read in one direction.
+        if relation == "=" and any(rule.key in _EQUATIONS for rule in rules):
+            return right != after and equal(left, after) or left != before and equal(before, right)
+        return False
 
     # -- the check by numbers -------------------------------------------------------------------------------------------
 

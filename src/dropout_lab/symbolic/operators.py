@@ -31,6 +31,8 @@ def _left_alone(expression: sp.Expr, symbol: sp.Expr) -> sp.Expr:
 class Operator(sp.Expr):
     """An inert operator on random expressions."""
 
+    is_commutative = True
+
     @property
     def free_symbols(self) -> set[sp.Basic]:
         return set().union(*(argument.free_symbols for argument in self.args))
@@ -141,6 +143,8 @@ class Random(sp.Symbol):
 
 class Named(sp.Expr):
     """A letter that stands for an expression, taken at arguments: made by calling a :class:`Definition`."""
+
+    is_commutative = True
 
     def __new__(cls, label: sp.Basic, meaning: sp.Lambda, *arguments: Any) -> Named:
         return sp.Expr.__new__(cls, label, meaning, *map(sp.sympify, arguments))
