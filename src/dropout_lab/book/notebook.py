@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from dropout_lab.book.markup import render
 from dropout_lab.claims import Settlement
+from dropout_lab.claims.derivations import RELATIONS, SIGNS
 
 
-def html(settlement: Settlement) -> str:
-    """The card of each piece of evidence, a correction before the refutation that it mends."""
-    return str(render("claim-evidence", settlement=settlement))
+def html(settlement: Settlement, rules_page: str = "") -> str:
+    """The card of each piece of evidence, a correction before the refutation that it mends.
+
+    ``rules_page`` is where the names of rules lead to, if anywhere.
+    """
+    return str(render("claim-evidence", settlement=settlement, rules_page=rules_page, relations=RELATIONS, signs=SIGNS))
 
 
 def glue(settlement: Settlement, name: str) -> None:

@@ -9,7 +9,8 @@ from dropout_lab._extras import require
 require(__name__)
 
 from dropout_lab.claims.claims_file import load
-from dropout_lab.claims.evidence import NotEstablished, cite, leave_open, measure, opinion, prove, refute
+from dropout_lab.claims.derivations import Derivation
+from dropout_lab.claims.evidence import NotEstablished, cite, derive, leave_open, measure, opinion, prove, refute
 
 # The public name is the word of the design for it; inside the package nothing is called like a builtin.
 from dropout_lab.claims.evidence import enumerate_masks as enumerate  # noqa: A004
@@ -26,6 +27,7 @@ __all__ = [
     "Citation",
     "Claim",
     "ClaimsFileError",
+    "Derivation",
     "Enumeration",
     "Evidence",
     "Grade",
@@ -39,6 +41,7 @@ __all__ = [
     "Unsettled",
     "VerdictError",
     "cite",
+    "derive",
     "enumerate",
     "from_json",
     "leave_open",

@@ -100,7 +100,12 @@ class Induction:
     def as_rule(self, name: str = "") -> Rule:
         """The statement as a lemma."""
         made = substitution(self.start, self.end, name or self.name, key="a lemma")
-        return Rule(made.name, "", made.rewrite, assumes=self.assumes, key="a lemma")
+        return Rule(made.name, "", made.rewrite, assumes=self.assumes, key="a lemma", source=self)
+
+    @property
+    def lemmas(self) -> tuple[Any, ...]:
+        """The chains that base and step use and that are shown with them."""
+        return tuple(dict.fromkeys((*self.base.lemmas, *self.step.lemmas)))
 
     def latex(self) -> str:
         """Both chains as aligned LaTeX."""
