@@ -79,7 +79,8 @@ class Chain:
     ``start`` is a quantity in the terms of its definition. ``masks`` are the masks that are averaged over, one
     :class:`~dropout_lab.symbolic.Masks` or a tuple of them; a chain without masks is an identity. ``definitions`` are the
     letters in it, ``unknowns`` its unknown functions, ``distinct`` pairs of indices that differ, ``within`` bounds for
-    parameters that are restricted, ``name`` what messages call it.
+    parameters that are restricted, ``name`` what messages call it. A ``shared`` chain is shown where it is settled and not
+    again where it is used as a lemma.
 
     >>> from dropout_lab.symbolic import Masks, Mean, rules
     >>> n, i = sp.symbols("n i", integer=True, positive=True)
@@ -101,6 +102,7 @@ class Chain:
     distinct: tuple[tuple[sp.Expr, sp.Expr], ...] = ()
     within: Mapping[sp.Basic, tuple[Any, Any]] | None = None
     name: str = ""
+    shared: bool = False
     #: Grows by :meth:`then` only, so that every line was checked.
     lines: tuple[Line, ...] = field(default=(), init=False)
 
@@ -252,7 +254,19 @@ class Chain:
         if relation == ">=":
             left, right, relation = right, left, "<="
         name = name or self.name or "the line above"
-        return substitution(left, right, name, "a lemma", relation=relation, assumes=self.assumes, own=self.context)
+        return substitution(
+            left, right, name, "a lemma", relation=relation, assumes=self.assumes, own=self.context, source=self
+        )
+
+    @property
+    def lemmas(self) -> tuple[Any, ...]:
+        """The chains that this one uses and that are shown with it, in the order of their use, theirs before them."""
+        found: list[Any] = []
+        for line in self.lines:
+            for rule in line.rules:
+                if rule.source is not None and not getattr(rule.source, "shared", False):
+                    found += [one for one in (*rule.source.lemmas, rule.source) if one not in found]
+        return tuple(found)
 
     @property
     def _place(self) -> str:

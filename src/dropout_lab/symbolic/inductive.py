@@ -129,7 +129,13 @@ class Induction:
             relation=self.relation,
             assumes=self.assumes,
             own=self.context,
+            source=self,
         )
+
+    @property
+    def lemmas(self) -> tuple[Any, ...]:
+        """The chains that base and step use and that are shown with them."""
+        return tuple(dict.fromkeys((*self.base.lemmas, *self.step.lemmas)))
 
     def latex(self) -> str:
         """Both chains as aligned LaTeX."""

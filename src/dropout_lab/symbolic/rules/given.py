@@ -68,6 +68,7 @@ def substitution(
     relation: str = "=",
     assumes: tuple[str, ...] = (),
     own: Context | None = None,
+    source: object = None,
 ) -> Rule:
     """``right`` in place of ``left``, wherever it stands; :class:`Random` letters of ``left`` stand for any expression.
 
@@ -97,7 +98,7 @@ def substitution(
             return walk_within(expression, context, change)
         return raised(expression, lambda part: change(part, context))
 
-    return Rule(name, statement, rewrite, tuple(assumes), relation, relation == "=", key=key)
+    return Rule(name, statement, rewrite, tuple(assumes), relation, relation == "=", key=key, source=source)
 
 
 def _check_known(name: str, sides: sp.Tuple, own: Context, context: Context) -> None:
