@@ -16,17 +16,28 @@ import sympy as sp
 _PARAMETER = "⟨{} of {}⟩"
 
 
+def depends(expression: sp.Basic, variable: sp.Expr) -> bool:
+    """Whether an expression may vary with a symbol or an indexed value: Σ w_i does with w_k.
+
+    >>> w, i, k = sp.IndexedBase("w"), sp.Symbol("i"), sp.Symbol("k")
+    >>> depends(sp.Sum(w[i], (i, 1, 3)), w[k])
+    True
+    """
+    letter = variable.base.label if isinstance(variable, sp.Indexed) else variable
+    return letter in expression.free_symbols
+
+
 class Operator(sp.Expr):
     """An inert operator on random expressions."""
+
+    is_commutative = True
 
     @property
     def free_symbols(self) -> set[sp.Basic]:
         return set().union(*(argument.free_symbols for argument in self.args))
 
     def _eval_derivative(self, symbol: sp.Symbol) -> sp.Expr:
-        if symbol in self.free_symbols:
-            return sp.Derivative(self, symbol, evaluate=False)
-        return sp.Integer(0)
+        return sp.Derivative(self, symbol, evaluate=False) if depends(self, symbol) else sp.Integer(0)
 
 
 class Mean(Operator):
@@ -129,8 +140,25 @@ class Random(sp.Symbol):
         return sp.Symbol.__xnew__(cls, letter, **{"real": True, **assumptions})
 
 
+class SlopeAt(sp.Expr):
+    """f′(u): the derivative of an unknown function at an expression, made by :meth:`Unknown.slope`."""
+
+    is_commutative = True
+
+    def __new__(cls, function: Any, argument: Any) -> SlopeAt:
+        return sp.Expr.__new__(cls, sp.Symbol(str(function)), sp.sympify(argument))
+
+    def _latex(self, printer: Any) -> str:
+        return rf"{printer._print(self.args[0])}'\left({printer._print(self.args[1])}\right)"
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"{printer._print(self.args[0])}'({printer._print(self.args[1])})"
+
+
 class Named(sp.Expr):
     """A letter that stands for an expression, taken at arguments: made by calling a :class:`Definition`."""
+
+    is_commutative = True
 
     def __new__(cls, label: sp.Basic, meaning: sp.Lambda, *arguments: Any) -> Named:
         return sp.Expr.__new__(cls, label, meaning, *map(sp.sympify, arguments))
@@ -150,9 +178,7 @@ class Named(sp.Expr):
         return set().union(*(argument.free_symbols for argument in self.args[1:]))
 
     def _eval_derivative(self, symbol: sp.Symbol) -> sp.Expr:
-        if symbol in self.free_symbols:
-            return sp.Derivative(self, symbol, evaluate=False)
-        return sp.Integer(0)
+        return sp.Derivative(self, symbol, evaluate=False) if depends(self, symbol) else sp.Integer(0)
 
     def _printed(self, printer: Any) -> str:
         arguments = [printer._print(argument) for argument in self.args[2:]]
@@ -254,6 +280,10 @@ class Unknown:
     def __call__(self, argument: Any) -> sp.Expr:
         return self.function(sp.sympify(argument))
 
+    def slope(self, argument: Any) -> SlopeAt:
+        """The derivative of the function, taken at ``argument``."""
+        return SlopeAt(self.function, argument)
+
     def __repr__(self) -> str:
         return f"Unknown({self.function})"
 
@@ -273,6 +303,6 @@ def walk(expression: sp.Basic, change: Callable[[sp.Basic], sp.Basic]) -> sp.Bas
 
 def rebuilt(expression: sp.Basic, arguments: list[sp.Basic]) -> sp.Basic:
     """The same operation on other arguments, left unevaluated where SymPy would evaluate it."""
-    if isinstance(expression, sp.Derivative):
-        return sp.Derivative(*arguments, evaluate=False)
+    if isinstance(expression, (sp.Derivative, sp.Eq)):
+        return expression.func(*arguments, evaluate=False)
     return expression.func(*arguments)
