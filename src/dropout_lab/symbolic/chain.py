@@ -18,6 +18,7 @@ from typing import Any
 import sympy as sp
 
 from dropout_lab.symbolic.algebra import equal_by_algebra, same
+from dropout_lab.symbolic.equations import value_of
 from dropout_lab.symbolic.masks import Masks, as_families
 from dropout_lab.symbolic.operators import Definition, Mean, Random, Unknown, walk
 from dropout_lab.symbolic.printing import printed
@@ -74,7 +75,8 @@ class Chain:
     ``start`` is a quantity in the terms of its definition. ``masks`` are the masks that are averaged over, one
     :class:`~dropout_lab.symbolic.Masks` or a tuple of them; a chain without masks is an identity. ``definitions`` are the
     letters in it, ``unknowns`` its unknown functions, ``distinct`` pairs of indices that differ, ``within`` bounds for
-    parameters that are restricted, ``name`` what messages call it.
+    parameters that are restricted, ``name`` what messages call it. A chain of equations has ``solve_for``, the symbol that
+    is asked for; its lines are equivalent, ``<=>``.
 
     >>> from dropout_lab.symbolic import Masks, rules
     >>> n, i = sp.symbols("n i", integer=True, positive=True)
@@ -97,6 +99,7 @@ class Chain:
     within: Mapping[sp.Basic, tuple[Any, Any]] | None = None
     name: str = ""
     lines: tuple[Line, ...] = ()
+    solve_for: sp.Symbol | None = None
 
     def __post_init__(self) -> None:
         for field in ("definitions", "unknowns", "distinct"):
@@ -104,6 +107,10 @@ class Chain:
         object.__setattr__(self, "start", sp.sympify(self.start))
         if not isinstance(self.start, (sp.Expr, sp.Eq)):
             raise TypeError(f"a chain starts from a SymPy expression, got {type(self.start).__name__}")
+        if isinstance(self.start, sp.Eq) != isinstance(self.solve_for, sp.Symbol):
+            raise ValueError(
+                f"an equation is solved for a symbol, and nothing else is; {self.start} has solve_for={self.solve_for}"
+            )
         as_families(self.masks if self.masks else ())
         if not self.lines:
             object.__setattr__(self, "lines", (Line(self.start),))
@@ -180,13 +187,15 @@ class Chain:
         """The chain with one line more, once the line is checked.
 
         ``reasons`` are rules in their order, and other chains, which are used as lemmas. ``relation`` is ``=``, ``<=``,
-        ``>=`` or ``~`` (≈, with a ``remainder``). ``why`` says in a sentence why one would do that next. Raises
+        ``>=``, ``<``, ``>``, ``<=>`` (between equations) or ``~`` (≈, with a ``remainder``). ``why`` says in a sentence why one would do that next. Raises
         :class:`NotDerived` naming the line, the rule, and what the rule would have given.
         """
         if relation not in RELATIONS:
             raise ValueError(f"a relation is one of {', '.join(RELATIONS)}; got {relation!r}")
         if (relation == "~") != (remainder is not None):
             raise ValueError("a line with ~ (≈) says what it leaves out: remainder=Remainder(small, order, says)")
+        if (relation == "<=>") != isinstance(self.end, sp.Eq) or isinstance(self.end, sp.Eq) != isinstance(formula, sp.Eq):
+            raise ValueError(f"{self._place}: <=> stands between two equations, sp.Eq(…, …), and nothing else does")
         if not reasons:
             raise ValueError(f"{self._place} names no rule: say why the line holds")
         rules = tuple(reason.as_rule() if hasattr(reason, "as_rule") else reason for reason in reasons)
@@ -255,12 +264,13 @@ class Chain:
 
     def follows(self, before: sp.Expr, after: sp.Expr, rules: Sequence[Rule], relation: str = "=") -> bool:
         """Whether ``after`` follows from ``before`` by these rules alone, with this relation."""
-        if relation == ">=":
-            return self.follows(after, before, rules, "<=")
+        leads = any(rule.relation == relation for rule in rules)
+        if relation in (">=", ">") and not leads:
+            return self.follows(after, before, rules, {">=": "<=", ">": "<"}[relation])
         weaker = [rule for rule in rules if rule.relation not in ("=", relation)]
         if weaker:
             return False
-        if relation == "<=" and not any(rule.relation == "<=" for rule in rules):
+        if relation in ("<=", "<") and not leads:
             return False
         context = self.context
         left, right = before, after
@@ -306,9 +316,9 @@ class Chain:
         evaluator = Evaluator(self.context.families, self.unknowns, instance)
         draws = self.draws(size, given)
         try:
-            return evaluator.value(expression, draws, EXACT)
+            return value_of(evaluator, expression, draws, EXACT, self.solve_for)
         except NotExact:
-            return evaluator.value(expression, draws, PRECISE)
+            return value_of(evaluator, expression, draws, PRECISE, self.solve_for)
 
     def draws(self, size: int, given: Mapping[sp.Basic, Any] | None = None) -> Draws:
         """The numbers at which the lines are evaluated, for ``size`` masks."""
@@ -329,17 +339,21 @@ class Chain:
         return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
     def __str__(self) -> str:
-        width = max(len(sp.sstr(line.formula)) for line in self.lines)
-        shown = [f"  {'':2} {sp.sstr(self.start)}"]
+        width = max(len(_plain(line.formula)) for line in self.lines)
+        shown = [f"  {'':2} {_plain(self.start)}"]
         for line in self.lines[1:]:
             sign = {"~": "≈", "<=": "≤", ">=": "≥", "<=>": "⇔"}.get(line.relation, line.relation)
-            shown.append(f"  {sign:2} {sp.sstr(line.formula):{width}}  [{line.rule}]")
+            shown.append(f"  {sign:2} {_plain(line.formula):{width}}  [{line.rule}]")
         return "\n".join(shown)
 
     __repr__ = __str__
 
     def _repr_latex_(self) -> str:
         return f"$${self.latex()}$$"
+
+
+def _plain(formula: sp.Basic) -> str:
+    return " = ".join(map(sp.sstr, formula.args)) if isinstance(formula, sp.Eq) else sp.sstr(formula)
 
 
 def agrees(before: Any, after: Any, relation: str) -> bool:
@@ -350,4 +364,6 @@ def agrees(before: Any, after: Any, relation: str) -> bool:
     if relation in ("<=", ">="):
         gap = difference(after, before) if relation == "<=" else difference(before, after)
         return bool(gap >= (0 if exact else -TOLERANCE))
+    if relation in ("<", ">"):
+        return bool((difference(after, before) if relation == "<" else difference(before, after)) > 0)
     return bool(before == after) if exact else closeness(before, after) <= TOLERANCE

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dropout_lab.symbolic.rules.base import RELATIONS, RULES, Context, Rule
 from dropout_lab.symbolic.rules.functions import (
+    below,
+    chain_rule,
     derivative,
     derivative_of_sum,
     exponential_of_logarithm,
@@ -41,6 +43,7 @@ from dropout_lab.symbolic.rules.moments import (
     variance_of_sum,
     zero_covariance,
 )
+from dropout_lab.symbolic.rules.solving import linear_equation, positive
 
 __all__ = [
     "RELATIONS",
@@ -48,7 +51,9 @@ __all__ = [
     "Context",
     "Rule",
     "algebra",
+    "below",
     "cauchy_schwarz",
+    "chain_rule",
     "closed_form",
     "constants_and_variance",
     "covariance_definition",
@@ -67,6 +72,7 @@ __all__ = [
     "jensen",
     "last_term",
     "limit",
+    "linear_equation",
     "linearity",
     "linearity_of_integral",
     "logarithm",
@@ -74,6 +80,7 @@ __all__ = [
     "mean_of_mask",
     "no_terms",
     "nonnegative",
+    "positive",
     "split_diagonal",
     "substitution",
     "symmetry",
