@@ -7,6 +7,7 @@ chain stays as its author wrote it until a rule changes it.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -16,15 +17,14 @@ import sympy as sp
 _PARAMETER = "⟨{} of {}⟩"
 
 
-def depends(expression: sp.Basic, variable: sp.Expr) -> bool:
-    """Whether an expression may vary with a symbol or an indexed value: Σ w_i does with w_k.
-
-    >>> w, i, k = sp.IndexedBase("w"), sp.Symbol("i"), sp.Symbol("k")
-    >>> depends(sp.Sum(w[i], (i, 1, 3)), w[k])
-    True
-    """
+def mentions(expression: sp.Basic, variable: sp.Expr) -> bool:
+    """Whether a letter occurs in an expression; of an indexed value w[k], any w[i], as i may be k."""
     letter = variable.base.label if isinstance(variable, sp.Indexed) else variable
     return letter in expression.free_symbols
+
+
+def _left_alone(expression: sp.Expr, symbol: sp.Expr) -> sp.Expr:
+    return sp.Derivative(expression, symbol, evaluate=False) if mentions(expression, symbol) else sp.Integer(0)
 
 
 class Operator(sp.Expr):
@@ -36,8 +36,8 @@ class Operator(sp.Expr):
     def free_symbols(self) -> set[sp.Basic]:
         return set().union(*(argument.free_symbols for argument in self.args))
 
-    def _eval_derivative(self, symbol: sp.Symbol) -> sp.Expr:
-        return sp.Derivative(self, symbol, evaluate=False) if depends(self, symbol) else sp.Integer(0)
+    def _eval_derivative(self, symbol: sp.Expr) -> sp.Expr:
+        return _left_alone(self, symbol)
 
 
 class Mean(Operator):
@@ -177,8 +177,8 @@ class Named(sp.Expr):
     def free_symbols(self) -> set[sp.Basic]:
         return set().union(*(argument.free_symbols for argument in self.args[1:]))
 
-    def _eval_derivative(self, symbol: sp.Symbol) -> sp.Expr:
-        return sp.Derivative(self, symbol, evaluate=False) if depends(self, symbol) else sp.Integer(0)
+    def _eval_derivative(self, symbol: sp.Expr) -> sp.Expr:
+        return _left_alone(self, symbol)
 
     def _printed(self, printer: Any) -> str:
         arguments = [printer._print(argument) for argument in self.args[2:]]
@@ -196,7 +196,23 @@ class Named(sp.Expr):
         return self._printed(printer)
 
     def _sympystr(self, printer: Any) -> str:
-        return self._printed(printer).replace("\\", "")
+        return plain(self._printed(printer))
+
+
+_ACCENTS = {"tilde": "\N{COMBINING TILDE}", "hat": "\N{COMBINING CIRCUMFLEX ACCENT}", "bar": "\N{COMBINING MACRON}"}
+_GREEK = "alpha beta gamma delta epsilon eta kappa lambda mu nu pi rho sigma tau phi psi omega".split()
+
+
+def plain(latex: str) -> str:
+    r"""A letter of LaTeX as plain text.
+
+    >>> print(plain(r"\tilde{h}_i"), plain(r"\eta'"))
+    h̃_i η'
+    """
+    text = re.sub(r"\\(tilde|hat|bar)\{(\w)\}", lambda found: found[2] + _ACCENTS[found[1]], latex)
+    for name in _GREEK:
+        text = text.replace(rf"\{name}", unicodedata.lookup("GREEK SMALL LETTER " + name.replace("lambda", "lamda")))
+    return text.replace("\\", "")
 
 
 class Definition:
@@ -234,7 +250,7 @@ class Definition:
     @property
     def letter(self) -> str:
         """The letter by itself, without its arguments."""
-        return re.split(r"\(?_?\{\{|\(", str(self.label))[0].replace("\\", "")
+        return plain(re.split(r"\(?_?\{\{|\(", str(self.label))[0])
 
     @property
     def symbol(self) -> Named:

@@ -156,7 +156,8 @@ class Draws:
         if role == "size":
             return Fraction(self.size if source.random() < 0.7 or self.size < 2 else self.size - 1)
         if role == "index":
-            return Fraction(source.randint(1, self.size))
+            # Some sizes are one smaller than the others: a free index lies in the range of all of them.
+            return Fraction(source.randint(1, max(1, self.size - 1)))
         if symbol in self.within:
             low, high = (Fraction(str(sp.Rational(end))) for end in self.within[symbol])
             return low + (high - low) * Fraction(source.randint(1, 12), 13)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dropout_lab.symbolic.rules.base import RELATIONS, RULES, Context, Rule
+from dropout_lab.symbolic.rules.calculus import below, chain_rule
 from dropout_lab.symbolic.rules.functions import (
-    below,
-    chain_rule,
     derivative,
     derivative_of_sum,
     exponential_of_logarithm,

@@ -2,21 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import sympy as sp
 
-from dropout_lab.symbolic.operators import (
-    Named,
-    Operator,
-    ProductOverMasks,
-    SlopeAt,
-    SumOverMasks,
-    Unknown,
-    Weight,
-    depends,
-    walk,
-)
+from dropout_lab.symbolic.operators import Named, Operator, ProductOverMasks, SumOverMasks, Unknown, Weight, walk
 from dropout_lab.symbolic.rules.base import Context, Rule, rule
 
 _x, _y = sp.symbols("x y", positive=True)
@@ -133,46 +121,9 @@ def derivative(expression: sp.Expr, context: Context) -> sp.Expr:
         if not isinstance(part, sp.Derivative) or context.unknown(part.expr):
             return part
         variables = {variable for variable, _ in part.variable_count}
-        moved = [inner for inner in part.expr.atoms(Operator, Named, SlopeAt, sp.Function) if _moves(inner, variables)]
-        if any(isinstance(inner, (Operator, Named, SlopeAt)) or context.unknown(inner) for inner in moved):
-            # Into these it does not go; constant factors come out all the same.
-            factors = sp.Mul.make_args(part.expr)
-            constant = sp.Mul(*(factor for factor in factors if not _moves(factor, variables)))
-            rest = sp.Mul(*(factor for factor in factors if _moves(factor, variables)))
-            return constant * sp.Derivative(rest, *part.variable_count, evaluate=False)
+        if any(variables & operator.free_symbols for operator in part.expr.atoms(Operator, Named)):
+            return part
         return _differentiated(part)
-
-    return walk(expression, change)
-
-
-def _moves(expression: sp.Basic, variables: Iterable[sp.Expr]) -> bool:
-    return any(depends(expression, variable) for variable in variables)
-
-
-def _chain_example() -> tuple[sp.Expr, Context]:
-    loss = Unknown("L", lambda x: x**3, properties=("differentiable",))
-    return sp.Derivative(loss(_x**2), _x, evaluate=False), Context(unknowns=(loss,))
-
-
-@rule(
-    "chain rule",
-    r"$\partial f(u)/\partial x = f'(u)\,\partial u/\partial x$ for a function $f$ that has a derivative.",
-    example=_chain_example,
-)
-def chain_rule(expression: sp.Expr, context: Context) -> sp.Expr:
-    """The derivative of an unknown function as its slope, times the derivative of what stands in it."""
-
-    def change(part: sp.Basic) -> sp.Basic:
-        if not isinstance(part, sp.Derivative):
-            return part
-        outer = context.unknown(part.expr)
-        if outer is None or "differentiable" not in outer.properties:
-            return part
-        (variable, order), *more = part.variable_count
-        if more or order != 1:
-            return part
-        inside = part.expr.args[0]
-        return outer.slope(inside) * sp.Derivative(inside, variable, evaluate=False)
 
     return walk(expression, change)
 
@@ -244,38 +195,6 @@ def integral(expression: sp.Expr, context: Context) -> sp.Expr:
         return part if done.has(sp.Integral, sp.Piecewise) else sp.simplify(done)
 
     return walk(expression, change)
-
-
-def below(threshold: sp.Expr) -> Rule:
-    """∫₀¹ of f(u) where u < p, and 0 elsewhere, is ∫₀ᵖ f(u) du, for a ``threshold`` p that is a probability.
-
-    >>> u, p = sp.symbols("u p", positive=True)
-    >>> kept = sp.Integral(sp.Piecewise((1 / p, u < p), (0, True)), (u, 0, 1))
-    >>> below(p).rewrite(kept, Context())
-    Integral(1/p, (u, 0, p))
-    """
-
-    def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:
-        def change(part: sp.Basic) -> sp.Basic:
-            if not isinstance(part, sp.Integral) or len(part.limits) != 1 or part.limits[0][1:] != (0, 1):
-                return part
-            variable = part.limits[0][0]
-            if not isinstance(part.function, sp.Piecewise) or len(part.function.args) != 2:
-                return part
-            (value, condition), (elsewhere, _) = part.function.args
-            if condition != sp.StrictLessThan(variable, threshold) or elsewhere != 0:
-                return part
-            return sp.Integral(value, (variable, 0, threshold))
-
-        return walk(expression, change)
-
-    return Rule(
-        "a uniform number below p",
-        r"$\int_0^1 f(u)\,[u < p]\,du = \int_0^p f(u)\,du$ for a probability $p$, where $[u < p]$ is 1 if $u < p$ and 0 "
-        "otherwise.",
-        rewrite,
-        key="a uniform number below p",
-    )
 
 
 @rule(
