@@ -157,7 +157,9 @@ class Draws:
             return Fraction(self.size if source.random() < 0.7 or self.size < 2 else self.size - 1)
         if role == "index":
             # Some sizes are one smaller than the others: a free index lies in the range of all of them.
-            return Fraction(source.randint(1, max(1, self.size - 1)))
+            # Where there is room, neighbors in the alphabet differ: a wrong index shows.
+            most = max(1, self.size - 1)
+            return Fraction(source.randint(1, most) if most < 3 else 1 + sum(map(ord, symbol.name)) % most)
         if symbol in self.within:
             low, high = (Fraction(str(sp.Rational(end))) for end in self.within[symbol])
             return low + (high - low) * Fraction(source.randint(1, 12), 13)
