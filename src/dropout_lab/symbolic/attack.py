@@ -69,14 +69,15 @@ def attacked(chain: Chain) -> Attack:
 
 def _slips(chain: Chain, place: int, attack: Attack) -> None:
     before, line = chain.lines[place - 1].formula, chain.lines[place]
-    numbers = _Numbers(chain, before)
+    instances = max([1, *(len(one.instances) for one in chain.unknowns)])
+    numbers = [_Numbers(chain, before, instance) for instance in range(instances)]
     for kind, altered in slips(line.formula, chain):
         # No slip at all: the same expression, also by r² = r, which holds for the masks in whatever stands here.
         plain = (idempotence.rewrite(one, chain.context) for one in (altered, line.formula))
         if equivalent(*plain, chain.solve_for):
             continue
         by_rule = not _accepted(chain, before, altered, line)
-        by_numbers = numbers.refuse(altered, line)
+        by_numbers = any(one.refuse(altered, line) for one in numbers)
         if line.relation in EXACT_RELATIONS:
             attack.tried += 1
             attack.by_rule += by_rule
@@ -97,14 +98,14 @@ def _accepted(chain: Chain, before: sp.Expr, altered: sp.Expr, line: Line) -> bo
 
 
 class _Numbers:
-    """The values of the line before, and whether an altered line has others."""
+    """The values of the line before, and whether an altered line has others, with one instance of each unknown function."""
 
-    def __init__(self, chain: Chain, before: sp.Expr) -> None:
+    def __init__(self, chain: Chain, before: sp.Expr, instance: int = 0) -> None:
         self._chain = chain
         self._before = before
         self._values: dict[tuple[int, str], object] = {}
         families = chain.context.families
-        self._evaluator = Evaluator(families, chain.unknowns)
+        self._evaluator = Evaluator(families, chain.unknowns, instance)
 
     def refuse(self, altered: sp.Expr, line: Line) -> bool:
         if line.remainder is not None:

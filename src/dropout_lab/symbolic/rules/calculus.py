@@ -59,7 +59,7 @@ def below(threshold: sp.Expr) -> Rule:
             if not isinstance(part.function, sp.Piecewise) or len(part.function.args) != 2:
                 return part
             (value, condition), (elsewhere, _) = part.function.args
-            if condition != sp.StrictLessThan(variable, threshold) or elsewhere != 0:
+            if condition not in (variable < threshold, threshold > variable) or elsewhere != 0:
                 return part
             return sp.Integral(value, (variable, 0, threshold))
 
