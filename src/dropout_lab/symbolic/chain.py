@@ -9,7 +9,8 @@ line's value is compared with that of the first line at n = 1 to 4, by going thr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -25,8 +26,10 @@ from dropout_lab.symbolic.rules.base import RELATIONS, Context, Rule
 from dropout_lab.symbolic.rules.given import matched
 from dropout_lab.symbolic.values import EXACT, PRECISE, Draws, Evaluator, NotExact, closeness, difference
 
-#: Sizes at which every line is evaluated, and the difference that counts as none where numbers are not exact.
+#: Sizes at which every line is evaluated, as long as that makes no more masks than so many, all families together; and
+#: the difference that counts as none where numbers are not exact.
 SIZES = (1, 2, 3, 4)
+MOST_MASKS = 10
 TOLERANCE = 1e-15
 
 
@@ -74,7 +77,8 @@ class Chain:
     ``start`` is a quantity in the terms of its definition. ``masks`` are the masks that are averaged over, one
     :class:`~dropout_lab.symbolic.Masks` or a tuple of them; a chain without masks is an identity. ``definitions`` are the
     letters in it, ``unknowns`` its unknown functions, ``distinct`` pairs of indices that differ, ``within`` bounds for
-    parameters that are restricted, ``name`` what messages call it.
+    parameters that are restricted, ``tied`` values for letters that an assumption ties to each other (see
+    :mod:`dropout_lab.symbolic.tied`), ``name`` what messages call it.
 
     >>> from dropout_lab.symbolic import Masks, rules
     >>> n, i = sp.symbols("n i", integer=True, positive=True)
@@ -95,6 +99,7 @@ class Chain:
     unknowns: tuple[Unknown, ...] = ()
     distinct: tuple[tuple[sp.Expr, sp.Expr], ...] = ()
     within: Mapping[sp.Basic, tuple[Any, Any]] | None = None
+    tied: Mapping[sp.Basic, Callable[[Draws], Any]] | None = None
     name: str = ""
     lines: tuple[Line, ...] = ()
 
@@ -138,11 +143,21 @@ class Chain:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """The sizes at which lines are evaluated: no fewer masks than the first line names, as in r[2]."""
+        """The sizes at which lines are evaluated: no fewer masks than the first line names (r[2]), and not too many."""
         bases = {family.base for family in self.context.families}
         parts = [part for part in self.start.atoms(sp.Indexed) if part.base in bases]
         least = max((int(index) for part in parts for index in part.indices if index.is_Integer), default=1)
-        return tuple(size for size in SIZES if size >= least) or (least,)
+        few = (size for size in SIZES if size >= least and self._masks_at(size) <= MOST_MASKS)
+        return tuple(few) or (least,)
+
+    def _masks_at(self, size: int) -> int:
+        return sum(
+            math.prod(
+                int(extent.xreplace({symbol: sp.Integer(size) for symbol in extent.free_symbols}))
+                for extent in one.size
+            )
+            for one in self.context.families
+        )
 
     @cached_property
     def assumes(self) -> tuple[str, ...]:
@@ -312,7 +327,7 @@ class Chain:
 
     def draws(self, size: int, given: Mapping[sp.Basic, Any] | None = None) -> Draws:
         """The numbers at which the lines are evaluated, for ``size`` masks."""
-        return Draws(len(str(self.start)), size, self.context.families, self.within, given)
+        return Draws(len(str(self.start)), size, self.context.families, self.within, given, self.tied)
 
     def numbers(self, size: int = 2) -> list[Any]:
         """The value of every line for ``size`` masks: fractions where it has them, else with 50 digits."""

@@ -230,9 +230,10 @@ class Definition:
 
 
 class Unknown:
-    """A function of which only the properties named are known: an activation, a loss.
+    """A function of which only the properties named are known: an activation, a loss, what a network computes.
 
-    ``instances`` are functions of one number with these properties, exact on fractions: numbers are checked with each.
+    ``instances`` are functions of as many numbers as it is called with, with these properties, exact on fractions: numbers
+    are checked with each.
     ``properties`` are words that rules ask for: ``convex``, ``homogeneous`` (of degree one, for positive factors),
     ``odd``, ``nonnegative``, ``differentiable``. ``assumes`` are assumption ids that its use brings in.
     """
@@ -251,8 +252,8 @@ class Unknown:
         self.properties = frozenset(properties)
         self.assumes = tuple(assumes)
 
-    def __call__(self, argument: Any) -> sp.Expr:
-        return self.function(sp.sympify(argument))
+    def __call__(self, *arguments: Any) -> sp.Expr:
+        return self.function(*map(sp.sympify, arguments))
 
     def __repr__(self) -> str:
         return f"Unknown({self.function})"

@@ -137,18 +137,29 @@ class Draws:
         families: tuple[Masks, ...] = (),
         within: Mapping[sp.Basic, tuple[Any, Any]] | None = None,
         given: Mapping[sp.Basic, Any] | None = None,
+        tied: Mapping[sp.Basic, Callable[[Draws], Any]] | None = None,
     ) -> None:
         self.seed = seed
         self.size = size
         self.within = dict(within or {})
         self.given = dict(given or {})
+        self._tied = {str(getattr(letter, "label", letter)): make for letter, make in (tied or {}).items()}
+        self._made: dict[str, Any] = {}
         self.probabilities = set().union(*(_letters(family) for family in families)) if families else set()
 
     def _random(self, key: object) -> random.Random:
         return random.Random(f"{self.seed}/{self.size}/{key}")
 
+    def _tied_to(self, letter: str) -> Any:
+        """What an assumption makes of a letter: its value, or its values by index; None if it is free."""
+        if letter in self._tied and letter not in self._made:
+            self._made[letter] = self._tied[letter](self)
+        return self._made.get(letter)
+
     def symbol(self, symbol: sp.Symbol, role: str) -> Fraction:
         """A value for a symbol; ``role`` is "size", "index" or "number"."""
+        if (value := self._tied_to(symbol.name)) is not None:
+            return Fraction(value)
         if symbol in self.given:
             return Fraction(self.given[symbol])
         source = self._random(symbol.name)
@@ -167,6 +178,8 @@ class Draws:
 
     def entry(self, base: str, indices: tuple[int, ...], positive: bool = False) -> Fraction:
         """A value for an indexed value."""
+        if (values := self._tied_to(base)) is not None:
+            return Fraction(values[indices])
         source = self._random((base, indices))
         if base in self.probabilities:
             return Fraction(source.randint(1, 10), 11)

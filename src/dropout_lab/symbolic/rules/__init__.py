@@ -14,7 +14,7 @@ from dropout_lab.symbolic.rules.functions import (
     linearity_of_integral,
     logarithm,
 )
-from dropout_lab.symbolic.rules.given import definition, fixed_by_log_odds, given, substitution, theorem
+from dropout_lab.symbolic.rules.given import definition, fixed_by_log_odds, given, in_letters, substitution, theorem
 from dropout_lab.symbolic.rules.index_sums import (
     algebra,
     closed_form,
@@ -24,7 +24,7 @@ from dropout_lab.symbolic.rules.index_sums import (
     split_diagonal,
     written_out,
 )
-from dropout_lab.symbolic.rules.inequalities import cauchy_schwarz, jensen, nonnegative
+from dropout_lab.symbolic.rules.inequalities import cauchy_schwarz, jensen, nonnegative, relu_shrinks
 from dropout_lab.symbolic.rules.means import (
     idempotence,
     independence,
@@ -33,6 +33,7 @@ from dropout_lab.symbolic.rules.means import (
     mean_of_mask,
     symmetry,
     two_outcomes,
+    weight_of_mask,
 )
 from dropout_lab.symbolic.rules.moments import (
     constants_and_variance,
@@ -62,6 +63,7 @@ __all__ = [
     "homogeneity",
     "idempotence",
     "in_exponentials",
+    "in_letters",
     "independence",
     "integral",
     "jensen",
@@ -74,11 +76,13 @@ __all__ = [
     "mean_of_mask",
     "no_terms",
     "nonnegative",
+    "relu_shrinks",
     "split_diagonal",
     "substitution",
     "symmetry",
     "theorem",
     "two_outcomes",
+    "weight_of_mask",
     "variance_definition",
     "variance_of_sum",
     "written_out",

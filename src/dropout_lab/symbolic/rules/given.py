@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import sympy as sp
 
 from dropout_lab.symbolic.algebra import same
-from dropout_lab.symbolic.operators import Definition, Named, Random, walk
+from dropout_lab.symbolic.operators import Definition, Named, Random, rebuilt, walk
 from dropout_lab.symbolic.rules.base import Context, Rule
+from dropout_lab.symbolic.rules.inequalities import upwards
 
 
 class Lemma(Protocol):
     """What a rule asks of a chain that it uses."""
 
     start: sp.Expr
+    tied: Mapping[sp.Basic, Any] | None
+    within: Mapping[sp.Basic, Any] | None
+
+    @property
+    def context(self) -> Context:
+        """Its masks and unknown functions."""
+
+    @property
+    def relation(self) -> str:
+        """The relation of its first line to its last."""
 
     @property
     def end(self) -> sp.Expr:
@@ -105,10 +116,111 @@ def theorem(
     )
 
 
-def given(left: sp.Expr, right: sp.Expr, name: str, *, assumes: tuple[str, ...] = ()) -> Rule:
-    """An equation that holds by assumption, such as that inputs are white; ``assumes`` names the assumption."""
-    made = substitution(left, right, name, key="given")
-    return Rule(name, "An equation that the assumptions give.", made.rewrite, assumes=tuple(assumes), key="given")
+def given(left: sp.Expr, right: sp.Expr, name: str, *, assumes: tuple[str, ...] = (), relation: str = "=") -> Rule:
+    """An equation that holds by assumption, such as that inputs are white; ``assumes`` names the assumption.
+
+    With ``relation="<="`` it is an inequality, used only where the whole grows with its left side. Letters that the
+    equation ties to each other get their values by ``Chain(…, tied=…)``.
+    """
+    left, right = sp.sympify(left), sp.sympify(right)
+    if relation == "=":
+        rewrite = substitution(left, right, name, key="given").rewrite
+    elif relation == "<=":
+
+        def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:
+            return upwards(expression, lambda part: right if same(part, left) else part)
+
+    else:
+        raise ValueError(f"what is given is an equation (=) or an inequality (<=), got {relation!r}")
+    return Rule(
+        name,
+        "An equation or inequality that the assumptions give.",
+        rewrite,
+        assumes=tuple(assumes),
+        relation=relation,
+        both=relation == "=",
+        key="given",
+    )
+
+
+def in_letters(lemma: Lemma, letters: Mapping[sp.Basic, Any], name: str) -> Rule:
+    """A lemma in other letters: what holds for r, x and y holds for the masks, inputs and target of each example.
+
+    ``letters`` gives for a symbol an expression, for an :class:`sympy.IndexedBase` a function of the indices. Masks
+    must become masks with the same keep probability, anything else something that is not random. The letters that the
+    lemma defines are written out. Raises ValueError for a letter that the lemma sums over.
+
+    >>> from dropout_lab.symbolic import Chain, Masks, Mean, rules
+    >>> n, i, m = sp.symbols("n i m", integer=True, positive=True)
+    >>> p, x, X = sp.Symbol("p", positive=True), sp.IndexedBase("x"), sp.IndexedBase("X")
+    >>> r, R = Masks(n, p), Masks((n, n), p, name="R")
+    >>> lemma = Chain(Mean(r[i] * x[i]), masks=r).then(p * x[i], rules.linearity, rules.mean_of_mask)
+    >>> example = in_letters(lemma, {r.base: lambda i: R[m, i], x: lambda i: X[m, i]}, "the lemma for example m")
+    >>> Chain(Mean(R[m, i] * X[m, i]), masks=R).then(p * X[m, i], example).end
+    p*X[m, i]
+    """
+    if lemma.tied or lemma.within:
+        raise ValueError("a lemma about letters that are restricted holds for these letters only")
+    left, right = (_renamed(side, letters) for side in (lemma.start, lemma.end))
+    places = [sp.Dummy(f"place{k}", integer=True) for k in range(4)]
+    values = {}
+    for letter, value in letters.items():
+        arity = _arity(letter, (lemma.start, lemma.end))
+        values[letter] = sp.sympify(value(*places[:arity])) if callable(value) else sp.sympify(value)
+    bound = {limit[0] for side in (left, right) for part in side.atoms(sp.Sum, sp.Product) for limit in part.limits}
+    caught = bound & set().union(*(value.free_symbols for value in values.values()), set(letters))
+    if caught:
+        raise ValueError(f"{sorted(map(str, caught))} is summed over in the lemma; take other letters for its sums")
+
+    def applies(context: Context) -> bool:
+        images = []
+        for family in lemma.context.families:
+            index = places[: len(family.size)]
+            image = _renamed(family.base[tuple(index)], letters)
+            found = context.family(image)
+            if found is None or not set(index) <= image.free_symbols:
+                return False
+            wanted = _renamed(family.keep_prob(*index), letters)
+            if not same(found.keep_prob(*image.indices), wanted) or image.base in images:
+                return False
+            images.append(image.base)
+        masks = {family.base for family in lemma.context.families}
+        others = [value for letter, value in values.items() if letter not in masks]
+        return not any(context.is_random(value) for value in others)
+
+    def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:
+        if not applies(context):
+            return expression
+        return walk(expression, lambda part: right if same(part, left) else part)
+
+    return Rule(
+        name,
+        "",
+        rewrite,
+        assumes=lemma.assumes,
+        relation=lemma.relation,
+        both=lemma.relation == "=",
+        key="a lemma",
+    )
+
+
+def _renamed(part: sp.Basic, letters: Mapping[sp.Basic, Any]) -> Any:
+    if isinstance(part, Named):
+        return _renamed(part.meaning, letters)
+    if isinstance(part, sp.Indexed):
+        indices = tuple(_renamed(index, letters) for index in part.indices)
+        made = letters.get(part.base)
+        return part.base[indices] if made is None else sp.sympify(made(*indices) if callable(made) else made[indices])
+    if part in letters:
+        return sp.sympify(letters[part])
+    if not part.args or isinstance(part, sp.IndexedBase):
+        return part
+    return rebuilt(part, [_renamed(argument, letters) for argument in part.args])
+
+
+def _arity(letter: sp.Basic, sides: tuple[sp.Expr, ...]) -> int:
+    parts = (part for side in sides for part in _renamed(side, {}).atoms(sp.Indexed))
+    return next((len(part.indices) for part in parts if part.base == letter), 1)
 
 
 def fixed_by_log_odds(log_odds: Lemma, one: Lemma, other: Lemma) -> Rule:

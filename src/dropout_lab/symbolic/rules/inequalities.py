@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import sympy as sp
 
 from dropout_lab.symbolic.masks import Masks
@@ -35,6 +37,29 @@ def _is_convex(function: sp.Expr, variable: sp.Symbol, context: Context) -> bool
             return is_positive(-constant) and _is_affine(rest.args[0], variable)
         return is_positive(constant) and _is_convex(rest, variable, context)
     return _is_affine(function, variable)
+
+
+def upwards(expression: sp.Expr, change: Callable[[sp.Expr], sp.Expr]) -> sp.Expr:
+    """``change``, which makes a part larger, done only where the whole grows with the part.
+
+    Those places are summands, terms of sums, insides of means, and a factor beside others that are not negative.
+    """
+    changed = change(expression)
+    if changed != expression:
+        return changed
+    if isinstance(expression, sp.Add):
+        return sp.Add(*(upwards(part, change) for part in expression.args))
+    if isinstance(expression, sp.Sum):
+        return sp.Sum(upwards(expression.function, change), *expression.limits)
+    if isinstance(expression, Mean):
+        return Mean(upwards(expression.args[0], change))
+    if isinstance(expression, sp.Mul):
+        for place, factor in enumerate(expression.args):
+            rest = sp.Mul(*(other for k, other in enumerate(expression.args) if k != place))
+            larger = upwards(factor, change)
+            if larger != factor and is_nonnegative(rest):
+                return rest * larger
+    return expression
 
 
 def _is_affine(function: sp.Expr, variable: sp.Symbol) -> bool:
@@ -77,14 +102,38 @@ def _cauchy_example() -> tuple[sp.Expr, Context]:
 )
 def cauchy_schwarz(expression: sp.Expr, context: Context) -> sp.Expr:
     """The square of a sum of products of two factors is at most the product of the sums of squares."""
-    if not (isinstance(expression, sp.Pow) and expression.exp == 2 and isinstance(expression.base, sp.Sum)):
-        return expression
-    total = expression.base
-    factors = sp.Mul.make_args(total.function)
-    if len(factors) != 2:
-        return expression
-    one, other = factors
-    return sp.Sum(one**2, *total.limits) * sp.Sum(other**2, *total.limits)
+
+    def change(part: sp.Expr) -> sp.Expr:
+        if not (isinstance(part, sp.Pow) and part.exp == 2 and isinstance(part.base, sp.Sum)):
+            return part
+        total = part.base
+        factors = sp.Mul.make_args(total.function)
+        if len(factors) != 2:
+            return part
+        one, other = factors
+        return sp.Sum(one**2, *total.limits) * sp.Sum(other**2, *total.limits)
+
+    return upwards(expression, change)
+
+
+@rule(
+    "a ReLU makes nothing larger",
+    r"$\max(0, z)^2 \le z^2$: a ReLU answers to $z$ with $z$ or with 0.",
+    relation="<=",
+    both=False,
+    example=lambda: (sp.Max(0, sp.Symbol("z", real=True)) ** 2, Context()),
+)
+def relu_shrinks(expression: sp.Expr, context: Context) -> sp.Expr:
+    """The square of a ReLU's answer is at most the square of what it reads."""
+
+    def change(part: sp.Expr) -> sp.Expr:
+        if isinstance(part, sp.Pow) and part.exp == 2 and isinstance(part.base, sp.Max):
+            inside = [argument for argument in part.base.args if argument != 0]
+            if len(inside) == 1 and len(part.base.args) == 2:
+                return inside[0] ** 2
+        return part
+
+    return upwards(expression, change)
 
 
 def _nonnegative_example() -> tuple[sp.Expr, Context]:
