@@ -156,14 +156,8 @@ class Named(sp.Expr):
 
     def _printed(self, printer: Any) -> str:
         arguments = [printer._print(argument) for argument in self.args[2:]]
-        if "{" in self.label:
-            return (
-                self.label.replace("{", "{{")
-                .replace("}", "}}")
-                .replace("{{{{", "{")
-                .replace("}}}}", "}")
-                .format(*arguments)
-            )
+        if "{{" in self.label:
+            return re.sub(r"\{\{(\d)\}\}", lambda place: arguments[int(place[1])], self.label)
         return f"{self.label}({', '.join(arguments)})" if arguments else self.label
 
     def _latex(self, printer: Any) -> str:
@@ -177,7 +171,7 @@ class Definition:
     """A letter for an expression, and the assumptions that the expression makes: a linear model, a squared loss.
 
     Without parameters ``definition.symbol`` stands for the expression in the lines of a chain; with parameters the
-    definition is called. ``label`` is LaTeX; ``{{0}}`` in it is the place of the first argument. ``assumes`` names the
+    definition is called. ``label`` is LaTeX; ``{{0}}`` in it is the place of the first argument, as in ``S_{{{0}}}``. ``assumes`` names the
     assumptions of the claims file that whoever starts from this definition makes.
 
     >>> from sympy import IndexedBase, Sum, symbols
