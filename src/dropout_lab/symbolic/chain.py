@@ -24,6 +24,7 @@ from dropout_lab.symbolic.operators import Definition, Mean, Random, Unknown, wa
 from dropout_lab.symbolic.printing import printed
 from dropout_lab.symbolic.rules.base import RELATIONS, Context, Rule
 from dropout_lab.symbolic.rules.given import matched
+from dropout_lab.symbolic.rules.inequalities import upwards
 from dropout_lab.symbolic.values import EXACT, PRECISE, Draws, Evaluator, NotExact, closeness, difference
 
 #: Sizes at which every line is evaluated, as long as that makes no more masks than so many, all families together; and
@@ -226,7 +227,8 @@ class Chain:
                 found = matched(left, part, {})
                 return right.xreplace(found) if found is not None else part
 
-            return walk(expression, change)
+            # What makes a part larger makes the whole larger only where the whole grows with the part.
+            return upwards(expression, change) if relation == "<=" else walk(expression, change)
 
         relation = self.relation
         return Rule(

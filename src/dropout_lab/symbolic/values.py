@@ -163,17 +163,17 @@ class Draws:
         if symbol in self.given:
             return Fraction(self.given[symbol])
         source = self._random(symbol.name)
-        if role == "size":
-            return Fraction(self.size if source.random() < 0.7 or self.size < 2 else self.size - 1)
-        if role == "index":
-            return Fraction(source.randint(1, self.size))
         if symbol in self.within:
             low, high = (Fraction(str(sp.Rational(end))) for end in self.within[symbol])
             return low + (high - low) * Fraction(source.randint(1, 12), 13)
+        if role == "size" or (role == "number" and symbol.is_integer):
+            # The end of a sum in one line is a factor in the next: it has one value in both.
+            return Fraction(self.size if source.random() < 0.7 or self.size < 3 else self.size - 1)
+        if role == "index":
+            # No larger than any size: a free index lies in the range of the sums.
+            return Fraction(source.randint(1, self.size if self.size < 3 else self.size - 1))
         if symbol.name in self.probabilities:
             return Fraction(source.randint(1, 10), 11)
-        if symbol.is_integer:
-            return Fraction(source.randint(1, 4))
         return self._number(source, positive=bool(symbol.is_positive))
 
     def entry(self, base: str, indices: tuple[int, ...], positive: bool = False) -> Fraction:
@@ -298,7 +298,7 @@ class _Compiler:
         for kind, method in _METHODS.items():
             if isinstance(expression, kind):
                 return getattr(self, method)(expression)
-        if isinstance(expression, sp.Function):
+        if isinstance(expression, (sp.Function, sp.Max, sp.Min)):
             return self._function(expression)
         raise NotImplementedError(f"there is no way to compute {type(expression).__name__}: {expression}")
 

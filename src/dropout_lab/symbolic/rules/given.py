@@ -191,7 +191,8 @@ def in_letters(lemma: Lemma, letters: Mapping[sp.Basic, Any], name: str) -> Rule
     def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:
         if not applies(context):
             return expression
-        return walk(expression, lambda part: right if same(part, left) else part)
+        replaced = upwards if lemma.relation == "<=" else walk
+        return replaced(expression, lambda part: right if same(part, left) else part)
 
     return Rule(
         name,
