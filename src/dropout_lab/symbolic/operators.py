@@ -8,12 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import sympy as sp
 
 #: Letters of the parameters of a definition: no reader writes such a symbol, and no other definition has it.
 _PARAMETER = "⟨{} of {}⟩"
+
+
+def depends(expression: sp.Basic, variable: sp.Basic) -> bool:
+    """Whether an expression may change with a variable: with w[k], if any w[i] stands in it.
+
+    >>> w, i, k, n = sp.IndexedBase("w"), *sp.symbols("i k n")
+    >>> depends(sp.Sum(w[i], (i, 1, n)), w[k]), depends(sp.Sum(w[i], (i, 1, n)), k)
+    (True, False)
+    """
+    return (variable.base.label if isinstance(variable, sp.Indexed) else variable) in expression.free_symbols
 
 
 class Operator(sp.Expr):
@@ -23,10 +34,8 @@ class Operator(sp.Expr):
     def free_symbols(self) -> set[sp.Basic]:
         return set().union(*(argument.free_symbols for argument in self.args))
 
-    def _eval_derivative(self, symbol: sp.Symbol) -> sp.Expr:
-        if symbol in self.free_symbols:
-            return sp.Derivative(self, symbol, evaluate=False)
-        return sp.Integer(0)
+    def _eval_derivative(self, symbol: sp.Symbol | sp.Indexed) -> sp.Expr:
+        return sp.Derivative(self, symbol, evaluate=False) if depends(self, symbol) else sp.Integer(0)
 
 
 class Mean(Operator):
@@ -142,17 +151,15 @@ class Named(sp.Expr):
 
     @property
     def meaning(self) -> sp.Expr:
-        """What it stands for."""
-        return self.args[1](*self.args[2:])
+        """What it stands for. Raises ValueError for an argument that the definition sums over."""
+        return _meaning(self)
 
     @property
     def free_symbols(self) -> set[sp.Basic]:
         return set().union(*(argument.free_symbols for argument in self.args[1:]))
 
-    def _eval_derivative(self, symbol: sp.Symbol) -> sp.Expr:
-        if symbol in self.free_symbols:
-            return sp.Derivative(self, symbol, evaluate=False)
-        return sp.Integer(0)
+    def _eval_derivative(self, symbol: sp.Symbol | sp.Indexed) -> sp.Expr:
+        return sp.Derivative(self, symbol, evaluate=False) if depends(self, symbol) else sp.Integer(0)
 
     def _printed(self, printer: Any) -> str:
         arguments = [printer._print(argument) for argument in self.args[2:]]
@@ -165,6 +172,19 @@ class Named(sp.Expr):
 
     def _sympystr(self, printer: Any) -> str:
         return self._printed(printer).replace("\\", "")
+
+
+@lru_cache(maxsize=1 << 12)
+def _meaning(letter: Named) -> sp.Expr:
+    law, arguments = letter.args[1], letter.args[2:]
+    for part in law.expr.atoms(sp.Sum, sp.Product, sp.Integral):
+        inside = set().union(
+            *(value.free_symbols for own, value in zip(law.signature, arguments, strict=True) if part.has(own))
+        )
+        for limit in part.limits:
+            if limit[0] in inside:
+                raise ValueError(f"the definition of {letter.label} sums over {limit[0]}; call it with another letter")
+    return law(*arguments)
 
 
 class Definition:

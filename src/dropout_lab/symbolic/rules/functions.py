@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import sympy as sp
 
-from dropout_lab.symbolic.operators import Named, Operator, ProductOverMasks, SumOverMasks, Unknown, Weight, walk
+from dropout_lab.symbolic.operators import (
+    Named,
+    Operator,
+    ProductOverMasks,
+    SumOverMasks,
+    Unknown,
+    Weight,
+    depends,
+    walk,
+)
 from dropout_lab.symbolic.rules.base import Context, Rule, rule
 
 _x, _y = sp.symbols("x y", positive=True)
@@ -116,16 +125,26 @@ def derivative(expression: sp.Expr, context: Context) -> sp.Expr:
 
     def change(part: sp.Basic) -> sp.Basic:
         if isinstance(part, sp.Subs):
-            done = part.doit()
-            return part if done.has(sp.Subs) else done
+            return _put_in(part)
         if not isinstance(part, sp.Derivative) or context.unknown(part.expr):
             return part
         variables = {variable for variable, _ in part.variable_count}
-        if any(variables & operator.free_symbols for operator in part.expr.atoms(Operator, Named)):
+        inert = part.expr.atoms(Operator, Named)
+        if any(depends(one, variable) for one in inert for variable in variables):
             return part
         return _differentiated(part)
 
     return walk(expression, change)
+
+
+def _put_in(part: sp.Subs) -> sp.Expr:
+    """The value of a derivative at a point, once it is carried out; what a letter means is left alone."""
+    moved = set(part.variables)
+    bound = {limit[0] for total in part.expr.atoms(sp.Sum, sp.Product, sp.Integral) for limit in total.limits}
+    inert = part.expr.atoms(Operator, Named, sp.Derivative, sp.Integral, sp.Limit)
+    if any(moved & one.free_symbols for one in inert) or bound & set().union(*(at.free_symbols for at in part.point)):
+        return part
+    return part.expr.xreplace(dict(zip(part.variables, part.point, strict=True)))
 
 
 def _differentiated(part: sp.Derivative) -> sp.Expr:

@@ -147,8 +147,8 @@ def in_letters(lemma: Lemma, letters: Mapping[sp.Basic, Any], name: str) -> Rule
     """A lemma in other letters: what holds for r, x and y holds for the masks, inputs and target of each example.
 
     ``letters`` gives for a symbol an expression, for an :class:`sympy.IndexedBase` a function of the indices. Masks
-    must become masks with the same keep probability, anything else something that is not random. The letters that the
-    lemma defines are written out. Raises ValueError for a letter that the lemma sums over.
+    must become masks with the same keep probability, anything else something that is not random. What the lemma
+    defines by these letters is written out. Raises ValueError for a letter that the lemma sums over.
 
     >>> from dropout_lab.symbolic import Chain, Masks, Mean, rules
     >>> n, i, m = sp.symbols("n i m", integer=True, positive=True)
@@ -207,7 +207,9 @@ def in_letters(lemma: Lemma, letters: Mapping[sp.Basic, Any], name: str) -> Rule
 
 def _renamed(part: sp.Basic, letters: Mapping[sp.Basic, Any]) -> Any:
     if isinstance(part, Named):
-        return _renamed(part.meaning, letters)
+        if part.args[1].free_symbols & {getattr(letter, "label", letter) for letter in letters}:
+            return _renamed(part.meaning, letters)
+        return Named(*part.args[:2], *(_renamed(argument, letters) for argument in part.args[2:]))
     if isinstance(part, sp.Indexed):
         indices = tuple(_renamed(index, letters) for index in part.indices)
         made = letters.get(part.base)
@@ -220,8 +222,13 @@ def _renamed(part: sp.Basic, letters: Mapping[sp.Basic, Any]) -> Any:
 
 
 def _arity(letter: sp.Basic, sides: tuple[sp.Expr, ...]) -> int:
-    parts = (part for side in sides for part in _renamed(side, {}).atoms(sp.Indexed))
-    return next((len(part.indices) for part in parts if part.base == letter), 1)
+    stack: list[sp.Basic] = [*sides]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, sp.Indexed) and part.base == letter:
+            return len(part.indices)
+        stack += [part.meaning] if isinstance(part, Named) else part.args
+    return 1
 
 
 def fixed_by_log_odds(log_odds: Lemma, one: Lemma, other: Lemma) -> Rule:
