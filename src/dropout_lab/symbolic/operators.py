@@ -222,7 +222,8 @@ class Definition:
     @property
     def letter(self) -> str:
         """The letter by itself, without its arguments."""
-        return re.split(r"\(?_?\{\{|\(", str(self.label))[0].replace("\\", "")
+        plain = str(self.label).replace(r"\ell", "ℓ").replace("\\", "")
+        return re.split(r"_?\{|\(", plain)[0]
 
     @property
     def symbol(self) -> Named:

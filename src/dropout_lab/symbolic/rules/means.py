@@ -233,7 +233,8 @@ def _weight_example() -> tuple[sp.Expr, Context]:
 
 @rule(
     "probability of a mask",
-    r"$\pi_r = \prod_i p^{r_i} (1 - p)^{1 - r_i}$: the probabilities of independent zeros and ones are multiplied.",
+    r"$\pi_r = \prod_i \big(p\,r_i + (1 - p)(1 - r_i)\big)$: a factor $p$ for each unit that is kept, $1 - p$ for each that is "
+    r"dropped, as the probabilities of independent events are multiplied.",
     assumes=("independent-masks",),
     example=_weight_example,
 )
@@ -246,7 +247,7 @@ def weight_of_mask(expression: sp.Expr, context: Context) -> sp.Expr:
         index = tuple(letters[: len(family.size)])
         mask, keep = family[index], family.keep_prob(*index)
         limits = ((one, 1, extent) for one, extent in zip(index, family.size, strict=True))
-        return sp.Product(keep**mask * (1 - keep) ** (1 - mask), *limits)
+        return sp.Product(keep * mask + (1 - keep) * (1 - mask), *limits)
 
     def change(part: sp.Basic) -> sp.Basic:
         return sp.Mul(*map(of, context.families)) if isinstance(part, Weight) and context.families else part
