@@ -10,7 +10,8 @@ line's value is compared with that of the first line at n = 1 to 4, by going thr
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -27,8 +28,10 @@ from dropout_lab.symbolic.rules.base import RELATIONS, Context, Rule
 from dropout_lab.symbolic.rules.given import substitution
 from dropout_lab.symbolic.values import EXACT, PRECISE, Draws, Evaluator, NotExact, closeness, difference
 
-#: Sizes at which every line is evaluated, and the difference that counts as none where numbers are not exact.
+#: Sizes at which every line is evaluated, as long as that makes no more masks than so many, all families together; and
+#: the difference that counts as none where numbers are not exact.
 SIZES = (1, 2, 3, 4)
+MOST_MASKS = 10
 TOLERANCE = 1e-15
 #: The key of the rule that a statement holds for n.
 HYPOTHESIS = "induction hypothesis"
@@ -80,9 +83,10 @@ class Chain:
     ``start`` is a quantity in the terms of its definition. ``masks`` are the masks that are averaged over, one
     :class:`~dropout_lab.symbolic.Masks` or a tuple of them; a chain without masks is an identity. ``definitions`` are the
     letters in it, ``unknowns`` its unknown functions, ``distinct`` pairs of indices that differ, ``within`` bounds for
-    parameters that are restricted, ``name`` what messages call it. A ``shared`` chain is shown where it is settled and not
-    again where it is used as a lemma. A chain of equations has ``solve_for``, the symbol that is asked for; its lines are
-    equivalent, ``<=>``.
+    parameters that are restricted, ``tied`` values for letters that an assumption ties to each other (see
+    :mod:`dropout_lab.symbolic.tied`), ``name`` what messages call it. A ``shared`` chain is shown where it is settled and
+    not again where it is used as a lemma. A chain of equations has ``solve_for``, the symbol that is asked for; its lines
+    are equivalent, ``<=>``.
 
     >>> from dropout_lab.symbolic import Masks, Mean, rules
     >>> n, i = sp.symbols("n i", integer=True, positive=True)
@@ -103,6 +107,7 @@ class Chain:
     unknowns: tuple[Unknown, ...] = ()
     distinct: tuple[tuple[sp.Expr, sp.Expr], ...] = ()
     within: Mapping[sp.Basic, tuple[Any, Any]] | None = None
+    tied: Mapping[sp.Basic, Callable[[Draws], Any]] | None = None
     name: str = ""
     shared: bool = False
     solve_for: sp.Symbol | None = None
@@ -122,7 +127,7 @@ class Chain:
                 f"an equation is solved for a symbol, and nothing else is; {self.start} has solve_for={self.solve_for}"
             )
         as_families(self.masks if self.masks else ())
-        letters = [definition.letter for definition in self.definitions]
+        letters = [str(definition.label) for definition in self.definitions]
         if len(set(letters)) < len(letters):
             raise ValueError(f"two definitions have one letter: {', '.join(sorted(letters))}")
         for pair in self.distinct:
@@ -170,12 +175,22 @@ class Chain:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """The sizes at which lines are evaluated: no fewer masks than the first line names, as in r[2]."""
+        """The sizes at which lines are evaluated: no fewer masks than the first line names (r[2]), and not too many."""
         bases = {family.base for family in self.context.families}
         parts = [part for part in self.start.atoms(sp.Indexed) if part.base in bases]
         least = max((int(index) for part in parts for index in part.indices if index.is_Integer), default=1)
         least = max(least, 2 if self.distinct else 1)
-        return tuple(size for size in SIZES if size >= least) or (least,)
+        few = (size for size in SIZES if size >= least and self._masks_at(size) <= MOST_MASKS)
+        return tuple(few) or (least,)
+
+    def _masks_at(self, size: int) -> int:
+        return sum(
+            math.prod(
+                int(extent.xreplace({symbol: sp.Integer(size) for symbol in extent.free_symbols}))
+                for extent in one.size
+            )
+            for one in self.context.families
+        )
 
     @cached_property
     def assumes(self) -> tuple[str, ...]:
@@ -374,7 +389,7 @@ class Chain:
 
     def draws(self, size: int, given: Mapping[sp.Basic, Any] | None = None) -> Draws:
         """The numbers at which the lines are evaluated, for ``size`` masks."""
-        return Draws(len(str(self.start)), size, self.context.families, self.within, given, self.distinct)
+        return Draws(len(str(self.start)), size, self.context.families, self.within, given, self.tied, self.distinct)
 
     def numbers(self, size: int = 2) -> list[Any]:
         """The value of every line for ``size`` masks: fractions where it has them, else with 50 digits."""

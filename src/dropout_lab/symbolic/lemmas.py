@@ -8,8 +8,16 @@ import sympy as sp
 
 from dropout_lab.symbolic.chain import Chain
 from dropout_lab.symbolic.masks import Masks
-from dropout_lab.symbolic.operators import Definition, Mean, Random, Var
-from dropout_lab.symbolic.rules import algebra, definition, idempotence, linearity, mean_of_mask, variance_definition
+from dropout_lab.symbolic.operators import Cov, Definition, Mean, Random, Var
+from dropout_lab.symbolic.rules import (
+    algebra,
+    covariance_definition,
+    definition,
+    idempotence,
+    linearity,
+    mean_of_mask,
+    variance_definition,
+)
 
 
 @lru_cache
@@ -32,6 +40,33 @@ def mean_of_square() -> Chain:
         )
         .then(Mean(Z) ** 2 + Mean(D() ** 2), definition(D), linearity, why="A deviation has the mean 0.")
         .then(Mean(Z) ** 2 + Var(Z), definition(D), variance_definition, why="The mean square deviation has a name.")
+    )
+
+
+@lru_cache
+def mean_of_product() -> Chain:
+    """E XY = E X · E Y + Cov(X, Y), for any two random variables.
+
+    >>> mean_of_product().end
+    Cov(X, Y) + E(X)*E(Y)
+    """
+    X, Y = Random("X"), Random("Y")
+    A, B = (Definition(f"D_{Z}", Z - Mean(Z), says=f"the deviation of {Z} from its mean") for Z in (X, Y))
+    return (
+        Chain(Mean(X * Y), definitions=(A, B), name="mean of a product")
+        .then(
+            Mean((Mean(X) + A()) * (Mean(Y) + B())),
+            definition(A, B),
+            why="Write each of the two as its mean and its deviation from it.",
+        )
+        .then(
+            Mean(X) * Mean(Y) + Mean(X) * Mean(B()) + Mean(Y) * Mean(A()) + Mean(A() * B()),
+            algebra,
+            linearity,
+            why="Multiply out; means are constants and come out.",
+        )
+        .then(Mean(X) * Mean(Y) + Mean(A() * B()), definition(A, B), linearity, why="A deviation has the mean 0.")
+        .then(Mean(X) * Mean(Y) + Cov(X, Y), definition(A, B), covariance_definition)
     )
 
 

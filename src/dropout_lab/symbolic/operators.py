@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import sympy as sp
@@ -20,7 +21,12 @@ _PARAMETER = "⟨{} of {}⟩"
 
 
 def mentions(expression: sp.Basic, variable: sp.Expr) -> bool:
-    """Whether a letter occurs in an expression; of an indexed value w[k], any w[i], as i may be k."""
+    """Whether a letter occurs in an expression; of an indexed value w[k], any w[i], as i may be k.
+
+    >>> w, i, k, n = sp.IndexedBase("w"), *sp.symbols("i k n")
+    >>> mentions(sp.Sum(w[i], (i, 1, n)), w[k]), mentions(sp.Sum(w[i], (i, 1, n)), k)
+    (True, False)
+    """
     letter = variable.base.label if isinstance(variable, sp.Indexed) else variable
     return letter in expression.free_symbols
 
@@ -172,8 +178,8 @@ class Named(sp.Expr):
 
     @property
     def meaning(self) -> sp.Expr:
-        """What it stands for."""
-        return put(self.args[1].expr, dict(zip(self.args[1].signature, self.args[2:], strict=True)))
+        """What it stands for; sums in it whose index an argument has get another one."""
+        return _meaning(self)
 
     @property
     def free_symbols(self) -> set[sp.Basic]:
@@ -184,14 +190,8 @@ class Named(sp.Expr):
 
     def _printed(self, printer: Any) -> str:
         arguments = [printer._print(argument) for argument in self.args[2:]]
-        if "{" in self.label:
-            return (
-                self.label.replace("{", "{{")
-                .replace("}", "}}")
-                .replace("{{{{", "{")
-                .replace("}}}}", "}")
-                .format(*arguments)
-            )
+        if "{{" in self.label:
+            return re.sub(r"\{\{(\d)\}\}", lambda place: arguments[int(place[1])], self.label)
         return f"{self.label}({', '.join(arguments)})" if arguments else self.label
 
     def _latex(self, printer: Any) -> str:
@@ -211,17 +211,24 @@ def plain(latex: str) -> str:
     >>> print(plain(r"\tilde{h}_i"), plain(r"\eta'"))
     h̃_i η'
     """
+    latex = latex.replace(r"\ell", "ℓ")
     text = re.sub(r"\\(tilde|hat|bar)\{(\w)\}", lambda found: found[2] + _ACCENTS[found[1]], latex)
     for name in _GREEK:
         text = text.replace(rf"\{name}", unicodedata.lookup("GREEK SMALL LETTER " + name.replace("lambda", "lamda")))
     return text.replace("\\", "")
 
 
+@lru_cache(maxsize=1 << 12)
+def _meaning(letter: Named) -> sp.Expr:
+    law = letter.args[1]
+    return put(law.expr, dict(zip(law.signature, letter.args[2:], strict=True)))
+
+
 class Definition:
     """A letter for an expression, and the assumptions that the expression makes: a linear model, a squared loss.
 
     Without parameters ``definition.symbol`` stands for the expression in the lines of a chain; with parameters the
-    definition is called. ``label`` is LaTeX; ``{{0}}`` in it is the place of the first argument. ``assumes`` names the
+    definition is called. ``label`` is LaTeX; ``{{0}}`` in it is the place of the first argument, as in ``S_{{{0}}}``. ``assumes`` names the
     assumptions of the claims file that whoever starts from this definition makes.
 
     >>> from sympy import IndexedBase, Sum, symbols
@@ -252,7 +259,7 @@ class Definition:
     @property
     def letter(self) -> str:
         """The letter by itself, without its arguments."""
-        return plain(re.split(r"\(?_?\{\{|\(", str(self.label))[0])
+        return re.split(r"_?\{|\(", plain(str(self.label)))[0]
 
     @property
     def symbol(self) -> Named:
@@ -274,9 +281,10 @@ class Definition:
 
 
 class Unknown:
-    """A function of which only the properties named are known: an activation, a loss.
+    """A function of which only the properties named are known: an activation, a loss, what a network computes.
 
-    ``instances`` are functions of one number with these properties, exact on fractions: numbers are checked with each.
+    ``instances`` are functions of as many numbers as it is called with, with these properties, exact on fractions: numbers
+    are checked with each.
     ``properties`` are words that rules ask for: ``convex``, ``homogeneous`` (of degree one, for positive factors),
     ``odd``, ``nonnegative``, ``differentiable``. ``assumes`` are assumption ids that its use brings in.
     """
@@ -295,8 +303,8 @@ class Unknown:
         self.properties = frozenset(properties)
         self.assumes = tuple(assumes)
 
-    def __call__(self, argument: Any) -> sp.Expr:
-        return self.function(sp.sympify(argument))
+    def __call__(self, *arguments: Any) -> sp.Expr:
+        return self.function(*map(sp.sympify, arguments))
 
     def slope(self, argument: Any) -> SlopeAt:
         """The derivative of the function, taken at ``argument``."""

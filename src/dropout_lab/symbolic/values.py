@@ -138,6 +138,7 @@ class Draws:
         families: tuple[Masks, ...] = (),
         within: Mapping[sp.Basic, tuple[Any, Any]] | None = None,
         given: Mapping[sp.Basic, Any] | None = None,
+        tied: Mapping[sp.Basic, Callable[[Draws], Any]] | None = None,
         distinct: tuple[tuple[sp.Expr, sp.Expr], ...] = (),
     ) -> None:
         self.seed = seed
@@ -146,34 +147,42 @@ class Draws:
         self.distinct = distinct
         self.within = dict(within or {})
         self.given = dict(given or {})
+        self._tied = {str(getattr(letter, "label", letter)): make for letter, make in (tied or {}).items()}
+        self._made: dict[str, Any] = {}
         self.probabilities = set().union(*(_letters(family) for family in families)) if families else set()
 
     def _random(self, key: object) -> random.Random:
         return random.Random(f"{self.seed}/{self.size}/{key}")
 
+    def _tied_to(self, letter: str) -> Any:
+        """What an assumption makes of a letter: its value, or its values by index; None if it is free."""
+        if letter in self._tied and letter not in self._made:
+            self._made[letter] = self._tied[letter](self)
+        return self._made.get(letter)
+
     def symbol(self, symbol: sp.Symbol, role: str) -> Fraction:
         """A value for a symbol; ``role`` is "size", "index" or "number"."""
+        if (value := self._tied_to(symbol.name)) is not None:
+            return Fraction(value)
         if symbol in self.given:
             return Fraction(self.given[symbol])
         source = self._random(symbol.name)
-        if role == "size":
-            # The number of masks is what it is said to be, if there is but one; other numbers may be larger by one.
+        if symbol in self.within:
+            low, high = (Fraction(str(sp.Rational(end))) for end in self.within[symbol])
+            return low + (high - low) * Fraction(source.randint(1, 12), 13)
+        if role == "size" or (role == "number" and symbol.is_integer):
+            # The end of a sum in one line is a factor in the next: it has one value in both. The number of masks is what
+            # it is said to be, if there is but one; other numbers may be larger by one, so that a wrong one shows.
             alone = symbol in self.extents and len(self.extents) == 1
             return Fraction(self.size if alone or source.random() < 0.6 else self.size + 1)
         if role == "index":
             return Fraction(self._index(symbol))
-        if symbol in self.within:
-            low, high = (Fraction(str(sp.Rational(end))) for end in self.within[symbol])
-            return low + (high - low) * Fraction(source.randint(1, 12), 13)
         if symbol.name in self.probabilities:
             return Fraction(source.randint(1, 10), 11)
-        if symbol.is_integer:
-            return Fraction(source.randint(1, 4))
         return self._number(source, positive=bool(symbol.is_positive))
 
     def _index(self, symbol: sp.Symbol) -> int:
         """An index in the range of every sum, another one than those that it is said to differ from."""
-        source = self._random(symbol.name)
         others = [one for pair in self.distinct if symbol in pair for one in pair if one != symbol]
         # The one with the smaller name is drawn first.
         taken = {
@@ -184,10 +193,13 @@ class Draws:
         free = [place for place in range(1, self.size + 1) if place not in taken]
         if not free:
             raise ValueError(f"there are no {self.size} different values for {symbol} and {', '.join(map(str, others))}")
-        return source.choice(free)
+        # Where there is room, neighbors in the alphabet differ: a wrong index shows.
+        return free[sum(map(ord, symbol.name)) % len(free)]
 
     def entry(self, base: str, indices: tuple[int, ...], positive: bool = False) -> Fraction:
         """A value for an indexed value."""
+        if (values := self._tied_to(base)) is not None:
+            return Fraction(values[indices])
         source = self._random((base, indices))
         if base in self.probabilities:
             return Fraction(source.randint(1, 10), 11)
@@ -306,7 +318,7 @@ class _Compiler:
         for kind, method in _METHODS.items():
             if isinstance(expression, kind):
                 return getattr(self, method)(expression)
-        if isinstance(expression, sp.Function):
+        if isinstance(expression, (sp.Function, sp.Max, sp.Min)):
             return self._function(expression)
         raise NotImplementedError(f"there is no way to compute {type(expression).__name__}: {expression}")
 

@@ -16,7 +16,7 @@ from dropout_lab.symbolic.rules.functions import (
     linearity_of_integral,
     logarithm,
 )
-from dropout_lab.symbolic.rules.given import definition, fixed_by_log_odds, given, substitution, theorem
+from dropout_lab.symbolic.rules.given import definition, fixed_by_log_odds, given, in_letters, substitution, theorem
 from dropout_lab.symbolic.rules.index_sums import (
     algebra,
     closed_form,
@@ -26,7 +26,7 @@ from dropout_lab.symbolic.rules.index_sums import (
     split_diagonal,
     written_out,
 )
-from dropout_lab.symbolic.rules.inequalities import cauchy_schwarz, jensen, nonnegative
+from dropout_lab.symbolic.rules.inequalities import cauchy_schwarz, jensen, nonnegative, relu_shrinks
 from dropout_lab.symbolic.rules.means import (
     idempotence,
     independence,
@@ -35,6 +35,7 @@ from dropout_lab.symbolic.rules.means import (
     mean_of_mask,
     symmetry,
     two_outcomes,
+    weight_of_mask,
 )
 from dropout_lab.symbolic.rules.moments import (
     constants_and_variance,
@@ -68,6 +69,7 @@ __all__ = [
     "homogeneity",
     "idempotence",
     "in_exponentials",
+    "in_letters",
     "independence",
     "integral",
     "jensen",
@@ -82,11 +84,13 @@ __all__ = [
     "no_terms",
     "nonnegative",
     "positive",
+    "relu_shrinks",
     "split_diagonal",
     "substitution",
     "symmetry",
     "theorem",
     "two_outcomes",
+    "weight_of_mask",
     "variance_definition",
     "variance_of_sum",
     "written_out",

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import sympy as sp
 
-from dropout_lab.symbolic.binding import bound_symbols
+from dropout_lab.symbolic.binding import bound_symbols, put
 from dropout_lab.symbolic.operators import Named, Operator, ProductOverMasks, SumOverMasks, Unknown, Weight, mentions, walk
 from dropout_lab.symbolic.rules.base import Context, Rule, rule
 from dropout_lab.symbolic.rules.signs import is_positive, is_real
@@ -103,8 +103,7 @@ def derivative(expression: sp.Expr, context: Context) -> sp.Expr:
 
     def change(part: sp.Basic) -> sp.Basic:
         if isinstance(part, sp.Subs):
-            done = part.doit()
-            return part if done.has(sp.Subs) else done
+            return _put_in(part, context)
         if not isinstance(part, sp.Derivative) or context.unknown(part.expr):
             return part
         if _is_inert(part.expr, part.variables, context):
@@ -112,6 +111,14 @@ def derivative(expression: sp.Expr, context: Context) -> sp.Expr:
         return _differentiated(part)
 
     return walk(expression, change)
+
+
+def _put_in(part: sp.Subs, context: Context) -> sp.Expr:
+    """The value of a derivative at a point, once it is carried out; what a letter means is left alone."""
+    inert = part.expr.atoms(Operator, Named, sp.Derivative, sp.Integral, sp.Limit)
+    if any(context.varies(one, variable) for one in inert for variable in part.variables):
+        return part
+    return put(part.expr, dict(zip(part.variables, part.point, strict=True)))  # type: ignore[return-value]
 
 
 def _differentiated(part: sp.Derivative) -> sp.Expr:

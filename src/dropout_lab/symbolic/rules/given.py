@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from dataclasses import replace
+from typing import Any, Protocol
 
 import sympy as sp
 
 from dropout_lab.symbolic.algebra import same
-from dropout_lab.symbolic.binding import BINDERS, put
+from dropout_lab.symbolic.binding import BINDERS, bound_symbols, put
 from dropout_lab.symbolic.masks import Masks
-from dropout_lab.symbolic.operators import Definition, Named, ProductOverMasks, Random, SumOverMasks, Weight, walk
+from dropout_lab.symbolic.operators import Definition, Named, ProductOverMasks, Random, SumOverMasks, Weight, rebuilt, walk
 from dropout_lab.symbolic.rules.base import Context, Rule, walk_within
 from dropout_lab.symbolic.rules.signs import is_nonnegative, is_positive, raised
 
@@ -19,6 +20,16 @@ class Lemma(Protocol):
     """What a rule asks of a chain that it uses."""
 
     start: sp.Expr
+    tied: Mapping[sp.Basic, Any] | None
+    within: Mapping[sp.Basic, Any] | None
+
+    @property
+    def context(self) -> Context:
+        """Its masks and unknown functions."""
+
+    @property
+    def relation(self) -> str:
+        """The relation of its first line to its last."""
 
     @property
     def end(self) -> sp.Expr:
@@ -186,9 +197,105 @@ def theorem(
     )
 
 
-def given(left: sp.Expr, right: sp.Expr, name: str, *, assumes: tuple[str, ...] = ()) -> Rule:
-    """An equation that holds by assumption, such as that inputs are white; ``assumes`` names the assumption."""
-    return substitution(left, right, name, "given", statement="An equation that the assumptions give.", assumes=assumes)
+def given(left: sp.Expr, right: sp.Expr, name: str, *, assumes: tuple[str, ...] = (), relation: str = "=") -> Rule:
+    """An equation that holds by assumption, such as that inputs are white; ``assumes`` names the assumption.
+
+    With ``relation="<="`` it is an inequality, used only where the whole grows with its left side. Letters that the
+    equation ties to each other get their values by ``Chain(…, tied=…)``.
+    """
+    statement = "An equation or inequality that the assumptions give."
+    return substitution(left, right, name, "given", statement=statement, assumes=assumes, relation=relation)
+
+
+def in_letters(lemma: Lemma, letters: Mapping[sp.Basic, Any], name: str) -> Rule:
+    """A lemma in other letters: what holds for r, x and y holds for the masks, inputs and target of each example.
+
+    ``letters`` gives for a symbol an expression, for an :class:`sympy.IndexedBase` a function of the indices. Masks
+    must become masks with the same keep probability, anything else something that is not random. What the lemma
+    defines by these letters is written out. Raises ValueError for a letter that the lemma sums over.
+
+    >>> from dropout_lab.symbolic import Chain, Masks, Mean, rules
+    >>> n, i, m = sp.symbols("n i m", integer=True, positive=True)
+    >>> p, x, X = sp.Symbol("p", positive=True), sp.IndexedBase("x"), sp.IndexedBase("X")
+    >>> r, R = Masks(n, p), Masks((n, n), p, name="R")
+    >>> lemma = Chain(Mean(r[i] * x[i]), masks=r).then(p * x[i], rules.linearity, rules.mean_of_mask)
+    >>> example = in_letters(lemma, {r.base: lambda i: R[m, i], x: lambda i: X[m, i]}, "the lemma for example m")
+    >>> Chain(Mean(R[m, i] * X[m, i]), masks=R).then(p * X[m, i], example).end
+    p*X[m, i]
+    """
+    if getattr(lemma, "tied", None) or getattr(lemma, "within", None):
+        raise ValueError("a lemma about letters that are restricted holds for these letters only")
+    own = lemma.context
+    if own.distinct or own.unknowns or sp.Tuple(lemma.start, lemma.end).has(SumOverMasks, ProductOverMasks, Weight, Random):
+        raise ValueError("a lemma in other letters is one about the mean of sums of masks, for any indices")
+    left, right = (_renamed(side, letters) for side in (lemma.start, lemma.end))
+    places = [sp.Dummy(f"place{k}", integer=True) for k in range(4)]
+    values = {}
+    for letter, value in letters.items():
+        arity = _arity(letter, (lemma.start, lemma.end))
+        values[letter] = sp.sympify(value(*places[:arity])) if callable(value) else sp.sympify(value)
+    for letter, value in values.items():
+        label = letter.label if isinstance(letter, sp.IndexedBase) else letter
+        if label.is_positive and not is_positive(value) or label.is_nonnegative and not is_nonnegative(value):
+            raise ValueError(f"{label} is not negative in the lemma, and {value} may be")
+        if label.is_integer and not value.is_integer:
+            raise ValueError(f"{label} is an integer in the lemma, and {value} may be none")
+    bound = bound_symbols(left) | bound_symbols(right)
+    caught = bound & set().union(*(value.free_symbols for value in values.values()), set(letters))
+    if caught:
+        raise ValueError(f"{sorted(map(str, caught))} is summed over in the lemma; take other letters for its sums")
+
+    def applies(context: Context) -> bool:
+        images = []
+        for family in lemma.context.families:
+            index = places[: len(family.size)]
+            image = _renamed(family.base[tuple(index)], letters)
+            found = context.family(image)
+            if found is None or not set(index) <= image.free_symbols or len(set(image.indices)) < len(image.indices):
+                return False
+            wanted = _renamed(family.keep_prob(*index), letters)
+            if not same(found.keep_prob(*image.indices), wanted) or image.base in images:
+                return False
+            images.append(image.base)
+        masks = {family.base for family in lemma.context.families}
+        others = [value for letter, value in values.items() if letter not in masks]
+        return not any(context.is_random(value) for value in others)
+
+    rule = lemma.as_rule(name)
+    if rule.relation != lemma.relation and rule.relation != "=":
+        left, right = right, left
+    made = substitution(left, right, name, "a lemma", relation=rule.relation, assumes=lemma.assumes, source=lemma)
+
+    def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:
+        return made.rewrite(expression, context) if applies(context) else expression
+
+    return replace(made, rewrite=rewrite)
+
+
+def _renamed(part: sp.Basic, letters: Mapping[sp.Basic, Any]) -> Any:
+    if isinstance(part, Named):
+        if part.args[1].free_symbols & {getattr(letter, "label", letter) for letter in letters}:
+            return _renamed(part.meaning, letters)
+        return Named(*part.args[:2], *(_renamed(argument, letters) for argument in part.args[2:]))
+    if isinstance(part, sp.Indexed):
+        indices = tuple(_renamed(index, letters) for index in part.indices)
+        made = letters.get(part.base)
+        return part.base[indices] if made is None else sp.sympify(made(*indices) if callable(made) else made[indices])
+    if part in letters:
+        return sp.sympify(letters[part])
+    if not part.args or isinstance(part, sp.IndexedBase):
+        return part
+    return rebuilt(part, [_renamed(argument, letters) for argument in part.args])
+
+
+def _arity(letter: sp.Basic, sides: tuple[sp.Expr, ...]) -> int:
+    stack: list[sp.Basic] = [*sides]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, sp.Indexed) and part.base == letter:
+            return len(part.indices)
+        stack += [part.meaning] if isinstance(part, Named) else part.args
+    return 1
 
 
 def fixed_by_log_odds(log_odds: Lemma, one: Lemma, other: Lemma) -> Rule:

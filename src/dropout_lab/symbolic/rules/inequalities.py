@@ -98,16 +98,38 @@ def _cauchy_example() -> tuple[sp.Expr, Context]:
 )
 def cauchy_schwarz(expression: sp.Expr, context: Context) -> sp.Expr:
     """The square of a sum of products of two factors is at most the product of the sums of squares."""
-    if not (isinstance(expression, sp.Pow) and expression.exp == 2 and isinstance(expression.base, sp.Sum)):
-        return expression
-    total = expression.base
-    factors = sp.Mul.make_args(total.function)
-    if len(factors) != 2:
-        return expression
-    one, other = factors
-    if not (is_real(one) and is_real(other)):
-        return expression
-    return sp.Sum(one**2, *total.limits) * sp.Sum(other**2, *total.limits)
+
+    def change(part: sp.Expr) -> sp.Expr:
+        if not (isinstance(part, sp.Pow) and part.exp == 2 and isinstance(part.base, sp.Sum)):
+            return part
+        total = part.base
+        factors = sp.Mul.make_args(total.function)
+        if len(factors) != 2 or not all(map(is_real, factors)):
+            return part
+        one, other = factors
+        return sp.Sum(one**2, *total.limits) * sp.Sum(other**2, *total.limits)
+
+    return raised(expression, change)
+
+
+@rule(
+    "a ReLU makes nothing larger",
+    r"$\max(0, z)^2 \le z^2$: a ReLU answers to $z$ with $z$ or with 0.",
+    relation="<=",
+    both=False,
+    example=lambda: (sp.Max(0, sp.Symbol("z", real=True)) ** 2, Context()),
+)
+def relu_shrinks(expression: sp.Expr, context: Context) -> sp.Expr:
+    """The square of a ReLU's answer is at most the square of what it reads."""
+
+    def change(part: sp.Expr) -> sp.Expr:
+        if isinstance(part, sp.Pow) and part.exp == 2 and isinstance(part.base, sp.Max):
+            inside = [argument for argument in part.base.args if argument != 0]
+            if len(inside) == 1 and len(part.base.args) == 2:
+                return inside[0] ** 2
+        return part
+
+    return raised(expression, change)
 
 
 def _nonnegative_example() -> tuple[sp.Expr, Context]:

@@ -251,6 +251,35 @@ def mean_as_sum(expression: sp.Expr, context: Context) -> sp.Expr:
     return walk(expression, change)
 
 
+def _weight_example() -> tuple[sp.Expr, Context]:
+    r, context = _example_masks()
+    return SumOverMasks(Weight() * 2 ** r[1]), context
+
+
+@rule(
+    "probability of a mask",
+    r"$\pi_r = \prod_i \big(p\,r_i + (1 - p)(1 - r_i)\big)$: a factor $p$ for each unit that is kept, $1 - p$ for each that is "
+    r"dropped, as the probabilities of independent events are multiplied.",
+    assumes=("independent-masks",),
+    example=_weight_example,
+)
+def weight_of_mask(expression: sp.Expr, context: Context) -> sp.Expr:
+    """The probability of a whole mask as the product of those of its zeros and ones."""
+    taken = {symbol.name for symbol in expression.atoms(sp.Symbol)}
+    letters = [sp.Symbol(name, integer=True, positive=True) for name in "ijklmst" if name not in taken]
+
+    def of(family: Masks) -> sp.Expr:
+        index = tuple(letters[: len(family.size)])
+        mask, keep = family[index], family.keep_prob(*index)
+        limits = ((one, 1, extent) for one, extent in zip(index, family.size, strict=True))
+        return sp.Product(keep * mask + (1 - keep) * (1 - mask), *limits)
+
+    def change(part: sp.Basic) -> sp.Basic:
+        return sp.Mul(*map(of, context.families)) if isinstance(part, Weight) and context.families else part
+
+    return walk(expression, change)
+
+
 def _fair_example() -> tuple[sp.Expr, Context]:
     masks = Masks(2, sp.Rational(1, 2))
     return Mean(2 ** masks[1]), Context((masks,))
