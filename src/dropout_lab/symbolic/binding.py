@@ -65,7 +65,9 @@ def _put_under(expression: sp.Expr, values: Mapping[sp.Basic, sp.Basic]) -> sp.E
         inside = {key: value for key, value in inside.items() if index not in key.free_symbols}
         coming = set().union(*(value.free_symbols for value in inside.values()))
         if index in coming:
-            other = fresh(index, coming | expression.atoms(sp.Symbol) | set().union(*(key.free_symbols for key in inside)))
+            other = fresh(
+                index, coming | expression.atoms(sp.Symbol) | set().union(*(key.free_symbols for key in inside))
+            )
             limits[0] = (other, *limits[0][1:])
             inside[index] = other
     return expression.func(put(expression.function, inside), *limits)

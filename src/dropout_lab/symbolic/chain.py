@@ -143,7 +143,10 @@ class Chain:
                 raise ValueError(f"{sp.sstr(self.start)} has no value at n = {size}: it divides by 0 there") from None
 
     def _check_means(self) -> None:
-        for operator in (*self.start.atoms(Operator), *(one for part in self.start.atoms(Named) for one in part.meaning.atoms(Operator))):
+        for operator in (
+            *self.start.atoms(Operator),
+            *(one for part in self.start.atoms(Named) for one in part.meaning.atoms(Operator)),
+        ):
             if not self.context.families and not operator.atoms(Random):
                 raise ValueError(f"{operator} is a mean, and the chain has no masks: give masks=, or start an identity")
             if not any(map(self.context.is_random, operator.args)):
@@ -248,7 +251,9 @@ class Chain:
             raise ValueError(f"a relation is one of {', '.join(RELATIONS)}; got {relation!r}")
         if (relation == "~") != (remainder is not None):
             raise ValueError("a line with ~ (≈) says what it leaves out: remainder=Remainder(small, order, says)")
-        if (relation == "<=>") != isinstance(self.end, sp.Eq) or isinstance(self.end, sp.Eq) != isinstance(formula, sp.Eq):
+        if (relation == "<=>") != isinstance(self.end, sp.Eq) or isinstance(self.end, sp.Eq) != isinstance(
+            formula, sp.Eq
+        ):
             raise ValueError(f"{self._place}: <=> stands between two equations, sp.Eq(…, …), and nothing else does")
         if not reasons:
             raise ValueError(f"{self._place} names no rule: say why the line holds")
@@ -348,7 +353,7 @@ class Chain:
             return True
         # What a lemma leads to may have another place for the lemma in it: then it is read in one direction.
         if relation == "=" and any(rule.key in _EQUATIONS for rule in rules):
-            return right != after and equal(left, after) or left != before and equal(before, right)
+            return (right != after and equal(left, after)) or (left != before and equal(before, right))
         return False
 
     # -- the check by numbers -------------------------------------------------------------------------------------------

@@ -106,7 +106,7 @@ class Arithmetic:
         if self.name == "exact":
             raise NotExact("a root or a power of fractions is no fraction")
         if self.name == "float":
-            if isinstance(base, float) and base < 0 or isinstance(base, complex) or isinstance(exponent, complex):
+            if (isinstance(base, float) and base < 0) or isinstance(base, complex) or isinstance(exponent, complex):
                 return complex(base) ** exponent
             return base**exponent
         return mpmath.power(base, exponent)
@@ -188,11 +188,13 @@ class Draws:
         taken = {
             int(one) if one.is_Integer else self._index(one)  # type: ignore[arg-type]
             for one in others
-            if one.is_Integer or one.is_Symbol and one.name < symbol.name  # type: ignore[attr-defined]
+            if one.is_Integer or (one.is_Symbol and one.name < symbol.name)  # type: ignore[attr-defined]
         }
         free = [place for place in range(1, self.size + 1) if place not in taken]
         if not free:
-            raise ValueError(f"there are no {self.size} different values for {symbol} and {', '.join(map(str, others))}")
+            raise ValueError(
+                f"there are no {self.size} different values for {symbol} and {', '.join(map(str, others))}"
+            )
         # Where there is room, neighbors in the alphabet differ: a wrong index shows.
         return free[sum(map(ord, symbol.name)) % len(free)]
 
@@ -312,7 +314,7 @@ class _Compiler:
             return self._random(expression)
         if isinstance(expression, sp.Symbol):
             return self._symbol(expression)
-        if expression.is_number and not expression.args or expression.is_Rational:
+        if (expression.is_number and not expression.args) or expression.is_Rational:
             constant = self.arithmetic.number(expression)
             return lambda at: constant
         for kind, method in _METHODS.items():

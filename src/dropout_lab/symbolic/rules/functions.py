@@ -7,7 +7,16 @@ from collections.abc import Iterable
 import sympy as sp
 
 from dropout_lab.symbolic.binding import bound_symbols, put
-from dropout_lab.symbolic.operators import Named, Operator, ProductOverMasks, SumOverMasks, Unknown, Weight, mentions, walk
+from dropout_lab.symbolic.operators import (
+    Named,
+    Operator,
+    ProductOverMasks,
+    SumOverMasks,
+    Unknown,
+    Weight,
+    mentions,
+    walk,
+)
 from dropout_lab.symbolic.rules.base import Context, Rule, rule
 from dropout_lab.symbolic.rules.signs import is_positive, is_real
 

@@ -11,7 +11,16 @@ import sympy as sp
 from dropout_lab.symbolic.algebra import same
 from dropout_lab.symbolic.binding import BINDERS, bound_symbols, put
 from dropout_lab.symbolic.masks import Masks
-from dropout_lab.symbolic.operators import Definition, Named, ProductOverMasks, Random, SumOverMasks, Weight, rebuilt, walk
+from dropout_lab.symbolic.operators import (
+    Definition,
+    Named,
+    ProductOverMasks,
+    Random,
+    SumOverMasks,
+    Weight,
+    rebuilt,
+    walk,
+)
 from dropout_lab.symbolic.rules.base import Context, Rule, walk_within
 from dropout_lab.symbolic.rules.signs import is_nonnegative, is_positive, raised
 
@@ -87,7 +96,9 @@ def substitution(
     the rule can be used in chains that do so, too.
     """
     if relation not in ("=", "<=", "~"):
-        raise ValueError(f"{name}: an inequality is written from its smaller side to its larger one, with <=; got {relation!r}")
+        raise ValueError(
+            f"{name}: an inequality is written from its smaller side to its larger one, with <=; got {relation!r}"
+        )
     left, right = sp.sympify(left), sp.sympify(right)
     wild = left.atoms(Random)
     if right.atoms(Random) - wild:
@@ -226,7 +237,11 @@ def in_letters(lemma: Lemma, letters: Mapping[sp.Basic, Any], name: str) -> Rule
     if getattr(lemma, "tied", None) or getattr(lemma, "within", None):
         raise ValueError("a lemma about letters that are restricted holds for these letters only")
     own = lemma.context
-    if own.distinct or own.unknowns or sp.Tuple(lemma.start, lemma.end).has(SumOverMasks, ProductOverMasks, Weight, Random):
+    if (
+        own.distinct
+        or own.unknowns
+        or sp.Tuple(lemma.start, lemma.end).has(SumOverMasks, ProductOverMasks, Weight, Random)
+    ):
         raise ValueError("a lemma in other letters is one about the mean of sums of masks, for any indices")
     left, right = (_renamed(side, letters) for side in (lemma.start, lemma.end))
     places = [sp.Dummy(f"place{k}", integer=True) for k in range(4)]
@@ -236,7 +251,7 @@ def in_letters(lemma: Lemma, letters: Mapping[sp.Basic, Any], name: str) -> Rule
         values[letter] = sp.sympify(value(*places[:arity])) if callable(value) else sp.sympify(value)
     for letter, value in values.items():
         label = letter.label if isinstance(letter, sp.IndexedBase) else letter
-        if label.is_positive and not is_positive(value) or label.is_nonnegative and not is_nonnegative(value):
+        if (label.is_positive and not is_positive(value)) or (label.is_nonnegative and not is_nonnegative(value)):
             raise ValueError(f"{label} is not negative in the lemma, and {value} may be")
         if label.is_integer and not value.is_integer:
             raise ValueError(f"{label} is an integer in the lemma, and {value} may be none")
@@ -309,8 +324,12 @@ def fixed_by_log_odds(log_odds: Lemma, one: Lemma, other: Lemma) -> Rule:
         if chain.relation != "=":
             raise ValueError(f"expected equations, got a chain with {chain.relation} from {chain.start}")
     classes = first.free_symbols - second.free_symbols
-    if len(classes) != 1 or any(put(at, {next(iter(classes)): _class_of(to, at)}) != to for at, to in ((first, second), (third, fourth))):
-        raise ValueError(f"expected log-odds of one distribution at two classes, got {log_odds.start} to {log_odds.end}")
+    if len(classes) != 1 or any(
+        put(at, {next(iter(classes)): _class_of(to, at)}) != to for at, to in ((first, second), (third, fourth))
+    ):
+        raise ValueError(
+            f"expected log-odds of one distribution at two classes, got {log_odds.start} to {log_odds.end}"
+        )
     (k,) = classes
     ranges = set()
     for chain, part in ((one, first), (other, third)):
