@@ -1,11 +1,14 @@
 # The dropout book. `make` alone explains the commands.
 VENV := .venv
-# Recipes read it from the environment, in quotes: a path may hold what the shell or make would take apart.
-export VENV
-BIN := $(VENV)/bin
-HTML := _build/html
 PORT ?= 8000
 RUNS ?= 1
+PAGE ?=
+# Recipes read them from the environment, in quotes: a path may hold what the shell or make would take apart.
+override VENV := $(value VENV)
+override PORT := $(value PORT)
+override RUNS := $(value RUNS)
+override PAGE := $(value PAGE)
+export VENV PORT RUNS PAGE
 # One thread for the numerical libraries: chapters run side by side, and their numbers must not depend on the machine.
 export OMP_NUM_THREADS ?= 1
 export LOKY_MAX_CPU_COUNT ?= 1
@@ -21,9 +24,11 @@ export OPENBLAS_CORETYPE ?= Haswell
 export MALLOC_TRIM_THRESHOLD_ ?= 1000000000
 export MALLOC_MMAP_THRESHOLD_ ?= 1000000000
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
+# What would have Python leave out assert, or find other modules than those of the environment.
+unexport PYTHONOPTIMIZE PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book lint test test-package test-site page serve lab bench replicate clean
+.PHONY: help setup book lint test test-package test-site page serve lab bench replicate reproduce clean
 
 help: ## explain the commands
 	@echo "The dropout book: Python 3.11 to 3.13, make and git are all it needs."
@@ -35,8 +40,8 @@ setup: ## make the virtual environment in .venv, if it is not up to date
 	@scripts/setup.sh "$$VENV"
 
 book: setup ## build the book from nothing to _build/html/index.html
-	@$(BIN)/python -m dropout_lab.book.build .
-	@echo "The book is in $(HTML)/index.html"
+	@"$$VENV/bin/python" -m dropout_lab.book.build .
+	@echo "The book is in _build/html/index.html"
 
 lint: setup ## check the style of all Python files (ruff) and the types of the package (mypy)
 	@"$$VENV/bin/python" -m ruff check .
@@ -46,33 +51,37 @@ lint: setup ## check the style of all Python files (ruff) and the types of the p
 test: lint book ## check style and types, build the book, then test the package, the site and the executed notebooks
 	@echo "Testing the package and the site side by side; their reports come at the end, after some minutes"
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target test-package test-site
-	@$(BIN)/python scripts/check_notebooks.py _build/jupyter_execute
+	@"$$VENV/bin/python" -m pytest --nbval -q -p no:cacheprovider -n logical --dist loadfile _build/jupyter_execute
 
 # Side by side, for each leaves a processor idle: the browser waits for pages, and the package computes on one thread.
 test-package:
-	@$(BIN)/python -m pytest tests --ignore tests/book
+	@"$$VENV/bin/python" -m pytest tests --ignore tests/book
 
 test-site:
-	@$(BIN)/python -m pytest -p no:cacheprovider tests/book
+	@"$$VENV/bin/python" -m pytest -p no:cacheprovider tests/book
 
 page: setup ## while writing: build one page without asking for all claims, as PAGE=chapters/02-the-dropout-operation.md
-	@test -n "$(PAGE)" || { echo "say which page: make page PAGE=chapters/02-the-dropout-operation.md" >&2; exit 2; }
-	@DROPOUT_LAB_DRAFT=1 $(BIN)/python -m dropout_lab.book.page $(PAGE)
+	@test -n "$$PAGE" || { echo "say which page: make page PAGE=chapters/02-the-dropout-operation.md" >&2; exit 2; }
+	@DROPOUT_LAB_DRAFT=1 "$$VENV/bin/python" -m dropout_lab.book.page "$$PAGE"
 
 serve: book ## build the book and serve it on http://localhost:8000 (PORT=… for another port)
-	@$(BIN)/python -m http.server $(PORT) --bind localhost --directory $(HTML)
+	@"$$VENV/bin/python" -m http.server "$$PORT" --bind localhost --directory _build/html
 
 lab: setup ## open the chapters as notebooks in JupyterLab; experiments keep their results in .experiments
-	@DROPOUT_LAB_STORE=$(CURDIR)/.experiments JUPYTER_CONFIG_DIR=$(CURDIR)/$(VENV)/etc/jupyter $(BIN)/jupyter lab chapters
+	@DROPOUT_LAB_STORE="$$PWD/.experiments" JUPYTER_CONFIG_DIR="$$(cd "$$VENV" && pwd)/etc/jupyter" \
+		"$$VENV/bin/python" -m jupyterlab chapters
 
 bench: setup ## compare speed with the peers, in one run, and draw the book's figure
-	@$(BIN)/python benchmarks/run.py
-	@$(BIN)/python benchmarks/parts.py
-	@$(BIN)/python benchmarks/ensemble.py
-	@$(BIN)/python benchmarks/replicas.py
+	@"$$VENV/bin/python" benchmarks/run.py
+	@"$$VENV/bin/python" benchmarks/parts.py
+	@"$$VENV/bin/python" benchmarks/ensemble.py
+	@"$$VENV/bin/python" benchmarks/replicas.py
 
 replicate: setup ## run the experiments again with seeds never used, RUNS=1 times, and compare the verdicts
-	@$(BIN)/python scripts/replicate.py $(RUNS)
+	@"$$VENV/bin/python" scripts/replicate.py "$$RUNS"
+
+reproduce: book ## build the book a second time elsewhere, from nothing, and compare every byte
+	@"$$VENV/bin/python" scripts/reproduce.py
 
 clean: ## remove what was built (the environment stays; remove .venv by hand)
 	rm -rf _build .pytest_cache .hypothesis .mypy_cache .ruff_cache

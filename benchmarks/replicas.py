@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from dropout_lab.experiments import data, measures, replicas
-from dropout_lab.experiments.family import Bernoulli
+from dropout_lab.experiments.stack_noise import Bernoulli
 from dropout_lab.experiments.networks import MLP
 from dropout_lab.experiments.training import Recipe
 

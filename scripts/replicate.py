@@ -11,22 +11,22 @@ nothing in the book changes.
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import jupytext
-from nbclient import NotebookClient
-
-from dropout_lab.book.executor import kernel_environment
-from dropout_lab.claims import load, verdict
-from dropout_lab.claims.records import MIME_TYPE
+from dropout_lab.book import kernels
+from dropout_lab.book.executor import kernels_at_once
+from dropout_lab.claims import MIME_TYPE, load, verdict
 from dropout_lab.experiments.replicas import REPLICATION
 
 CHAPTERS = Path(__file__).resolve().parent.parent / "chapters"
+
+#: One piece of evidence as a cell carries it, and all of a chapter by claim.
+Record = Mapping[str, Any]
+Evidence = dict[str, list[Record]]
 
 
 def measuring() -> list[Path]:
@@ -34,18 +34,22 @@ def measuring() -> list[Path]:
     return [path for path in sorted(CHAPTERS.rglob("*.md")) if "claims.measure(" in path.read_text(encoding="utf-8")]
 
 
-def evidence(path: Path, replication: int) -> dict[str, list[Mapping[str, Any]]]:
-    """All evidence of one chapter, by claim, executed with the seeds of a replication."""
-    notebook = jupytext.read(path)
-    # As in the build: no word about local ports, and the folder of the chapter.
-    quiet, where = ["--IPKernelApp.log_level=40"], {"metadata": {"path": str(path.parent)}}
-    client = NotebookClient(notebook, timeout=None, extra_arguments=quiet, resources=where)
-    asyncio.run(client.async_execute(env=kernel_environment() | {REPLICATION: str(replication)}))
-    found: dict[str, list[Mapping[str, Any]]] = {}
-    for record in _records(notebook):
-        found.setdefault(record["claim"], []).extend(record["evidence"])
-    print(f"replication {replication}: {path.relative_to(CHAPTERS)}", file=sys.stderr, flush=True)
-    return found
+async def replicated(count: int, chapters: list[Path], home: Path) -> list[tuple[int, Evidence]]:
+    """The evidence of every chapter with the seeds of each replication from 1 to ``count``."""
+    free = asyncio.Semaphore(kernels_at_once())
+
+    async def replicate(path: Path, number: int) -> tuple[int, Evidence]:
+        notebook = kernels.read_notebook(path)
+        environment = kernels.kernel_environment(home, **{REPLICATION: str(number)})
+        async with free:
+            await kernels.execute(notebook, path.parent, environment, name=path.name)
+        print(f"replication {number}: {path.relative_to(CHAPTERS)}", file=sys.stderr, flush=True)
+        found: Evidence = {}
+        for record in _records(notebook):
+            found.setdefault(record["claim"], []).extend(record["evidence"])
+        return number, found
+
+    return await asyncio.gather(*(replicate(path, number) for number in range(1, count + 1) for path in chapters))
 
 
 def _records(notebook: Any) -> Iterator[Mapping[str, Any]]:
@@ -58,12 +62,9 @@ def _records(notebook: Any) -> Iterator[Mapping[str, Any]]:
 def main(count: int, chapters: list[Path]) -> int:
     """Replicate, print a line for each measurement, and count the verdicts that differ."""
     claims = load()
-    runs = [(path, number) for number in range(1, count + 1) for path in chapters]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = pool.map(lambda run: (run[1], evidence(*run)), runs)
-        found = [
-            (number, claim_id, records) for number, of_chapter in results for claim_id, records in of_chapter.items()
-        ]
+    with tempfile.TemporaryDirectory() as home:
+        results = kernels.run(replicated(count, chapters, kernels.make_home(Path(home))))
+    found = [(number, claim_id, records) for number, of_chapter in results for claim_id, records in of_chapter.items()]
     differing = 0
     for number, claim_id, records in sorted(found, key=lambda item: list(claims).index(item[1])):
         measured = [record for record in records if record["kind"] == "measure"]
@@ -80,6 +81,20 @@ def main(count: int, chapters: list[Path]) -> int:
     return int(differing > 0)
 
 
+def read_arguments(arguments: list[str]) -> tuple[int, list[Path]]:
+    """How often, and which chapters: once and all that measure, unless said. Raises ValueError for anything else."""
+    count, named = (arguments or ["1"])[0], [Path(name).resolve() for name in arguments[1:]]
+    if not count.isdecimal() or int(count) < 1:
+        raise ValueError(f"say how many replications, as a number from 1, got {count!r}")
+    missing = [str(path) for path in named if not path.is_file()]
+    if missing:
+        raise ValueError(f"there is no chapter {', '.join(missing)}")
+    return int(count), named or measuring()
+
+
 if __name__ == "__main__":
-    count, named = int(sys.argv[1]) if sys.argv[1:] else 1, [Path(name).resolve() for name in sys.argv[2:]]
-    sys.exit(main(count, named or measuring()))
+    try:
+        sys.exit(main(*read_arguments(sys.argv[1:])))
+    except (ValueError, kernels.NotebookFailed) as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)

@@ -1,22 +1,25 @@
-"""The members of the family as the tests of their common promises see them."""
+"""The members of the family as the tests of their common promises see them: read from the registry of variants."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from dropout_lab import functional, nn
+from dropout_lab.functional import VARIANTS, Variant
 
 
 @dataclass(frozen=True)
 class Member:
-    """One variant: what it is called with, and which axes of its input share a draw."""
+    """One form of a variant: what it is called with, and the inputs that it takes and refuses."""
 
     name: str
+    variant: Variant
     #: (x, keep_prob, **options) -> a tensor like x.
     call: Callable[..., Tensor]
     #: (keep_prob, **options) -> the module.
@@ -25,10 +28,23 @@ class Member:
     shapes: tuple[tuple[int, ...], tuple[int, ...]]
     #: Axes along which all elements of a sample share one draw.
     shared: tuple[int, ...] = ()
-    #: Whether single elements are set to 0.
-    drops: bool = True
     #: Shapes that are refused, and what the message says is expected.
     refused: tuple[tuple[tuple[int, ...], str], ...] = ()
+
+    @property
+    def drops(self) -> bool:
+        """Whether single elements are set to 0."""
+        return self.variant.noise != "Gaussian"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a factor is 0 or 1/p, the same p everywhere."""
+        return self.drops and self.variant.noise_mean == "p"
+
+    @property
+    def side(self) -> int | None:
+        """The side of a block, for DropBlock."""
+        return next((form["block_size"] for form in self.variant.forms if "block_size" in form), None)
 
     def __str__(self) -> str:
         return self.name
@@ -54,44 +70,70 @@ class WeightsOfDropConnect(torch.nn.Module):
         return outputs.view_as(weight)
 
 
-MAPS = ((3, 4, 10, 9), (4, 64, 32, 33))
-SEQUENCES = ((3, 5, 7), (8, 64, 520))
-MEMBERS = (
-    Member("dropout", functional.dropout, nn.Dropout, MAPS),
-    Member("gaussian_dropout", functional.gaussian_dropout, nn.GaussianDropout, MAPS, drops=False),
-    Member(
-        "spatial_dropout",
-        functional.spatial_dropout,
-        nn.SpatialDropout,
-        MAPS,
-        shared=(2, 3),
-        refused=(((3, 4), "(N, C, L)"), ((1, 1, 1, 1, 1, 1), "(N, C, D, H, W)")),
-    ),
-    Member(
-        "drop_block_2d",
-        lambda x, keep_prob=0.5, **options: functional.drop_block(x, keep_prob, 4, **options),
-        lambda keep_prob, **options: nn.DropBlock(keep_prob, 4, **options),
-        MAPS,
-        refused=(((4, 9, 9), "(N, C, H, W)"), ((9,) * 6, "(N, C, D, H, W)")),
-    ),
-    Member(
-        "drop_block_3d",
-        lambda x, keep_prob=0.5, **options: functional.drop_block(x, keep_prob, 3, **options),
-        lambda keep_prob, **options: nn.DropBlock(keep_prob, 3, **options),
-        ((3, 2, 4, 5, 6), (4, 8, 17, 32, 18)),
-        refused=(((4, 9, 9), "(N, C, H, W)"), ((9,) * 6, "(N, C, D, H, W)")),
-    ),
-    Member(
-        "variational_dropout",
-        functional.variational_dropout,
-        nn.VariationalDropout,
-        SEQUENCES,
-        shared=(1,),
-        refused=(((5,), "(N, T, D)"),),
-    ),
-    Member("drop_path", functional.drop_path, nn.DropPath, MAPS, shared=(1, 2, 3), refused=(((), "(N, …)"),)),
-    Member("drop_connect", _drop_connect, WeightsOfDropConnect, ((40, 1), (2**18 + 7, 1))),
-)
+#: Extents of the axes that layouts name: small ones, and some whose product is at least 2^18.
+_SMALL = {"N": 3, "C": 4, "L": 10, "T": 5, "S": 6, "D": 7, "…": 10}
+_LARGE = {"N": 8, "C": 32, "L": 1100, "T": 64, "S": 66, "D": 520, "…": 1100}
+
+
+def _shapes(layout: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    axes = layout.split()
+    if axes == ["…"] or axes == ["N", "…"]:
+        axes = ["N", "C", "H", "W"]
+    # H is a height beside W, and a number of heads elsewhere; D a depth between C and H, and else the features.
+    if "W" in axes:
+        small, large = {"H": 10, "W": 9}, {"H": 32, "W": 33}
+        if "D" in axes:
+            small, large = {"D": 5, "H": 6, "W": 7}, {"D": 17, "H": 32, "W": 18, "C": 8, "N": 4}
+    else:
+        small, large = {"H": 4}, {"H": 8}
+    return tuple((_SMALL | small)[axis] for axis in axes), tuple((_LARGE | large)[axis] for axis in axes)
+
+
+def _refused(variant: Variant) -> tuple[tuple[tuple[int, ...], str], ...]:
+    """One shape with an axis too few, and one with an axis too many, if there are such."""
+    counts = [len(layout.replace("…", "").split()) for layout in variant.layouts]
+    wrong = [(1,) * (min(counts) - 1)] if min(counts) else []
+    if not any("…" in layout for layout in variant.layouts):
+        wrong.append((1,) * (max(counts) + 1))
+    return tuple((shape, f"({layout.replace(' ', ', ')})") for shape in wrong for layout in variant.layouts)
+
+
+def _members() -> list[Member]:
+    found = []
+    for variant in VARIANTS.values():
+        if not variant.is_function:
+            continue
+        if variant.multiplies == "weights":
+            found.append(Member(variant.name, variant, _drop_connect, WeightsOfDropConnect, ((40, 1), (2**18 + 7, 1))))
+            continue
+        (name,) = variant.modules
+        function, module = getattr(functional, variant.name), getattr(nn, name)
+        # A layout that ends in further axes is tried without them.
+        layouts = [layout for layout in variant.layouts if layout in ("…", "N …") or "…" not in layout]
+        for layout in layouts[1:] if variant.name == "variational_dropout" else layouts:
+            for form in variant.forms:
+                small, large = _shapes(layout)
+                own = {key: value for key, value in form.items() if key in variant.options}
+                mask = variant.mask_shape(small, **own) if variant.is_function else small
+                shared = tuple(axis for axis, (one, all_) in enumerate(zip(mask, small, strict=True)) if one < all_)
+                words = [variant.name, *(f"{key}={value}" for key, value in form.items())]
+                if len(layouts) > 1:
+                    words.append(layout.replace(" ", ""))
+                found.append(
+                    Member(
+                        " ".join(words),
+                        variant,
+                        partial(function, **form),
+                        partial(module, **form),
+                        (small, large),
+                        () if variant.noise == "structured" else shared,
+                        _refused(variant),
+                    )
+                )
+    return found
+
+
+MEMBERS = tuple(_members())
 DROPPING = tuple(member for member in MEMBERS if member.drops)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from itertools import product
 
 import pytest
 import torch
+from family_members import MEMBERS
 from torch import Tensor
 
-from dropout_lab import bayes, ensemble, nn, recurrent
+from dropout_lab import bayes, constraints, ensemble, inference, nn, recurrent
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -139,21 +142,34 @@ def test_a_weight_of_drop_connect_is_one_unit(batch: Tensor, rescale: bool) -> N
     torch.testing.assert_close(ensemble.exact_mean(model, batch, output="raw"), expected.detach(), rtol=0, atol=1e-13)
 
 
+#: Every member of the registry whose masks can be enumerated, in both conventions, at one example.
+REGISTERED = [
+    (
+        f"{member}{', original' if not rescale else ''}",
+        member.module(0.6, rescale=rescale),
+        (1, *(2,) * min(3, len(member.shapes[0]) - 1)),
+    )
+    for member in MEMBERS
+    if member.variant.enumerable and member.variant.multiplies != "weights"
+    for rescale in (True, False)
+]
 LAYERS = [
-    ("inverted", nn.Dropout(0.8), (1, 2, 3)),
-    ("original", nn.Dropout(0.8, rescale=False), (1, 2, 3)),
+    *REGISTERED,
     ("torch", torch.nn.Dropout(0.2), (1, 2, 3)),
-    ("channels", nn.SpatialDropout(0.6), (1, 3, 2, 2)),
     ("channels of one example", nn.SpatialDropout(0.6, batched=False), (3, 2, 2)),
     ("torch's channels", torch.nn.Dropout1d(0.4), (1, 3, 2)),
-    ("sequences", nn.VariationalDropout(0.6), (1, 4, 3)),
+    ("torch's channels of one example", torch.nn.Dropout1d(0.4), (3, 2)),
+    ("torch's maps of one example", torch.nn.Dropout3d(0.4), (3, 1, 2, 2)),
+    ("torch's Dropout2d at three axes", torch.nn.Dropout2d(0.4), (1, 3, 2)),
     ("time first", nn.VariationalDropout(0.6, time_dim=0), (4, 1, 3)),
     ("time last", nn.VariationalDropout(0.6, time_dim=-1), (1, 3, 4)),
-    ("paths", nn.DropPath(0.3), (1, 2, 3)),
     ("the path of one example", nn.DropPath(0.3, batched=False, rescale=False), (2, 3)),
     ("weights", nn.DropConnect(torch.nn.Linear(3, 2), 0.6), (1, 3)),
     ("weights, original", nn.DropConnect(torch.nn.Linear(3, 2), 0.6, rescale=False), (1, 3)),
     ("filters", nn.DropConnect(torch.nn.Conv1d(2, 1, 3, padding=1), 0.6), (1, 2, 2)),
+    ("weights inside a ball", nn.DropConnect(constraints.bound_weights(torch.nn.Linear(3, 2), 0.5), 0.6), (1, 3)),
+    ("weights of several rows", nn.DropConnect(torch.nn.Linear(2, 1), 0.6), (3, 2)),
+    ("weights that rows share", nn.DropConnect(torch.nn.Linear(2, 1), 0.6, per_example=False), (3, 2)),
 ]
 
 
@@ -161,8 +177,8 @@ LAYERS = [
 def test_masks_drawn_in_training_have_the_exact_mean(layer: torch.nn.Module, shape: tuple[int, ...]) -> None:
     """What training draws for one example is what is enumerated, for every kind of layer.
 
-    The mean of tanh(y), and of the products of neighbors, which tell who shares a draw: 4000 passes, 14 layers, at most
-    12 figures each twice, within 5.5 standard errors: false alarm below 14 · 24 · 3.8e-8 = 1.3e-5. Seeds fixed.
+    The mean of tanh(y), and of the products of neighbors, which tell who shares a draw: 4000 passes, 35 layers, at most
+    12 figures each twice, within 5.5 standard errors: false alarm below 35 · 24 · 3.8e-8 = 3.2e-5. Seeds fixed.
     """
     x = torch.randn(shape, generator=seeded(7), dtype=torch.float64) + 1
 
@@ -255,12 +271,285 @@ def test_noise_that_cannot_be_enumerated_is_refused(layer: torch.nn.Module) -> N
 
 
 def test_requests_that_make_no_sense_name_what_is_wrong(batch: Tensor) -> None:
-    with pytest.raises(ValueError, match="nothing to enumerate.*Linear"):
+    with pytest.raises(ValueError, match=r"nothing to enumerate.*Linear"):
         ensemble.exact_mean(torch.nn.Linear(3, 2).double(), batch)
     with pytest.raises(ValueError, match="batch axis"):
         ensemble.exact_mean(torch.nn.Sequential(nn.Dropout(0.5)), torch.ones(3))
-    with pytest.raises(ValueError, match="keep_prob of|their own keep_prob"):
+    with pytest.raises(ValueError, match="their own keep_prob"):
         ensemble.exact_mean(torch.nn.Sequential(nn.Dropout(0.5)), batch, 0.5)
     wide = torch.nn.Sequential(nn.Dropout(0.5), torch.nn.Linear(64, 2))
     with pytest.raises(ensemble.TooManyMasks, match=r"64 units have 2\^64 masks.*would take about.*monte_carlo"):
         ensemble.exact_mean(wide, torch.ones(1, 64))
+
+
+class Spread(torch.nn.Module):
+    """One output as three, so that few weights are enough."""
+
+    def __init__(self, inner: torch.nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(x).expand(*x.shape)
+
+
+class Fold(torch.nn.Module):
+    """(N, T, D) as (N·T, D), as every head does that is the same at all times."""
+
+    def __init__(self, layer: torch.nn.Module) -> None:
+        super().__init__()
+        self.first, self.layer, self.last = torch.nn.Linear(2, 3), layer, torch.nn.Linear(3, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.layer(self.first(x.reshape(-1, 2)).tanh())
+        return self.last(9 * hidden.reshape(*x.shape[:2], 3).square().mean(1))
+
+
+class TimeFirst(Fold):
+    """(N, T, D) as (T, N, D), the default layout of torch's recurrent layers."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(9 * self.layer(self.first(x.transpose(0, 1)).tanh()).square().mean(0))
+
+
+class Table(Fold):
+    """A mask on a table that all examples read: no axis of it is that of the examples."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(9 * (x.mean(1).softmax(-1) @ self.layer(self.first.weight.T)).square())
+
+
+class Coupled(Fold):
+    """One example's output depends on the masks of the others."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.layer(self.first(x.mean(1)).tanh())
+        return self.last(9 * hidden * (hidden - hidden.mean(0)))
+
+
+class OneSize(Fold):
+    """A model that runs with batches of two only."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(9 * self.layer(self.first(x.mean(1)).tanh().reshape(2, 3)).square())
+
+
+@pytest.mark.parametrize("kind", [Fold, TimeFirst, Table, Coupled, OneSize], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Dropout(0.5),
+        nn.Dropout(0.5, rescale=False),
+        torch.nn.Dropout(0.5),
+        Spread(nn.DropConnect(torch.nn.Linear(3, 1), 0.5)),
+    ],
+    ids=["inverted", "original", "torch", "weights"],
+)
+@pytest.mark.parametrize("examples", [1, 2])
+def test_wherever_the_axis_of_examples_is_the_mean_is_that_of_what_training_draws(
+    kind: type[Fold], layer: torch.nn.Module, examples: int
+) -> None:
+    """Against Monte Carlo, 4000 samples of 4 figures, in 36 cases: |z| < 5.5, a false alarm with 36 · 4 · 3.8e-8."""
+    if kind is OneSize and examples == 1:
+        return
+    torch.manual_seed(0)
+    model, x = kind(layer).double(), torch.randn(examples, 3, 2, dtype=torch.float64)
+    exact = ensemble.exact_mean(model, x)
+    drawn = inference.monte_carlo(model, x, 4000, generator=seeded(1))
+    assert ((drawn.mean - exact).abs() < 5.5 * drawn.standard_error + 1e-12).all()
+    alone = torch.cat([ensemble.exact_mean(model, example) for example in x.split(1)]) if kind is Fold else exact
+    torch.testing.assert_close(exact, alone, rtol=0, atol=1e-13)
+
+
+def test_a_batch_that_cannot_be_taken_apart_and_is_too_large_says_so() -> None:
+    torch.manual_seed(0)
+    with pytest.raises(ensemble.TooManyMasks, match=r"cannot be taken apart.*one example at a time"):
+        ensemble.exact_mean(Coupled(nn.Dropout(0.5)), torch.randn(20, 3, 2))
+
+
+class Mode(torch.nn.Module):
+    """A container that drops in training alone, by its own mode or by that of its values."""
+
+    def __init__(self, inner: torch.nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(x) if self.training else x
+
+
+class Sometimes(Mode):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(self.inner(x)) if (self.inner(x) == 0).any() else x
+
+
+@pytest.mark.parametrize("kind", [Mode, Sometimes])
+def test_a_layer_that_is_not_always_called_is_named(kind: type[Mode], batch: Tensor) -> None:
+    model = torch.nn.Sequential(nn.Dropout(0.5), kind(nn.Dropout(0.6)))
+    with pytest.raises(ValueError, match=r"Dropout '1.inner' is not called in the same place"):
+        ensemble.exact_mean(model, batch)
+
+
+def test_a_layer_that_does_more_than_its_variant_says_is_named(batch: Tensor) -> None:
+    class Twice(nn.Dropout):
+        variant = nn.Dropout.variant
+
+        def forward(self, x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+            return 2 * super().forward(x, generator=generator)
+
+    hooked = nn.Dropout(0.5)
+    hooked.register_forward_hook(lambda module, inputs, output: output + 1)
+    for layer in (Twice(0.5), hooked):
+        with pytest.raises(ValueError, match=rf"{type(layer).__name__} '0' does more than its variant, dropout"):
+            ensemble.exact_mean(torch.nn.Sequential(layer), batch)
+
+
+def test_a_subclass_that_changes_no_forward_is_its_parent(batch: Tensor) -> None:
+    class Named(nn.Dropout):
+        """Only another name."""
+
+    named, plain = torch.nn.Sequential(Named(0.3)), torch.nn.Sequential(nn.Dropout(0.3))
+    assert torch.equal(ensemble.exact_mean(named, batch), ensemble.exact_mean(plain, batch))
+
+
+class Counting(torch.nn.Module):
+    """Changes from one pass in training mode to the next, and draws nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps = 0
+        self.register_buffer("mean", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            self.steps += 1
+            self.mean += x.mean()
+        return x + self.steps + self.mean
+
+
+class Uncopyable(torch.nn.Module):
+    """Holds what cannot be copied."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lock = threading.Lock()
+        self.register_buffer("mean", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            self.mean += x.mean()
+        return x
+
+
+@pytest.mark.parametrize(
+    "quiet",
+    [
+        lambda: torch.nn.BatchNorm1d(3),
+        lambda: torch.nn.LayerNorm(3),
+        lambda: torch.nn.utils.parametrizations.spectral_norm(torch.nn.Linear(3, 3)),
+        lambda: torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(3, 3)),
+        lambda: torch.nn.Dropout(0.0),
+        lambda: torch.nn.LSTM(3, 3, dropout=0.0, num_layers=2),
+        lambda: torch.nn.TransformerEncoderLayer(3, 1, 4, dropout=0.0, batch_first=True),
+        Counting,
+        Uncopyable,
+    ],
+)
+@pytest.mark.parametrize("examples", [1, 5])
+def test_what_draws_nothing_raises_no_alarm(quiet: Callable[[], torch.nn.Module], examples: int) -> None:
+    torch.manual_seed(0)
+    inner = quiet()
+    if isinstance(inner, torch.nn.LSTM):
+        inner = torch.nn.Sequential(inner, First())
+    model = torch.nn.Sequential(torch.nn.Linear(4, 3), nn.Dropout(0.5), inner, torch.nn.Linear(3, 2)).double().train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    x = torch.randn(examples, 4, dtype=torch.float64)
+    found = ensemble.exact_mean(model, x)
+    drawn = inference.monte_carlo(model, x, 200)
+    assert found.shape == drawn.mean.shape == (examples, 2)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+
+
+class First(torch.nn.Module):
+    def forward(self, x: tuple[Tensor, ...]) -> Tensor:
+        return x[0]
+
+
+def test_lazy_layers_draw_their_weights_and_no_masks() -> None:
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(nn.Dropout(0.5), torch.nn.LazyLinear(2))
+    x = torch.randn(4, 3)
+    found = ensemble.exact_mean(model, x)
+    assert isinstance(model[1], torch.nn.Linear) and model[1].in_features == 3
+    torch.testing.assert_close(found, ensemble.exact_mean(model, x), rtol=0, atol=0)
+
+
+class Failing(torch.nn.Module):
+    """Fails with one kind of error, in the call of a given number."""
+
+    def __init__(self, error: type[Exception], call: int) -> None:
+        super().__init__()
+        self.error, self.call, self.calls = error, call, [0]
+
+    def __deepcopy__(self, memo: object) -> Failing:
+        return self
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls[0] += 1
+        if self.calls[0] >= self.call:
+            raise self.error("in the model")
+        return x
+
+
+@pytest.mark.parametrize("error", [RuntimeError, torch.OutOfMemoryError, KeyError])
+def test_a_true_error_is_not_hidden(error: type[Exception], batch: Tensor) -> None:
+    """Whenever it comes: in the first pass, in the passes that look, or when masks are enumerated."""
+    counting = Failing(error, 10**9)
+    ensemble.exact_mean(torch.nn.Sequential(nn.Dropout(0.5), counting), batch)
+    for call in range(1, counting.calls[0] + 1):
+        failing = torch.nn.Sequential(nn.Dropout(0.5), Failing(error, call))
+        with pytest.raises((error, ValueError), match="in the model"):
+            ensemble.exact_mean(failing, batch)
+
+
+@pytest.mark.parametrize("member", [member for member in MEMBERS if member.drops], ids=str)
+def test_a_keep_probability_of_0_is_no_identity(member: object) -> None:
+    """Training gives zeros, eval() the input: what cannot be enumerated is refused, and not taken for its eval()."""
+    if member.variant.multiplies == "weights":
+        return
+    x = torch.ones(member.shapes[0])
+    model = torch.nn.Sequential(member.module(0.0), torch.nn.Flatten(), torch.nn.LazyLinear(2), nn.Dropout(0.5))
+    if not member.variant.enumerable:
+        with pytest.raises(ValueError, match=f"{member.variant.modules[0]} '0'"):
+            ensemble.exact_mean(model, x)
+        return
+    found = ensemble.exact_mean(model, x, output="raw")
+    torch.testing.assert_close(found, model[2].bias.detach().double().expand_as(found), rtol=1e-6, atol=1e-6)
+
+
+def test_complex_outputs_and_containers_are_refused(batch: Tensor) -> None:
+    class Gives(torch.nn.Module):
+        def __init__(self, make: Callable[[Tensor], object]) -> None:
+            super().__init__()
+            self.make = make
+
+        def forward(self, x: Tensor) -> object:
+            return self.make(x)
+
+    for make, what in ((lambda x: x + 1j, "complex128"), (lambda x: {"logits": x}, "dict")):
+        model = torch.nn.Sequential(nn.Dropout(0.5), Gives(make))
+        with pytest.raises(TypeError, match=what):
+            ensemble.exact_mean(model, batch)
+        with pytest.raises(TypeError, match=what):
+            inference.monte_carlo(model, batch)
+
+
+def test_members_have_to_be_probabilities_and_means_are() -> None:
+    with pytest.raises(ValueError, match="above 1"):
+        ensemble.exact_geometric_mean(lambda r: torch.stack([r.sum(1) + 5, r.sum(1) + 7], 1), 3)
+    big = torch.full((4,), 1e200, dtype=torch.float64)
+    for fast in (ensemble.softmax_mean, lambda h, w: ensemble.sigmoid_mean(h, w[0] - w[1])):
+        with pytest.raises(ValueError, match="overflows float64"):
+            fast(big, torch.stack([big, -big]))
+    sure = ensemble.exact_mean(lambda r: torch.full((len(r), 2), 50.0) * torch.tensor([1.0, -1.0]), 9, output="softmax")
+    assert (sure <= 1).all()

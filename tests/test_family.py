@@ -161,7 +161,7 @@ def test_neither_layout_nor_threads_change_the_mask(member: Member, size: int) -
     for name, same in layouts.items():
         y = member.call(same, 0.6, generator=seeded(3))
         assert torch.equal(y, reference), name
-        if name != "every second" and member.name != "drop_connect":
+        if name != "every second" and member.variant.multiplies != "weights":
             assert y.stride() == same.stride(), name
     threads = torch.get_num_threads()
     try:
@@ -213,8 +213,8 @@ def test_test_time_is_the_identity(member: Member, size: int) -> None:
 def test_test_time_of_the_original_convention_multiplies_by_the_keep_probability(member: Member) -> None:
     x = elements(member.shapes[0], torch.float64)
     y = member.call(x, 0.3, rescale=False, training=False)
-    if member.name.startswith("drop_block"):
-        sizes, side = x.shape[2:], 4 if x.dim() == 4 else 3
+    if member.side:
+        sizes, side = x.shape[2:], member.side
         factor = functional.block_keep_probs(sizes, side, functional.block_gamma(sizes, 0.3, side))
     else:
         factor = torch.tensor(0.3, dtype=torch.float64)
@@ -242,7 +242,7 @@ def test_shared_axes_share_a_draw_and_the_others_do_not(member: Member, size: in
             assert not torch.equal(mask, mask.narrow(axis, 0, 1).expand_as(mask))
 
 
-PLAIN = tuple(member for member in DROPPING if not member.name.startswith("drop_block"))
+PLAIN = tuple(member for member in DROPPING if member.is_plain)
 
 
 @pytest.mark.parametrize("member", PLAIN, ids=str)
@@ -251,7 +251,7 @@ PLAIN = tuple(member for member in DROPPING if not member.name.startswith("drop_
 def test_any_shape_layout_type_and_rate_gives_0_or_the_scaled_input(member: Member, data: st.DataObject) -> None:
     axes = len(member.shapes[0])
     shape = data.draw(st.lists(st.integers(0, 7), min_size=axes, max_size=axes))
-    if member.name == "drop_connect":
+    if member.variant.multiplies == "weights":
         shape[1] = 1
     dtype = data.draw(st.sampled_from(FLOATS))
     order = data.draw(st.permutations(range(axes)))

@@ -85,9 +85,9 @@ def test_vmap_draws_for_every_sample_or_once_for_all(member: Member) -> None:
     torch.manual_seed(1)
     different = torch.vmap(call, randomness="different")(ones)
     same = torch.vmap(call, randomness="same")(ones)
-    assert is_member_output(member, torch.cat(tuple(different))) or member.name == "drop_connect"
+    assert is_member_output(member, torch.cat(tuple(different))) or member.variant.multiplies == "weights"
     assert torch.equal(same, same[:1].expand_as(same))
-    assert (different != different[:1]).flatten(1).any(1)[1:].all() or member.name == "drop_path"
+    assert (different != different[:1]).flatten(1).any(1)[1:].all() or member.variant.multiplies == "a residual branch"
     # Three samples a piece, each kept with probability ½: forty pieces are the same with probability 8^-39.
     assert not torch.equal(different, different[:1].expand_as(different))
     unmapped = torch.vmap(lambda _: call(ones[0]), randomness="different")(torch.zeros(40))
@@ -124,7 +124,7 @@ def test_compiled_in_one_graph(member: Member) -> None:
     torch.manual_seed(3)
     tail = member.shapes[0][1:]
     for samples in (50, 70, 2**15):
-        if samples == 2**15 and member.name != "drop_connect":
+        if samples == 2**15 and member.variant.multiplies != "weights":
             continue
         x = torch.ones(samples, *tail, requires_grad=True)
         y = compiled(x)
@@ -147,14 +147,14 @@ def test_compiled_code_drops_inf_and_nan_to_0(member: Member) -> None:
     assert (y == 0).any() and y.isnan().any()
 
 
-@pytest.mark.parametrize("name", ("dropout", "drop_block_2d", "gaussian_dropout"))
+@pytest.mark.parametrize("name", ("dropout", "drop_block", "gaussian_dropout"))
 def test_generated_code_has_the_right_rate(name: str) -> None:
     """The count of what is kept, over 300 samples: beyond 5 standard deviations with probability 6e-7 each.
 
     DropBlock's positions are correlated, so its standard deviation is measured over the samples.
     """
     torch.compiler.reset()
-    member = next(member for member in MEMBERS if member.name == name)
+    member = next(member for member in MEMBERS if member.variant.name == name)
     compiled = torch.compile(member.module(0.7), backend=BACKEND, fullgraph=True)
     torch.manual_seed(4)
     y = compiled(torch.ones(300, *member.shapes[0][1:], dtype=torch.float64))
@@ -170,7 +170,7 @@ def test_exported(member: Member) -> None:
     x = torch.ones(50, *member.shapes[0][1:])
     samples = torch.export.Dim("samples", min=2, max=4096)
     # Weights, which DropConnect's test module takes as its input, have a fixed number.
-    shapes = None if member.name == "drop_connect" else ({0: samples},)
+    shapes = None if member.variant.multiplies == "weights" else ({0: samples},)
     program = torch.export.export(member.module(0.5), (x,), dynamic_shapes=shapes)
     torch.manual_seed(5)
     y = program.module()(x)
@@ -207,5 +207,5 @@ def test_vmapped_rate(member: Member) -> None:
     )
     means = y.flatten(1).mean(1)
     assert abs(means.mean() - 0.8) < 5 * means.std() / math.sqrt(400)
-    if not member.shared and not member.name.startswith("drop_block"):
+    if not member.shared and member.is_plain:
         assert abs(deviation((y > 0).sum(), y.numel(), 0.8)) < 5

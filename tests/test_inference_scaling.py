@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
+from family_members import MEMBERS, Member
 from torch import Tensor
 
 from dropout_lab import ensemble, inference, nn
@@ -185,3 +188,119 @@ def test_a_keep_probability_of_zero_cannot_be_undone() -> None:
     assert torch.equal(scaled(torch.ones(1, 4, dtype=torch.float64))[0], scaled[1].bias)
     with pytest.raises(ValueError, match="keep_prob 0"):
         inference.undo_weight_scaling(scaled)
+
+
+@pytest.mark.parametrize("member", [member for member in MEMBERS if member.is_plain], ids=str)
+def test_every_member_with_the_mean_p_everywhere_is_scaled(member: Member) -> None:
+    if member.variant.multiplies == "weights":
+        return
+    x = torch.randn(member.shapes[0], dtype=torch.float64)
+    model = chain(member.module(0.3, rescale=False), torch.nn.Flatten(), torch.nn.Linear(x[0].numel(), 3))
+    scaled = inference.weight_scaling(model)
+    torch.testing.assert_close(scaled(x), model.eval()(x), rtol=1e-13, atol=1e-13)
+    torch.testing.assert_close(scaled[2].weight, 0.3 * model[2].weight)
+
+
+def test_noise_whose_mean_depends_on_the_position_is_refused() -> None:
+    model = chain(nn.DropBlock(0.5, 2, rescale=False), torch.nn.Flatten(), torch.nn.Linear(36, 3))
+    with pytest.raises(ValueError, match="DropBlock '0' has no weights"):
+        inference.weight_scaling(model)
+
+
+class Attention(torch.nn.Module):
+    """Attention probabilities are dropped, and so are the values, or the same numbers stand on both sides."""
+
+    def __init__(self, product: Callable[[Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.links = nn.AttentionDropout(0.3, rescale=False)
+        self.values = nn.Dropout(0.5, rescale=False)
+        self.product = product
+        self.out = torch.nn.Linear(5, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        links = self.links((x @ x.transpose(-1, -2)).softmax(-1))
+        return self.out(self.product(links, self.values(x)))
+
+
+@pytest.mark.parametrize(
+    ("product", "factor"),
+    [
+        (lambda links, values: links @ values, 0.15),
+        (torch.matmul, 0.15),
+        (lambda links, values: links.matmul(values), 0.15),
+        (lambda links, values: (links @ links) @ values, 0.045),
+    ],
+)
+def test_a_factor_passes_through_products(product: Callable[[Tensor, Tensor], Tensor], factor: float) -> None:
+    torch.manual_seed(0)
+    model, x = Attention(product).double(), torch.randn(2, 1, 5, 5, dtype=torch.float64)
+    scaled = inference.weight_scaling(model)
+    torch.testing.assert_close(scaled(x), model.eval()(x), rtol=1e-13, atol=1e-13)
+    torch.testing.assert_close(scaled.out.weight, factor * model.out.weight)
+
+
+class Random(torch.nn.Module):
+    def __init__(self, draw: Callable[[Tensor, bool], Tensor]) -> None:
+        super().__init__()
+        self.draw = draw
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.draw(x, self.training)
+
+
+F = torch.nn.functional
+
+
+@pytest.mark.parametrize(
+    ("draw", "refused"),
+    [
+        (lambda x, training: F.dropout(x, 0.5), True),
+        (lambda x, training: F.dropout(x, 0.5, training), False),
+        (lambda x, training: F.alpha_dropout(x, 0.5), False),
+        (lambda x, training: F.alpha_dropout(x, 0.5, True), True),
+        (lambda x, training: F.rrelu(x), False),
+        (lambda x, training: F.rrelu(x, training=True), True),
+        (lambda x, training: x + torch.rand(4), True),
+        (lambda x, training: x + torch.rand_like(x), True),
+        (lambda x, training: x * torch.zeros_like(x).bernoulli_(0.5), True),
+        (lambda x, training: x + float(np.random.rand()), True),
+        (lambda x, training: x + random.random() if training else x, False),
+        (lambda x, training: F.scaled_dot_product_attention(x, x, x, dropout_p=0.5), True),
+        (lambda x, training: F.scaled_dot_product_attention(x, x, x), False),
+    ],
+)
+def test_a_model_that_draws_at_test_time_has_no_deterministic_pass(
+    draw: Callable[[Tensor, bool], Tensor], refused: bool, batch: Tensor
+) -> None:
+    model = chain(Random(draw), nn.Dropout(0.5, rescale=False), torch.nn.Linear(4, 3))
+    if refused:
+        with pytest.raises(ValueError, match="draws random numbers in eval"):
+            inference.weight_scaling(model)
+        return
+    state = torch.get_rng_state()
+    scaled = inference.weight_scaling(model)
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.testing.assert_close(scaled(batch), model.eval()(batch))
+
+
+def test_fractional_pooling_is_named() -> None:
+    model = chain(
+        torch.nn.FractionalMaxPool2d(2, output_size=2),
+        nn.Dropout(0.5, rescale=False),
+        torch.nn.Flatten(),
+        torch.nn.Linear(4, 3),
+    )
+    with pytest.raises(ValueError, match="FractionalMaxPool2d '0'"):
+        inference.weight_scaling(model)
+
+
+@pytest.mark.parametrize("kind", [nn.Dropout, torch.nn.Dropout, nn._Member])
+def test_a_subclass_whose_noise_is_not_known_is_named(kind: type[torch.nn.Module]) -> None:
+    class Unknown(kind):
+        def forward(self, x: Tensor) -> Tensor:
+            return x
+
+    unknown = Unknown(keep_prob=0.5) if kind is nn._Member else Unknown(0.5)
+    model = chain(nn.Dropout(0.5, rescale=False), torch.nn.Linear(4, 3), unknown)
+    with pytest.raises(TypeError, match="Unknown"):
+        inference.weight_scaling(model)

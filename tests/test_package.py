@@ -6,6 +6,7 @@ links to the packages of the environment that runs the tests.
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shutil
@@ -14,6 +15,7 @@ import sys
 import tomllib
 import venv
 import zipfile
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -25,6 +27,8 @@ from dropout_lab import _extras
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "dropout_lab"
+#: The modules and packages directly below the package.
+FLOORS = sorted(path.name for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists())
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 #: One small computation for each floor of the core.
@@ -172,10 +176,40 @@ def test_symbolic_needs_nothing_but_sympy(python: Path, tmp_path: Path) -> None:
     }
 
 
+@pytest.fixture(scope="module")
+def providers() -> Mapping[str, list[str]]:
+    """The distributions that bring each importable name."""
+    return metadata.packages_distributions()
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """The modules, by their first name, that a file imports when it is imported itself."""
+    names: set[str] = set()
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.add(str(node.module).partition(".")[0])
+        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            names |= set().union(*map(imported, node.orelse))
+        elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            names |= imported(node)
+    return names
+
+
+@pytest.mark.parametrize("path", FLOORS)
+def test_a_floor_imports_what_it_declares_and_nothing_else(path: str, providers: Mapping[str, list[str]]) -> None:
+    extra, _ = _extras.FLOORS.get(f"dropout_lab.{Path(path).stem}", (None, {}))
+    allowed = closure("numpy", "torch", *names_of(extra)) if extra else {"numpy", "torch"}
+    files = [PACKAGE / path] if path.endswith(".py") else (PACKAGE / path).rglob("*.py")
+    for file in files:
+        for name in imported(ast.parse(file.read_text(encoding="utf-8"))) - sys.stdlib_module_names - {"dropout_lab"}:
+            assert {canonicalize_name(provider) for provider in providers[name]} & set(allowed), f"{file}: {name}"
+
+
 @pytest.mark.parametrize("floor", sorted(_extras.FLOORS))
-def test_the_libraries_of_a_floor_come_with_its_extra(floor: str) -> None:
+def test_the_libraries_of_a_floor_come_with_its_extra(floor: str, providers: Mapping[str, list[str]]) -> None:
     extra, libraries = _extras.FLOORS[floor]
-    providers = metadata.packages_distributions()
     promised = closure(*names_of(extra))
     for library in libraries:
         assert promised.keys() & {canonicalize_name(name) for name in providers[library]}, library

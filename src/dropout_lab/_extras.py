@@ -10,21 +10,15 @@ from importlib.util import find_spec
 
 _SYMBOLIC = {"sympy": "SymPy"}
 _CLAIMS = {**_SYMBOLIC, "yaml": "PyYAML"}
-_EXPERIMENTS = {
-    "joblib": "joblib",
-    "matplotlib": "matplotlib",
-    "mlxtend": "mlxtend",
-    "scipy": "SciPy",
-    "sklearn": "scikit-learn",
-    "tqdm": "tqdm",
-}
+_FIGURES = {"matplotlib": "matplotlib", "scipy": "SciPy"}
+_EXPERIMENTS = {**_FIGURES, "joblib": "joblib", "mlxtend": "mlxtend", "sklearn": "scikit-learn", "tqdm": "tqdm"}
 _BOOK = {**_CLAIMS, **_EXPERIMENTS, "jupyter_book": "Jupyter Book", "sphinx": "Sphinx", "myst_nb": "MyST-NB"}
 
 #: For each optional floor its extra, and that extra's libraries: the names to import, and the names that people know.
 FLOORS: dict[str, tuple[str, dict[str, str]]] = {
     "dropout_lab.symbolic": ("symbolic", _SYMBOLIC),
     "dropout_lab.claims": ("claims", _CLAIMS),
-    "dropout_lab.figures": ("experiments", _EXPERIMENTS),
+    "dropout_lab.figures": ("experiments", _FIGURES),
     "dropout_lab.experiments": ("experiments", _EXPERIMENTS),
     "dropout_lab.book": ("book", _BOOK),
 }

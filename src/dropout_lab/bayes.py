@@ -31,7 +31,7 @@ _LIMIT = (np.euler_gamma + math.log(2)) / 2
 
 
 def exact_kl(log_alpha: Tensor) -> Tensor:
-    """The divergence of N(θ, α θ²) from the log-uniform prior p(|w|) ∝ 1/|w|, in nats for each α given.
+    """The divergence of N(θ, α θ²) from the log-uniform prior ``p(|w|) ∝ 1/|w|``, in nats for each α given.
 
     The prior is improper, so the divergence is known up to a constant: here it is 0 at α = ∞, where the weight says
     nothing. By Kingma, Salimans and Welling (2015, appendix C) it is −½ log α + E log|ε| with ε ~ N(1, α). Since ε²/α

@@ -12,7 +12,7 @@ require(__name__)
 
 import itertools
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import matplotlib
 import numpy as np
@@ -56,9 +56,9 @@ DASHES = ("-", (0, (6, 2)), (0, (2, 1.4)), (0, (7, 2, 1.5, 2)), (0, (10, 3)), (0
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
 #: What is written into a file: no date, so that two runs give the same bytes, and no empty margin.
-_SAVING = {"metadata": {"Date": None}, "bbox_inches": "tight"}
+_SAVING: dict[str, object] = {"metadata": {"Date": None}, "bbox_inches": "tight"}
 
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     # Ids inside the SVG are hashes of this and of what they name; without it they are random.
     "svg.hashsalt": "dropout_lab",
     # Letters are drawn as outlines of matplotlib's own font, so they look alike where that font is not installed.
@@ -115,6 +115,11 @@ def style() -> None:
 
     Sets matplotlib's global parameters, so call it once, before the first figure. Outside IPython nothing else happens;
     pass ``metadata={"Date": None}`` to ``savefig`` there for the same bytes every time.
+
+    >>> with matplotlib.rc_context():
+    ...     style()
+    ...     print(matplotlib.rcParams["svg.hashsalt"])
+    dropout_lab
     """
     matplotlib.rcParams.update(_SETTINGS)
     _show_as_svg()
@@ -125,6 +130,10 @@ def mean_and_interval(values: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.nda
 
     ``values`` has the shape (seeds,) or (seeds, points); each result has the shape of one seed. Fewer than two seeds,
     or a value that is not finite: ValueError.
+
+    >>> mean, low, high = mean_and_interval([1.0, 2.0, 3.0])
+    >>> float(mean), round(float(low), 3), round(float(high), 3)
+    (2.0, -0.484, 4.484)
     """
     table = np.asarray(values, dtype=float)
     if table.ndim not in (1, 2) or table.shape[0] < 2:
@@ -150,16 +159,22 @@ def every_seed(
     """Draw one dot for each seed around ``x``, and beside them the mean with its 95 % interval.
 
     ``values`` has the shape (seeds,). The dots are spread over ``width``, in units of the x axis, so that equal values
-    stay visible; the spread depends on the seed's position alone and has no meaning. The default suits groups that stand
-    at 0, 1, 2, … ``label`` names the dots in a legend.
+    stay visible; where a dot stands depends on the seed's position alone and has no meaning. The default suits groups
+    that stand at 0, 1, 2, … ``label`` names the dots in a legend.
+
+    >>> from matplotlib.figure import Figure
+    >>> ax = Figure().subplots()
+    >>> every_seed(ax, 0, [1.0, 2.0, 3.0])
+    >>> len(ax.lines)
+    3
     """
     dots = np.asarray(values, dtype=float)
     if dots.ndim != 1:
         raise ValueError(f"values must have one number a seed, shape (seeds,); got {dots.shape}")
     mean, low, high = mean_and_interval(dots)
     # Multiples of the golden ratio, modulo 1, fill an interval evenly for any number of seeds.
-    spread = width * (np.arange(dots.size) * 0.6180339887498949 % 1 - 0.5)
-    ax.plot(x + spread, dots, marker, color=color, alpha=0.6, markersize=5, markeredgewidth=0, label=label)
+    offsets = width * (np.arange(dots.size) * 0.6180339887498949 % 1 - 0.5)
+    ax.plot(x + offsets, dots, marker, color=color, alpha=0.6, markersize=5, markeredgewidth=0, label=label)
     beside = x + 0.95 * width
     ax.plot([beside, beside], [low, high], "-", color=color, linewidth=2.2, solid_capstyle="butt")
     ax.plot(beside, mean, "_", color=color, markersize=13, markeredgewidth=2.4)
@@ -179,13 +194,21 @@ def interval(
 
     ``x`` has the shape (points,), ``values`` the shape (seeds, points). The interval holds for each point by itself.
     Color and line style come from the axes' cycle unless given; ``label`` names the line in a legend.
+
+    >>> from matplotlib.figure import Figure
+    >>> ax = Figure().subplots()
+    >>> _ = interval(ax, [0.5, 0.9], [[1.0, 2.0], [2.0, 4.0], [3.0, 6.0]])
+    >>> ax.lines[0].get_ydata()
+    array([2., 4.])
     """
     places = np.asarray(x, dtype=float)
     table = np.asarray(values, dtype=float)
     if places.ndim != 1 or table.ndim != 2 or table.shape[1] != places.size:
         raise ValueError(f"x must have shape (points,), values (seeds, points); got {places.shape} and {table.shape}")
     mean, low, high = mean_and_interval(table)
-    chosen = {name: value for name, value in (("color", color), ("linestyle", linestyle)) if value is not None}
+    chosen: dict[str, Any] = {
+        name: value for name, value in (("color", color), ("linestyle", linestyle)) if value is not None
+    }
     (line,) = ax.plot(places, mean, marker=marker, label=label, **chosen)
     return ax.fill_between(places, low, high, color=line.get_color(), alpha=0.18, linewidth=0)
 
@@ -198,6 +221,13 @@ def difference(
     A filled dot has met its decision rule, a hollow one has not. ``threshold`` draws a dotted line at the value that
     the rule asks for, if that is not zero. All comparisons must have one unit, which labels the axis; the first stands
     on top.
+
+    >>> from dropout_lab.experiments.statistics import Rule, compare
+    >>> from matplotlib.figure import Figure
+    >>> ax = Figure().subplots()
+    >>> difference(ax, ["dropout"], [compare([1.0, 2.0, 3.0], rule=Rule.above(0), unit="points")])
+    >>> ax.get_xlabel()
+    'difference (points)'
     """
     if not comparisons or len(labels) != len(comparisons):
         raise ValueError(f"one label for each comparison, and at least one; got {len(labels)} and {len(comparisons)}")
@@ -223,6 +253,12 @@ def bars_of_masks(ax: Axes, table: ArrayLike, values: ArrayLike, *, color: str =
 
     ``table`` has the shape (masks, n) and holds 0 and 1, as :func:`dropout_lab.ensemble.masks` gives it; ``values`` has
     the shape (masks,), a probability or an output. More than 32 masks can't be read on a phone: ValueError.
+
+    >>> from matplotlib.figure import Figure
+    >>> ax = Figure().subplots()
+    >>> bars_of_masks(ax, [[0, 0], [0, 1], [1, 0], [1, 1]], [0.1, 0.2, 0.3, 0.4])
+    >>> len(ax.patches)
+    4
     """
     masks, heights = _binary(table, "table"), np.asarray(values, dtype=float)
     if heights.shape != masks.shape[:1]:
@@ -239,6 +275,12 @@ def mask_cells(ax: Axes, mask: ArrayLike, *, color: str = PALETTE[0]) -> None:
     """Draw a mask of two axes as cells: colored where it keeps, pale where it drops; row 0 stands on top.
 
     ``mask`` has the shape (rows, columns) and holds 0 and 1: a weight mask, or one channel of a feature map.
+
+    >>> from matplotlib.figure import Figure
+    >>> ax = Figure().subplots()
+    >>> mask_cells(ax, [[1, 0, 1], [0, 1, 1]])
+    >>> len(ax.patches)
+    6
     """
     cells = _binary(mask, "mask")
     colors = np.where(cells == 1, color, FAINT)
@@ -269,5 +311,5 @@ def _show_as_svg() -> None:
 
     backend = InlineBackend.instance(parent=shell)
     # In this order: setting the formats is what makes the backend read the arguments.
-    backend.print_figure_kwargs = _SAVING
-    backend.figure_formats = {"svg"}
+    backend.set_trait("print_figure_kwargs", _SAVING)
+    backend.set_trait("figure_formats", {"svg"})

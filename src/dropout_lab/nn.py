@@ -211,6 +211,8 @@ _OF_TORCH: Mapping[type[torch.nn.Module], tuple[Variant, int | None]] = {
     torch.nn.AlphaDropout: (variants.ALPHA_DROPOUT, None),
     torch.nn.FeatureAlphaDropout: (variants.ALPHA_DROPOUT, None),
 }
+#: torch's own dropout layers.
+OF_TORCH = tuple(_OF_TORCH)
 
 
 def variant_of(module: torch.nn.Module) -> Variant | None:
@@ -243,7 +245,8 @@ def variant_of(module: torch.nn.Module) -> Variant | None:
 def mask_shape(module: torch.nn.Module, x: Tensor) -> tuple[int, ...]:
     """The shape of the mask that a module with an enumerable variant draws for its input ``x``.
 
-    For noise on weights it is the mask of one example.
+    It broadcasts against ``x``, or for noise on weights against the weights of each example. Raises TypeError for a
+    module without such a mask.
 
     >>> mask_shape(VariationalDropout(), torch.ones(2, 9, 5))
     (2, 1, 5)
@@ -252,7 +255,9 @@ def mask_shape(module: torch.nn.Module, x: Tensor) -> tuple[int, ...]:
     if variant is None or not variant.enumerable:
         raise TypeError(f"{type(module).__name__} has no mask that could be given from outside")
     if variant.multiplies == "weights":
-        return tuple(variant.mask_shape(module.layer.weight.shape))
+        weight = module.layer.weight
+        own = module.per_example and x.dim() >= weight.dim()
+        return tuple(variant.mask_shape(weight.shape, examples=x.shape[0] if own else None))
     options = {name: getattr(module, name) for name in variant.options if hasattr(module, name)}
     alone = next((axes for kind, (_, axes) in _OF_TORCH.items() if isinstance(module, kind)), None)
     if alone is not None:

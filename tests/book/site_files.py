@@ -15,7 +15,7 @@ SITE = ROOT / "_build" / "html"
 EXECUTED = ROOT / "_build" / "jupyter_execute"
 START = SITE / "index.html"
 #: Pages that Sphinx adds to those of the table of contents.
-ADDED = {"genindex.html", "search.html", "py-modindex.html", "prf-prf.html"}
+ADDED = {"genindex.html", "search.html", "prf-prf.html"}
 
 #: The attributes through which a page loads something, by tag.
 _LOADS = {

@@ -1,58 +1,126 @@
-"""Verdicts come from the records alone; whatever does not settle the claims file is named."""
+"""Verdicts come from the evidence alone, of a kind that can settle the claim; whatever does not settle it is named."""
+
+import pickle
 
 import pytest
+from examples import claim, record
 
-from dropout_lab.claims.registry import Claim, Registry
-from dropout_lab.claims.verdicts import VerdictError, settle, verdict
+from dropout_lab.claims import Registry, VerdictError, from_json, settle, verdict
+from dropout_lab.claims.registry import KINDS, Assumption
 
-
-def claim(claim_id="1", kind="I", expected="true", uses=()) -> Claim:
-    return Claim(claim_id, "1 A", "title", kind, "statement", expected, tuple(uses))
-
-
-def record(kind: str, given: str) -> dict:
-    return {"kind": kind, "verdict": given}
+FAIR = Assumption("fair", "fair masks", "Both outcomes are equally likely.")
 
 
 @pytest.mark.parametrize(
     "kind, records, expected",
     [
-        ("I", [record("prove", "true")], "true"),
-        ("I", [record("prove", "true-under"), record("enumerate", "true")], "true-under"),
-        ("I", [record("prove", "true"), record("refute", "imprecise"), record("refute", "wrong")], "wrong"),
-        ("I", [record("prove", "true"), record("refute", "imprecise")], "imprecise"),
-        ("E", [record("measure", "supported"), record("measure", "not-seen")], "not-seen"),
-        ("E", [record("measure", "supported"), record("prove", "true")], "supported"),
+        ("I", [record("prove")], "true"),
+        ("I", [record("prove", "true-under"), record("enumerate")], "true-under"),
+        ("I", [record("prove"), record("refute", "imprecise"), record("refute", "wrong")], "wrong"),
+        ("I", [record("prove"), record("refute", "imprecise")], "imprecise"),
+        ("E", [record("measure"), record("measure", "not-seen")], "not-seen"),
+        ("E", [record("measure"), record("prove")], "supported"),
         ("Th", [record("measure", "not-seen"), record("prove", "true-under")], "true-under"),
-        ("Th+E", [record("measure", "supported"), record("prove", "true-under")], "supported"),
+        ("Th+E", [record("measure"), record("prove", "true-under")], "supported"),
+        ("H", [record("cite")], "true"),
+        ("D", [record("cite", "imprecise")], "imprecise"),
         ("O", [record("none", "opinion")], "opinion"),
-        ("E", [record("none", "open"), record("measure", "supported")], "open"),
+        ("E", [record("none", "open"), record("measure")], "open"),
     ],
 )
 def test_verdict(kind, records, expected):
     assert verdict(claim(kind=kind), records) == expected
+    assert verdict(claim(kind=kind), [from_json(given) for given in records]) == expected
+
+
+SETTLED_BY = {
+    "I": {"prove", "enumerate"},
+    "Th": {"prove"},
+    "A": {"prove", "enumerate"},
+    "E": {"measure"},
+    "H": {"cite"},
+    "D": {"prove", "enumerate", "cite"},
+    "O": set(),
+}
+
+
+@pytest.mark.parametrize("letter", KINDS)
+@pytest.mark.parametrize("kind", ["prove", "enumerate", "measure", "cite"])
+@pytest.mark.parametrize("given", ["", "not-seen"])
+def test_only_evidence_of_a_kind_that_can_settle_a_claim_of_this_kind_does(letter, kind, given):
+    if given and kind != "measure":
+        return
+    if kind in SETTLED_BY[letter]:
+        assert verdict(claim(kind=letter), [record(kind, given)])
+    else:
+        with pytest.raises(VerdictError, match=rf"claim 1 \(title\) is of kind {KINDS[letter]}"):
+            verdict(claim(kind=letter), [record(kind, given)])
+
+
+@pytest.mark.parametrize(
+    "letter, heavy",
+    [
+        *[(letter, record("refute")) for letter in "EHO"],
+        *[(letter, record("cite", degree)) for letter in ("I", "Th", "A", "E") for degree in ("wrong", "imprecise")],
+        *[(letter, record("none", "opinion")) for letter in ("I", "Th", "A", "E", "H", "D")],
+    ],
+)
+def test_what_cannot_settle_a_claim_cannot_overrule_it_either(letter, heavy):
+    light = {"E": record("measure"), "H": record("cite"), "O": record("none", "opinion")}.get(letter, record("prove"))
+    with pytest.raises(VerdictError, match="cannot call it"):
+        verdict(claim(kind=letter), [light, heavy])
+
+
+def test_nothing_gives_no_verdict():
+    with pytest.raises(VerdictError, match="has no evidence"):
+        verdict(claim(), [])
+    with pytest.raises(ValueError, match="lacks 'says'"):
+        verdict(claim(kind="Th"), [{"kind": "measure", "verdict": "not-seen"}])
+    with pytest.raises(TypeError, match="a record of evidence is an object"):
+        verdict(claim(), ["true"])
+
+
+def test_a_refutation_needs_its_correction():
+    with pytest.raises(VerdictError, match="nothing establishes the statement that corrects it"):
+        verdict(claim(), [record("refute")])
+    registry = Registry([claim("1", expected="wrong"), claim("2", kind="E", expected="not-seen")], [])
+    evidence = {"1": [record("refute", corrected_by="2")], "2": [record("measure", "not-seen")]}
+    with pytest.raises(VerdictError, match="claim 1 is corrected by claim 2, which nothing establishes"):
+        settle(registry, evidence)
+    with pytest.raises(VerdictError, match="claim 1 is corrected by claim '9', which the claims file lacks"):
+        settle(registry, {**evidence, "1": [record("refute", corrected_by="9")]})
 
 
 def test_settle_gives_every_verdict():
-    registry = Registry([claim("1"), claim("2", expected="wrong", uses=["1"])], [])
-    records = {"1": [record("prove", "true")], "2": [record("refute", "wrong")]}
-    assert settle(registry, records) == {"1": "true", "2": "wrong"}
+    registry = Registry([claim("1"), claim("2", "1", expected="wrong")], [])
+    assert settle(registry, {"1": [record("prove")], "2": [record("refute")]}) == {"1": "true", "2": "wrong"}
 
 
 @pytest.mark.parametrize(
     "evidence, message",
     [
         ({}, r"claim 1 \(title\) has no evidence"),
-        ({"1": [record("prove", "true")], "7": [record("prove", "true")]}, "evidence for '7'"),
-        ({"1": [record("refute", "wrong")]}, "claim 1 .* expects 'true', the evidence says 'wrong'"),
+        ({"1": [record("prove")], "7": [record("prove")]}, "evidence for '7'"),
+        ({"1": [record("prove"), record("refute")]}, "claim 1 .* expects 'true', the evidence says 'wrong'"),
+        ({"1": [record("prove", "true-under")]}, "claim 1 is proved under 'fair', which .* does not use"),
     ],
 )
 def test_what_is_amiss_is_named(evidence, message):
     with pytest.raises(VerdictError, match=message):
-        settle(Registry([claim()], []), evidence)
+        settle(Registry([claim()], [FAIR]), evidence)
+
+
+def test_problems_come_as_objects_each_with_its_claim():
+    registry = Registry([claim("1"), claim("2", kind="Th"), claim("3")], [])
+    with pytest.raises(VerdictError) as raised:
+        settle(registry, {"2": [record("measure")], "3": [record("prove")], "4": [record("prove")]})
+    assert [problem.claim for problem in raised.value.problems] == ["4", "1", "2"]
+    assert all(str(problem) in str(raised.value) for problem in raised.value.problems)
+    again = pickle.loads(pickle.dumps(raised.value))
+    assert (again.problems, str(again)) == (raised.value.problems, str(raised.value))
 
 
 def test_nothing_settled_rests_on_something_open():
-    registry = Registry([claim("1", expected="open"), claim("2", uses=["1"])], [])
-    with pytest.raises(VerdictError, match="claim 2 is settled .* rests on claim 1, which is open"):
-        settle(registry, {"1": [record("none", "open")], "2": [record("prove", "true")]})
+    registry = Registry([claim("1", expected="open"), claim("2", "1")], [])
+    with pytest.raises(VerdictError, match=r"claim 2 is settled .* rests on claim 1, which is open"):
+        settle(registry, {"1": [record("none", "open")], "2": [record("prove")]})

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from dropout_lab.experiments import recipes_interpretations as recipes
 from dropout_lab.experiments.data import Dataset
-from dropout_lab.experiments.family import Bernoulli
-from dropout_lab.experiments.measures import filters, members, readout, swaps
+from dropout_lab.experiments.measures import inputs, members, readout
 from dropout_lab.experiments.networks import MLP
 from dropout_lab.experiments.plan import Recipe, Replica
+from dropout_lab.experiments.recipes import MNIST
+from dropout_lab.experiments.recipes import interpretations as recipes
+from dropout_lab.experiments.stack_noise import Bernoulli
 from dropout_lab.experiments.trained import Trained, mean_loss
 from dropout_lab.experiments.training import train
 
@@ -31,7 +32,7 @@ def by_hand(dataset: Dataset, **parameters: list) -> Trained:
 
 @pytest.fixture(scope="module")
 def two_classes() -> Dataset:
-    """Input 0 is the class, input 1 is a coin, input 2 is always 1."""
+    """Input 0 is the class, input 1 is drawn apart from it, input 2 is always 1."""
     random = np.random.default_rng(1)
     labels = np.repeat([0, 1], 50)
     inputs = np.stack([labels, random.permutation(labels), np.ones(100)], 1).astype(np.float32)
@@ -44,12 +45,12 @@ def stack(blobs) -> Trained:
     return train(blobs, [Replica(arm, seed, recipe) for arm, recipe in arms.items() for seed in (0, 3)])
 
 
-def test_unit_information_is_one_for_the_class_and_nearly_none_for_a_coin(two_classes):
-    """Unit 0 shows the class, unit 1 the coin, unit 2 never changes and is left out."""
+def test_unit_information_is_one_for_the_class_and_nearly_none_for_noise(two_classes):
+    """Unit 0 shows the class, unit 1 the noise, unit 2 never changes and is left out."""
     trained = by_hand(two_classes, weight1=np.eye(3).tolist(), bias1=[0] * 3, weight2=[[0, 0]] * 3, bias2=[0, 0])
     inputs, labels = (part[0].double().numpy() for part in trained.sample(1000))
-    coin = [inputs[labels == label, 1] for label in (0, 1)]
-    between = sum(len(part) * (part.mean() - inputs[:, 1].mean()) ** 2 for part in coin)
+    noise = [inputs[labels == label, 1] for label in (0, 1)]
+    between = sum(len(part) * (part.mean() - inputs[:, 1].mean()) ** 2 for part in noise)
     expected = (1 + between / (len(labels) * inputs[:, 1].var())) / 2
     assert readout.unit_information(trained)["unit_information1"] == pytest.approx([expected], rel=1e-9)
 
@@ -82,9 +83,9 @@ def test_a_read_out_of_few_units_finds_the_class_where_every_unit_has_it(two_cla
 
 def test_a_member_is_one_mask_for_all_examples_and_all_passes(stack):
     member = members.Member(stack.noisy(7))
-    first = member.factor("hidden1", (5, 12))
+    first = member.factor(stack.network.place("hidden1"), (5, 12))
     assert first.shape == (4, 1, 12)
-    assert member.factor("hidden1", (9, 12)) is first
+    assert member.factor(stack.network.place("hidden1"), (9, 12)) is first
     # The first two replicas have no dropout; the others keep about half, doubled.
     assert (first[:2] == 1).all()
     assert set(first[2:].unique().tolist()) == {0.0, 2.0}
@@ -98,7 +99,8 @@ def test_one_update_against_networks_changed_by_hand(stack):
 
     def mask(key):
         member = members.Member(stack.noisy(key))
-        factors = {place: member.factor(place, (1, n)) for place, n in (("input", 16), ("hidden1", 12), ("hidden2", 8))}
+        widths = (("input", 16), ("hidden1", 12), ("hidden2", 8))
+        factors = {place: member.factor(stack.network.place(place), (1, width)) for place, width in widths}
         return {place: factor[row] for place, factor in factors.items()}
 
     def loss(weights, kept):
@@ -128,10 +130,10 @@ def test_swapped_inputs_show_what_the_fit_rests_on(two_classes):
     """A network that reads input 0 alone: swapping it costs about half, swapping the others costs nothing."""
     parameters = {"weight1": [[1], [0], [0]], "bias1": [0], "weight2": [[-1, 1]], "bias2": [0.5, -0.5]}
     trained = by_hand(two_classes, **parameters)
-    assert swaps.swapped_inputs(1, 3)(trained)["swapped_train_error"].tolist() == [0]
-    assert swaps.swapped_inputs(-2, 0)(trained)["swapped_train_error"].tolist() == [0]
+    assert inputs.swapped_inputs(1, 3)(trained)["swapped_train_error"].tolist() == [0]
+    assert inputs.swapped_inputs(-2, 0)(trained)["swapped_train_error"].tolist() == [0]
     # Ten of twenty labels are 1: fewer than 10 % wrong after a shuffle has the probability 0.06 %.
-    assert swaps.swapped_inputs(0, 1)(trained)["swapped_train_error"][0] >= 10
+    assert inputs.swapped_inputs(0, 1)(trained)["swapped_train_error"][0] >= 10
 
 
 def test_the_radius_of_a_unit_that_looks_at_one_pixel_or_at_two(blobs):
@@ -143,12 +145,12 @@ def test_the_radius_of_a_unit_that_looks_at_one_pixel_or_at_two(blobs):
     weights[5, 0] = 1
     weights[[0, 15], 1] = 1 / deviation[[0, 15]]
     trained.parameters["weight1"] = torch.tensor(weights).unsqueeze(0)
-    assert filters.filter_radius(trained)["filter_radius"] == pytest.approx([3 / 2**0.5 / 2], rel=1e-6)
+    assert inputs.filter_radius(trained)["filter_radius"] == pytest.approx([3 / 2**0.5 / 2], rel=1e-6)
 
 
 def test_the_radius_needs_images(two_classes):
     with pytest.raises(ValueError, match="images of shape"):
-        filters.filter_radius(by_hand(two_classes, weight1=[[1], [1], [1]], bias1=[0], weight2=[[1, 1]], bias2=[0, 0]))
+        inputs.filter_radius(by_hand(two_classes, weight1=[[1], [1], [1]], bias1=[0], weight2=[[1, 1]], bias2=[0, 0]))
 
 
 @pytest.mark.parametrize(
@@ -158,8 +160,8 @@ def test_the_radius_needs_images(two_classes):
         readout.decision_units,
         readout.few_units((4, 8), draws=2),
         members.one_update(0.05, batch=10, others=2, updates=1),
-        swaps.swapped_inputs(0, 4),
-        filters.filter_radius,
+        inputs.swapped_inputs(0, 4),
+        inputs.filter_radius,
     ],
 )
 def test_measures_travel_to_workers_and_give_numbers_of_each_replica(stack, measure):
@@ -185,7 +187,7 @@ def test_measures_travel_to_workers_and_give_numbers_of_each_replica(stack, meas
 )
 def test_the_arms_of_an_experiment_follow_its_base(arms):
     """A larger base gives the same arms at another scale, and no two arms are alike."""
-    usual, longer = arms(), arms(replace(recipes.MNIST, batch_size=25))
+    usual, longer = arms(), arms(replace(MNIST, batch_size=25))
     assert list(usual) == list(longer) and len(usual) > 1
     assert all(recipe.batch_size == 25 for recipe in longer.values())
     plans = list(usual.values())

@@ -11,12 +11,11 @@ import torch
 from torch.nn import functional as F
 
 from dropout_lab.experiments import measures
-from dropout_lab.experiments.convolutional import CNN
 from dropout_lab.experiments.draws import NormalDraws
-from dropout_lab.experiments.family import Bernoulli
 from dropout_lab.experiments.learned import Concrete, LearnedGaussian
 from dropout_lab.experiments.measures import activations, curvature
-from dropout_lab.experiments.networks import MLP
+from dropout_lab.experiments.networks import CNN, MLP
+from dropout_lab.experiments.stack_noise import Bernoulli
 from dropout_lab.experiments.trained import Trained
 from dropout_lab.experiments.training import Recipe, Replica, train
 
@@ -68,7 +67,7 @@ def test_error_and_loss(trained):
 
 def test_an_output_that_is_not_a_number_is_wrong():
     outputs = torch.tensor([[[torch.nan, 0.0], [1.0, 0.0]]])
-    assert measures.accuracy.percent_wrong(outputs, torch.tensor([[0, 0]])).tolist() == [50]
+    assert measures.outcome.percent_wrong(outputs, torch.tensor([[0, 0]])).tolist() == [50]
 
 
 def test_sparsity(trained):
@@ -144,9 +143,9 @@ def test_weight_noise_is_in_proportion_to_each_units_own_weights(trained):
     normal = NormalDraws(trained.streams(0))
     for name in ("weight1", "weight2"):
         value = trained.parameters[name]
-        moved = curvature._moved(trained, name, value, 0.3, normal)
+        (layer,) = (one for one in trained.network.layers if one.weight == name)
+        moved = curvature._moved(value, layer, 0.3, normal)
         torch.testing.assert_close((moved - value).norm(dim=1), 0.3 * value.norm(dim=1))
-    assert curvature._moved(trained, "bias1", trained.parameters["bias1"], 0.3, normal) is trained.parameters["bias1"]
 
 
 def test_the_trace_of_the_hessian(blobs):
@@ -213,18 +212,18 @@ def test_monte_carlo_averages(trained):
     assert left_on["error_with_mask"][0] == pytest.approx(plain[0])
 
 
-def test_spread_is_the_variance_between_training_sets():
+def test_the_variance_between_training_sets():
     predicted = np.random.default_rng(0).random((6, 5, 3))
     by_hand = [predicted[start : start + 3].var(0, ddof=1).sum(1).mean() for start in (0, 3)]
-    np.testing.assert_allclose(measures.spread(predicted, 2), by_hand)
+    np.testing.assert_allclose(measures.training_set_variance(predicted, 2), by_hand)
     with pytest.raises(ValueError, match="6 seeds do not divide into 4 groups"):
-        measures.spread(predicted, 4)
+        measures.training_set_variance(predicted, 4)
 
 
 def test_what_normalization_meets_over_what_it_remembers(blobs):
     trained = a_stack(blobs, replace(SMALL, network=MLP((6, 5), batch_norm=True)))
     sums = activations.recorded(trained, "sum")
-    trained.parameters["running_variance2"].copy_(sums["sum2"].var(1) / 0.25)
+    trained.parameters["running_variance2"].copy_(sums[trained.network.place("sum2")].var(1) / 0.25)
     np.testing.assert_allclose(measures.variance_shift(trained)["variance_ratio2"], 0.25, rtol=1e-4)
 
 
@@ -239,7 +238,8 @@ def test_neighbors_tell_a_ramp_and_not_noise():
 
 def test_reconstruction_takes_the_maps_that_are_large_enough(blobs):
     recipe = replace(SMALL, network=CNN((3, 4), (6,), (1, 4, 4)), steps=5)
-    assert measures.reconstruction(a_stack(blobs, recipe)) == {}
+    with pytest.raises(ValueError, match="no feature map of CNN"):
+        measures.reconstruction(a_stack(blobs, recipe))
     wide = replace(blobs, inputs=np.tile(blobs.inputs, 4), shape=(1, 8, 8))
     recipe = replace(recipe, network=CNN((3, 4), (6,), (1, 8, 8)))
     found = measures.reconstruction(a_stack(wide, recipe))

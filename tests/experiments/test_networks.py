@@ -9,14 +9,12 @@ import pytest
 import torch
 from torch import nn
 
-from dropout_lab.experiments.convolutional import CNN
 from dropout_lab.experiments.draws import Purpose, stream
-from dropout_lab.experiments.family import Bernoulli, Block, Gaussian, Locked, Path, Spatial
 from dropout_lab.experiments.learned import Concrete, LearnedGaussian
-from dropout_lab.experiments.networks import MLP, ResidualMLP
+from dropout_lab.experiments.networks import CNN, GRU, MLP, ResidualMLP
 from dropout_lab.experiments.optimizers import OPTIMIZERS, Settings
 from dropout_lab.experiments.places import At, Fixed, FixedSets
-from dropout_lab.experiments.sequences import GRU
+from dropout_lab.experiments.stack_noise import Bernoulli, Block, Gaussian, Path, Spatial, Variational
 from dropout_lab.experiments.training import Recipe, Replica, train
 
 CONV = CNN((3, 4), (6,), (1, 4, 4))
@@ -59,12 +57,12 @@ def test_recurrence(blobs):
         torch.testing.assert_close(found[row], expected, **CLOSE)
 
 
-def test_the_recurrent_mask_is_read_step_by_step_or_locked(blobs):
-    """A mask that drops everything at one step only, and a locked mask, against a loop in plain torch."""
+def test_the_recurrent_mask_is_read_step_by_step_or_once_a_sequence(blobs):
+    """A mask that drops everything at one step only, and one mask for the sequence, against a loop in plain torch."""
     network = GRU(5, steps=4)
     parameters, inputs = stacked(network, blobs), some_inputs(blobs)
     for factor in (torch.rand(3, 7, 4, 5), torch.rand(3, 7, 1, 5)):
-        found = network.forward(parameters, inputs, Fixed({"state": factor}))
+        found = network.forward(parameters, inputs, Fixed(network, {"state": factor}))
         cell = nn.GRUCell(4, 5)
         names = {
             "weight_ih": "weight_input",
@@ -90,7 +88,7 @@ def test_shortcuts(blobs):
     network = ResidualMLP(6, 2)
     parameters, inputs = stacked(network, blobs), some_inputs(blobs)
     branch = torch.tensor([0.0, 2.0]).repeat(3, 7)[:, :7, None]
-    found = network.forward(parameters, inputs, Fixed({"branch1": branch}))
+    found = network.forward(parameters, inputs, Fixed(network, {"branch1": branch}))
 
     def dense(values, layer):
         return values @ parameters[f"weight{layer}"][0] + parameters[f"bias{layer}"][0]
@@ -106,6 +104,7 @@ def test_shortcuts(blobs):
     [
         (MLP((6, 5)), {"hidden1": (6,), "hidden2": (5,)}),
         (MLP((6, 5)), {"input": (16,), "hidden2": (5,)}),
+        (MLP((6, 5)), {"hidden2": (5,), "hidden1": (6,)}),
         (CONV, {"features1": (3, 1, 1), "hidden1": (6,)}),
         (GRU(5, steps=4), {"state": (4, 5), "output": (5,)}),
         (ResidualMLP(6, 2), {"branch1": (1,), "hidden2": (6,)}),
@@ -115,17 +114,23 @@ def test_several_sets_of_factors_in_one_pass(blobs, network, shapes):
     """Row b · sets + i is example b under set i, wherever the places stand."""
     parameters, inputs = stacked(network, blobs), some_inputs(blobs)
     factors = {place: torch.rand(3, 4, *shape) for place, shape in shapes.items()}
-    found = network.forward(parameters, inputs, FixedSets(factors, sequential=network.sequential))
+    found = network.forward(parameters, inputs, FixedSets(network, factors))
     for number, one in enumerate(found.unflatten(1, (7, 4)).unbind(2)):
-        alone = Fixed({place: factor[:, number : number + 1] for place, factor in factors.items()})
+        alone = Fixed(network, {place: factor[:, number : number + 1] for place, factor in factors.items()})
         torch.testing.assert_close(one, network.forward(parameters, inputs, alone), **CLOSE)
 
 
 def test_sets_of_factors_that_do_not_match_are_refused():
+    network = MLP((6, 5))
     with pytest.raises(ValueError, match=r"one number of sets at one place or more, got \[2, 3\]"):
-        FixedSets({"hidden1": torch.ones(1, 2, 6), "hidden2": torch.ones(1, 3, 5)}, sequential=True)
+        FixedSets(network, {"hidden1": torch.ones(1, 2, 6), "hidden2": torch.ones(1, 3, 5)})
     with pytest.raises(ValueError, match="at one place or more"):
-        FixedSets({}, sequential=True)
+        FixedSets(network, {})
+    for given in (Fixed, FixedSets):
+        with pytest.raises(ValueError, match="no place 'hidden3'"):
+            given(network, {"hidden3": torch.ones(1, 2, 6)})
+        with pytest.raises(ValueError, match="weight1 stands at weights"):
+            given(network, {"weight1": torch.ones(1, 2, 6)})
 
 
 def test_batch_normalization_trains_and_remembers_as_torch_does(blobs):
@@ -161,7 +166,7 @@ def test_optimizers_are_torchs(name, peer):
         for rate, momentum, decay in ((0.1, 0.9, 0.01), (0.02, 0.5, 0.1))
     ]
     ours = start.clone().requires_grad_()
-    optimizer = OPTIMIZERS[name]({"weight1": ours}, Settings.of(recipes, "cpu"))
+    optimizer = OPTIMIZERS[name]({"weight1": ours}, Settings.of(recipes, "cpu"), {"weight1"})
     with torch.no_grad():
         for step, slope in enumerate(slopes):
             optimizer.step([slope], 1 - step / 20)
@@ -180,7 +185,9 @@ SMALL = Recipe(train_size=40, steps=15, batch_size=10)
 CASES = {
     "conv": replace(SMALL, network=CONV).with_noise(features=Spatial(0.7), hidden=Bernoulli(0.5), input=Bernoulli(0.8)),
     "block": replace(SMALL, network=CONV).with_noise(features1=Block(0.7, 2)),
-    "gru": replace(SMALL, network=GRU(5, 4)).with_noise(state=Locked(0.7), input=Bernoulli(0.8), output=Gaussian(0.5)),
+    "gru": replace(SMALL, network=GRU(5, 4)).with_noise(
+        state=Variational(0.7), input=Bernoulli(0.8), output=Gaussian(0.5)
+    ),
     "residual": replace(SMALL, network=ResidualMLP(6, 2)).with_noise(branch=Path(0.7), hidden=Bernoulli(0.5)),
     "norm": replace(SMALL, network=MLP((8, 6), batch_norm=True)).with_noise(hidden=Gaussian(0.5)),
     "adam": replace(SMALL, network=MLP((8,)), optimizer="adam", weight_decay=0.01, masks_per_step=3),
@@ -209,10 +216,10 @@ def test_no_replica_sees_its_neighbors(blobs, case):
 def test_max_norm_bounds_every_unit(blobs):
     recipe = replace(SMALL, network=CONV, max_norm=0.5, learning_rate=0.5)
     trained = train(blobs, [Replica("tight", 0, recipe), Replica("free", 0, replace(recipe, max_norm=float("inf")))])
-    for name, value in trained.parameters.items():
-        if name.startswith("weight"):
-            tight, free = torch.linalg.vector_norm(value, dim=CONV.incoming(name)).flatten(1).amax(1)
-            assert tight <= 0.5 * (1 + 1e-6) < free
+    for layer in CONV.layers:
+        norms = torch.linalg.vector_norm(trained.parameters[layer.weight], dim=layer.incoming)
+        tight, free = norms.flatten(1).amax(1)
+        assert tight <= 0.5 * (1 + 1e-6) < free
 
 
 def test_noise_in_the_wrong_place_is_refused(blobs):

@@ -13,21 +13,20 @@ from dropout_lab.experiments import (
     data,
     measures,
     recipes,
-    recipes_guidance,
-    recipes_interpretations,
-    recipes_regularizers,
-    recipes_variants,
     replicas,
 )
 from dropout_lab.experiments.data import Dataset
 from dropout_lab.experiments.networks import MLP
+from dropout_lab.experiments.recipes import guidance, interpretations, practice, regularizers, scales, variants
 
-MODULES = (recipes, recipes_interpretations, recipes_regularizers, recipes_variants, recipes_guidance)
+MODULES = (scales, interpretations, regularizers, variants, guidance, practice)
 EXPERIMENTS = [
     pytest.param(function, id=f"{module.__name__.rpartition('.')[2]}.{name}")
     for module in MODULES
     for name, function in inspect.getmembers(module, inspect.isfunction)
-    if "base" in inspect.signature(function).parameters and function.__module__ == module.__name__
+    if "base" in inspect.signature(function).parameters
+    and function.__module__ == module.__name__
+    and function is not scales.dense
 ]
 
 

@@ -6,22 +6,23 @@ from dataclasses import replace
 
 import numpy as np
 
-from dropout_lab.experiments import data, measures, recipes_guidance, recipes_practice, recipes_regularizers, replicas
+from dropout_lab.experiments import data, measures, replicas
 from dropout_lab.experiments.networks import MLP
+from dropout_lab.experiments.recipes import guidance, practice, regularizers
 
 
 def test_the_reported_strengths_were_among_those_tuned():
-    assert recipes_regularizers.MAX_NORM in recipes_practice.BOUNDS
-    assert recipes_regularizers.WEIGHT_DECAY in recipes_practice.DECAYS
-    tried = recipes_practice.strengths()
+    assert regularizers.MAX_NORM in practice.BOUNDS
+    assert regularizers.WEIGHT_DECAY in practice.DECAYS
+    tried = practice.strengths()
     for name, suffix in (("", "alone"), ("dropout, ", "with dropout")):
-        arms = recipes_regularizers.regularizers(recipes_practice.DIGITS)
-        assert tried[f"bound {recipes_regularizers.MAX_NORM:g}, {suffix}"] == arms[f"{name}max-norm"]
-        assert tried[f"decay {recipes_regularizers.WEIGHT_DECAY:g}, {suffix}"] == arms[f"{name}weight decay"]
+        arms = regularizers.regularizers(practice.DIGITS)
+        assert tried[f"bound {regularizers.MAX_NORM:g}, {suffix}"] == arms[f"{name}max-norm"]
+        assert tried[f"decay {regularizers.WEIGHT_DECAY:g}, {suffix}"] == arms[f"{name}weight decay"]
 
 
 def test_wide_networks_keep_as_many_units_active_as_the_narrow_one_has():
-    forms = recipes_guidance.width_and_length(recipes_practice.DIGITS) | recipes_practice.quarter_kept()
+    forms = guidance.width_and_length(practice.DIGITS) | practice.quarter_kept()
     narrow = np.array(forms["narrow"].network.hidden)
     for arm, keep_prob in (("wide, dropout", 0.5), ("wide, p = 1/4", 0.25)):
         noise = forms[arm].noise_by_place()
@@ -31,7 +32,7 @@ def test_wide_networks_keep_as_many_units_active_as_the_narrow_one_has():
 
 
 def test_the_arms_train_on_the_digits():
-    arms = recipes_practice.strengths() | recipes_practice.quarter_kept()
+    arms = practice.strengths() | practice.quarter_kept()
     short = {name: replace(recipe, steps=2) for name, recipe in arms.items()}
     found = replicas.run(data.digits(), short, [0], measures.nll, workers=1)
     assert np.isfinite(found.table("nll")).all()

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 from dropout_lab.experiments import data, measures, replicas
 from dropout_lab.experiments.draws import Purpose, stream
 from dropout_lab.experiments.examples import Examples
-from dropout_lab.experiments.family import Bernoulli, Gaussian
 from dropout_lab.experiments.networks import MLP
+from dropout_lab.experiments.stack_noise import Bernoulli, Gaussian
 from dropout_lab.experiments.training import Recipe, Replica, train
 
 SMALL = Recipe(network=MLP((12, 8)), train_size=40, steps=60, batch_size=10)
@@ -58,7 +58,7 @@ def one_by_one(dataset, seed, recipe):
     noise = recipe.noise_by_place()
     draws = {
         place: keep_masks(seed, number, noise[place].keep_prob)
-        for number, place in enumerate(recipe.network.places())
+        for number, place in enumerate(place.name for place in recipe.network.places)
         if place in noise
     }
     order, waiting = stream(seed, Purpose.ORDER), []

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dropout_lab.experiments import measures, replicas, store
-from dropout_lab.experiments.family import Bernoulli
 from dropout_lab.experiments.networks import MLP
+from dropout_lab.experiments.stack_noise import Bernoulli
 from dropout_lab.experiments.training import Recipe, Replica
 
 SMALL = Recipe(network=MLP((8,)), train_size=40, steps=20, batch_size=10)
@@ -105,3 +108,31 @@ def test_the_key_sees_whatever_the_numbers_depend_on(blobs, monkeypatch):
     keys.append(store.key(blobs, [Replica("a", 0, base)], "cpu"))
     assert len(set(keys)) == len(keys)
     assert keys[-1] == store.key(blobs, [Replica("another name", 0, base)], "cpu")
+
+
+def test_the_digest_covers_all_that_training_imports():
+    """In a fresh interpreter: what training a stack has loaded of this package, packages within it included."""
+    script = (
+        "import sys\n"
+        "import dropout_lab.experiments.training\n"
+        "loaded = [module for name, module in sys.modules.items() if name.split('.')[0] == 'dropout_lab']\n"
+        "print(*{module.__file__ for module in loaded}, sep='\\n')\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = {Path(line).resolve() for line in run.stdout.split()}
+    covered = {path.resolve() for path in store.sources()}
+    assert len(loaded) > 20 and loaded <= covered
+    assert not any({"measures", "recipes"} & set(path.parts) for path in covered)
+
+
+def test_an_edit_in_a_package_changes_the_digest(monkeypatch, tmp_path):
+    (network,) = (path for path in store.sources() if path.parent.name == "networks" and path.name == "dense.py")
+    edited = tmp_path / "dense.py"
+    edited.write_bytes(network.read_bytes() + b"# edited\n")
+    before, sources = store.code(), store.sources()
+    monkeypatch.setattr(store, "sources", lambda: [edited if path == network else path for path in sources])
+    store.code.cache_clear()
+    try:
+        assert store.code() != before
+    finally:
+        store.code.cache_clear()

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from dropout_lab.experiments import recipes_variants as variants
 from dropout_lab.experiments.learned import Concrete, LearnedGaussian
+from dropout_lab.experiments.recipes import variants
 
 AGAINST_NONE = [
     variants.connections,

@@ -1,19 +1,25 @@
-"""The Sphinx side of the book: execution and its cache, claims and their ledger, and pages that work from the disk."""
+"""The Sphinx side of the book: execution and its cache, claims and their ledger, and pages that work from the disk.
+
+Importing this package loads nothing of Sphinx: kernels load :mod:`dropout_lab.book.notebook` to show evidence.
+"""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from dropout_lab._extras import require
 
 require(__name__)
 
-from sphinx.application import Sphinx
-
-from dropout_lab.book import accessibility, cache, directives, executor, offline, records, site
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register everything; each module says what it adds."""
+    from dropout_lab.book import accessibility, api, directives, domain, executor, leftovers, offline, site
+
     app.setup_extension("myst_nb")
-    for module in (cache, executor, records, directives, site, offline, accessibility):
+    for module in (leftovers, executor, domain, directives, site, offline, accessibility, api):
         module.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

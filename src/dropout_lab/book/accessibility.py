@@ -27,7 +27,7 @@ class UniqueIds(SphinxPostTransform):
     default_priority = 999
 
     def run(self, **kwargs: Any) -> None:
-        for node in self.document.findall(lambda node: isinstance(node, nodes.Element) and "ids" in node):
+        for node in self.document.findall(nodes.Element):
             node["ids"] = [name for name in node["ids"] if name not in _SHARED_IDS]
 
 

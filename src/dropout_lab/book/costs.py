@@ -1,4 +1,4 @@
-"""What it costs to execute a chapter, in time and in memory, kept beside the cache from one build to the next."""
+"""What it costs to execute a chapter, in time and in memory: kept beside the site, for no two builds cost the same."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-#: The file's name, in the folder of the caches: costs are worth knowing after an edit of the package, too.
-FILE = "times.json"
+#: The file's name, in the folder of what is built.
+FILE = "costs.json"
 
 
 class Cost(NamedTuple):
@@ -20,17 +20,27 @@ class Cost(NamedTuple):
 
 
 def read_costs(path: Path) -> dict[str, Cost]:
-    """The costs by docname; none if there is no such file. Files of earlier versions hold the seconds alone."""
-    if not path.is_file():
+    """The costs by docname; none if there is no such file, or if it cannot be read: then the order of the chapters is
+    all that suffers."""
+    try:
+        noted = json.loads(path.read_text(encoding="utf-8"))
+        return {name: Cost(float(cost["seconds"]), cost["peak_mib"]) for name, cost in noted.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
-    noted = json.loads(path.read_text(encoding="utf-8"))
-    return {name: Cost(**cost) if isinstance(cost, dict) else Cost(cost) for name, cost in noted.items()}
 
 
-def write_costs(path: Path, costs: Mapping[str, Cost]) -> None:
-    """Write the costs as an object for each docname."""
-    noted = {name: cost._asdict() for name, cost in costs.items()}
-    path.write_text(json.dumps(noted, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+def costs_text(costs: Mapping[str, Cost]) -> str:
+    """The costs as the file holds them: an object for each docname.
+
+    >>> print(costs_text({"chapters/index": Cost(1.5, 300)}), end="")
+    {
+     "chapters/index": {
+      "peak_mib": 300,
+      "seconds": 1.5
+     }
+    }
+    """
+    return json.dumps({name: cost._asdict() for name, cost in costs.items()}, indent=1, sort_keys=True) + "\n"
 
 
 def peak_mib(pid: int) -> int | None:

@@ -1,60 +1,71 @@
-"""The role and the directives with which chapters speak of claims.
+"""The directive with which chapters show claims: ``{claims} statement 2.2``, ``{claims} map``, and so on.
 
 While a page is read nothing is known yet about verdicts, so each leaves a placeholder; :mod:`dropout_lab.book.site`
-fills it once all pages have been read.
+fills it once all pages have been read. The links of the prose are a role: :mod:`dropout_lab.book.domain`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
 from myst_nb.ext.glue.roles import PasteRoleAny
 from sphinx.application import Sphinx
-from sphinx.util.docutils import ReferenceRole, SphinxDirective
+from sphinx.util.docutils import SphinxDirective
 
-from dropout_lab import claims
-from dropout_lab.book import records
+from dropout_lab.book.domain import domain_of
 from dropout_lab.book.faces import ERRATA
+from dropout_lab.book.ledger import Mention
 
 
 class ClaimWidget(nodes.General, nodes.Element):
-    """A block to be filled: ``widget`` names what, ``argument`` is a claim, a section or a verdict."""
+    """A block to be filled: ``face`` names what, ``argument`` is a claim, a section or a verdict."""
 
 
-class ClaimLink(nodes.inline):
-    """A link to be made: ``claim`` is the claim's id, the text is already there."""
+@dataclass(frozen=True)
+class Widget:
+    """What one name of the directive shows: ``parts`` makes the placeholders, ``argument`` names what it asks for."""
+
+    parts: Callable[[ClaimsDirective], list[nodes.Node]]
+    argument: str = ""
+    options: tuple[str, ...] = ()
 
 
-class UnsearchedHtml(nodes.General, nodes.Element):
-    """HTML (``html``) that the search does not list, because it differs from build to build."""
+class ClaimsDirective(SphinxDirective):
+    """Shows claims. The first argument says what of them: one of :data:`WIDGETS`; a second one names a claim."""
 
+    required_arguments = 1
+    optional_arguments = 1
+    option_spec: ClassVar[dict] = {"section": directives.unchanged_required}
 
-class ClaimRole(ReferenceRole):
-    """``{claim}`2.2``` or ``{claim}`this identity <2.2>```: a link to the cell that settles a claim."""
+    def run(self) -> list[nodes.Node]:
+        """The placeholders; an error of the page for an unknown name, a missing argument or one too many."""
+        name, *rest = self.arguments
+        widget = WIDGETS.get(name)
+        if widget is None:
+            raise self.error(f"claims has no {name!r} to show; expected one of {', '.join(WIDGETS)}")
+        if bool(rest) != bool(widget.argument):
+            wanted = f"{widget.argument} after it" if widget.argument else "nothing after it"
+            raise self.error(f"claims {name} expects {wanted}, got {' '.join(rest) or 'nothing'}")
+        if odd := [option for option in self.options if option not in widget.options]:
+            raise self.error(f"claims {name} has no option {odd[0]!r}")
+        parts = widget.parts(self)
+        domain_of(self.env).page.widgets.update(node["face"] for part in parts for node in part.findall(ClaimWidget))
+        return parts
 
-    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-        place = f"{self.env.doc2path(self.env.docname, base=False)}:{self.lineno}"
-        page = records.page(self.env)
-        page.mentions.append(records.Mention(self.target, place))
-        page.widgets.add("claim")
-        text = self.title if self.has_explicit_title else f"claim {self.target}"
-        return [ClaimLink("", text, claim=self.target)], []
-
-
-class Widget(SphinxDirective):
-    """A directive that leaves placeholders."""
-
-    def placeholder(self, widget: str, argument: str = "") -> ClaimWidget:
-        """A placeholder, noted as standing on this page."""
-        records.page(self.env).widgets.add(widget)
-        node = ClaimWidget("", widget=widget, argument=argument)
+    def placeholder(self, face: str, argument: str = "") -> ClaimWidget:
+        """A block that a face of the finished ledger will fill."""
+        node = ClaimWidget("", face=face, argument=argument)
         self.set_source_info(node)
         return node
 
     def mention(self, name: str, what: str = "claim") -> None:
         """Note that this place names a claim or a section, for the build to check."""
         place = f"{self.env.doc2path(self.env.docname, base=False)}:{self.lineno}"
-        records.page(self.env).mentions.append(records.Mention(name, place, what))
+        domain_of(self.env).page.mentions.append(Mention(name, place, what))
 
     def section(self, title: str, *content: nodes.Node) -> nodes.section:
         """A section that the page's contents list."""
@@ -64,85 +75,45 @@ class Widget(SphinxDirective):
         return section
 
 
-class ClaimStatement(Widget):
-    """The box that introduces a claim, by its id."""
-
-    required_arguments = 1
-
-    def run(self) -> list[nodes.Node]:
-        self.mention(self.arguments[0])
-        return [self.placeholder("claim-statement", self.arguments[0])]
+def _statement(directive: ClaimsDirective) -> list[nodes.Node]:
+    claim_id = directive.arguments[1]
+    directive.mention(claim_id)
+    return [directive.placeholder("statement", claim_id)]
 
 
-class ClaimsSettled(Widget):
-    """The table of the claims that the page settles."""
-
-    def run(self) -> list[nodes.Node]:
-        return [self.placeholder("claims-settled")]
-
-
-class ClaimCounts(Widget):
-    """How many claims there are, by verdict and by kind of evidence."""
-
-    def run(self) -> list[nodes.Node]:
-        return [self.placeholder("claim-counts")]
+def _ledger(directive: ClaimsDirective) -> list[nodes.Node]:
+    sections = domain_of(directive.env).ledger.sections()
+    rows = [directive.section(name, directive.placeholder("ledger-section", name)) for name in sections]
+    return [directive.placeholder("counts"), directive.placeholder("filter"), *rows]
 
 
-class ClaimLedger(Widget):
-    """The whole ledger: counts, filter, and a section for each section of the source."""
-
-    def run(self) -> list[nodes.Node]:
-        names = dict.fromkeys(claim.section for claim in claims.load().values())
-        sections = [self.section(name, self.placeholder("ledger-section", name)) for name in names]
-        return [self.placeholder("claim-counts"), self.placeholder("claim-ledger"), *sections]
+def _errata(directive: ClaimsDirective) -> list[nodes.Node]:
+    return [directive.section(title, directive.placeholder("errata", verdict)) for verdict, title in ERRATA.items()]
 
 
-class ClaimErrata(Widget):
-    """The corrections of the source, the most misleading first."""
-
-    def run(self) -> list[nodes.Node]:
-        return [self.section(title, self.placeholder("claim-errata", verdict)) for verdict, title in ERRATA.items()]
-
-
-class ClaimMap(Widget):
-    """The map of the whole book, or with ``:section:`` of a section of the source and all that it rests on."""
-
-    option_spec = {"section": directives.unchanged_required}
-
-    def run(self) -> list[nodes.Node]:
-        section = self.options.get("section", "").strip()
-        if section:
-            self.mention(section, what="section")
-        return [self.placeholder("section-map" if section else "claim-map", section)]
+def _map(directive: ClaimsDirective) -> list[nodes.Node]:
+    section = directive.options.get("section", "").strip()
+    if not section:
+        return [directive.placeholder("map")]
+    directive.mention(section, what="section")
+    return [directive.placeholder("section-map", section)]
 
 
-class EmpiricalClaims(Widget):
-    """The table of all empirical claims, with every measurement."""
-
-    def run(self) -> list[nodes.Node]:
-        return [self.placeholder("empirical-claims")]
-
-
-class ChapterTimes(Widget):
-    """The table of the time and the memory that the chapters took."""
-
-    def run(self) -> list[nodes.Node]:
-        return [self.placeholder("chapter-times")]
+#: What the directive can show, by the name that stands behind it.
+WIDGETS = {
+    "statement": Widget(_statement, argument="the id of a claim"),
+    "settled": Widget(lambda directive: [directive.placeholder("settled")]),
+    "counts": Widget(lambda directive: [directive.placeholder("counts")]),
+    "ledger": Widget(_ledger),
+    "errata": Widget(_errata),
+    "map": Widget(_map, options=("section",)),
+    "empirical": Widget(lambda directive: [directive.placeholder("empirical")]),
+}
 
 
 def setup(app: Sphinx) -> None:
-    """Register the role, the directives and their placeholders."""
-    app.add_role("claim", ClaimRole())
+    """Register the directive and its placeholder."""
     # myst-nb has {glue:math} as a directive only; a formula that was checked is wanted inside a sentence as well.
     app.add_role_to_domain("glue", "math", PasteRoleAny())
-    app.add_directive("claim-statement", ClaimStatement)
-    app.add_directive("claims-settled", ClaimsSettled)
-    app.add_directive("claim-counts", ClaimCounts)
-    app.add_directive("claim-ledger", ClaimLedger)
-    app.add_directive("claim-errata", ClaimErrata)
-    app.add_directive("claim-map", ClaimMap)
-    app.add_directive("empirical-claims", EmpiricalClaims)
-    app.add_directive("chapter-times", ChapterTimes)
+    app.add_directive("claims", ClaimsDirective)
     app.add_node(ClaimWidget)
-    app.add_node(ClaimLink)
-    app.add_node(UnsearchedHtml, html=(lambda translator, node: translator.body.append(node["html"]), lambda *_: None))

@@ -1,224 +1,275 @@
-"""Run the chapters before Sphinx reads them: side by side, the longest first, straight into jupyter-cache.
+"""Run the chapters before Sphinx reads them: side by side, the longest first; those that are kept are not run.
 
-myst-nb would run them one after the other. Here as many kernels run as there are processors; myst-nb then finds every
-notebook in its cache and executes nothing. A failing cell stops the build, once all chapters were tried.
+myst-nb would run them one after the other. Here as many kernels run as there are processors. myst-nb is handed
+notebooks that have their outputs, and executes nothing. A failing cell stops the build, once all chapters were tried.
 """
 
 from __future__ import annotations
 
 import asyncio
+import copy
+import json
 import os
-import re
 import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-from jupyter_cache import get_cache
-from jupyter_cache.base import CacheBundleIn, JupyterCacheAbstract
+from myst_nb.core.config import NbParserConfig
 from myst_nb.core.read import create_nb_reader
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
-from dropout_lab.book import costs, forking
+from dropout_lab.book import built_with, cache, costs, kernels
 from dropout_lab.book.problems import BookError, draft
 
-#: What a chapter prints, or how long it takes, depends on these, so the key of the cache does too. The Makefile exports
-#: the same.
-KERNEL_SETTINGS = {
-    # One thread and no worker processes of its own for each kernel: as many kernels run as there are processors.
-    "OMP_NUM_THREADS": "1",
-    "LOKY_MAX_CPU_COUNT": "1",
-    "PYTHONHASHSEED": "0",
-    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-    # The libraries would choose their code by the processor, and round differently on each: training multiplies such a
-    # difference until it shows. All x86-64 processors with AVX2 can take the path named here.
-    "MKL_CBWR": "AVX2,STRICT",  # torch's matrix products, wherever in memory a matrix begins
-    "ATEN_CPU_CAPABILITY": "avx2",  # torch's own loops
-    "ONEDNN_MAX_CPU_ISA": "AVX2",  # torch's convolutions
-    "OPENBLAS_CORETYPE": "Haswell",  # NumPy and SciPy
-    # Freed memory stays with the kernel: at every step of training the same tensors are freed and asked for again.
-    "MALLOC_TRIM_THRESHOLD_": "1000000000",
-    "MALLOC_MMAP_THRESHOLD_": "1000000000",
-}
+#: The environment variable that says how many chapters are executed side by side.
+JOBS = "DROPOUT_LAB_JOBS"
 _log = logging.getLogger(__name__)
-_ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 @dataclass
 class Chapter:
-    """A notebook that has to be executed, and how far its execution has come."""
+    """A page with code cells, and its executed notebook as soon as there is one."""
 
     docname: str
     path: Path
     name: str
     notebook: NotebookNode
-    current: int | None = None
-    seconds: float = 0.0
-    peak_mib: int | None = None
-
-    def fail(self, error: Exception) -> str:
-        """Where and why the execution failed: chapter, number of the code cell, its first line, and the error."""
-        reason = f"{type(error).__name__}: {error}"
-        if isinstance(error, CellExecutionError):
-            reason = f"{error.ename}: {_ESCAPES.sub('', error.evalue)}"
-        elif isinstance(error, CellTimeoutError):
-            reason = "the cell ran longer than nb_execution_timeout allows"
-        if self.current is None:
-            return f"{self.name}: the kernel did not start: {reason}"
-        cell = self.notebook.cells[self.current]
-        number = sum(before.cell_type == "code" for before in self.notebook.cells[: self.current + 1])
-        lines = self.notebook.metadata.get("source_map")
-        where = f"cell {number} (line {lines[self.current] + 1})" if lines else f"cell {number}"
-        first = next((line.strip() for line in cell.source.splitlines() if line.strip()), "")
-        return f"{self.name}, {where}, `{first}`: {reason}"
-
-
-def kernel_environment() -> dict[str, str]:
-    """The environment of every kernel: its settings, the reported seeds, and results computed afresh unless in a draft."""
-    environment = {**os.environ, **KERNEL_SETTINGS}
-    environment.pop("DROPOUT_LAB_REPLICATION", None)
-    if not draft():
-        environment.pop("DROPOUT_LAB_STORE", None)
-    return environment
+    key: str
+    kept: cache.Kept | None = None
 
 
 def kernels_at_once() -> int:
-    """How many chapters are executed side by side, if there are as many."""
-    return os.cpu_count() or 1
+    """How many chapters are executed side by side: as many as there are processors, or as ``DROPOUT_LAB_JOBS`` says.
 
-
-def known_costs(app: Sphinx) -> dict[str, costs.Cost]:
-    """What each chapter cost when it was last executed, by docname."""
-    return costs.read_costs(_costs_path(app))
-
-
-def execute_stale(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
-    """Execute those of the documents to be read that are notebooks and not in the cache; raise :class:`BookError`."""
-    if env.mystnb_config.execution_mode != "cache":
-        return
-    cache = get_cache(env.mystnb_config.execution_cache_path)
-    stale = [chapter for docname in docnames if (chapter := _stale(env, cache, docname)) is not None]
-    if not stale:
-        _log.info("all notebooks are in the cache: nothing to execute")
-        return
-    known = known_costs(app)
-    # A chapter never seen before may be the longest of all.
-    unknown = costs.Cost(float("inf"))
-    stale.sort(key=lambda chapter: (-known.get(chapter.docname, unknown).seconds, chapter.docname))
-    # A thread of its own, for the caller's may already run an event loop: that of Jupyter, or of a browser under test.
-    with ThreadPoolExecutor(1) as pool:
-        executing = _execute_all(stale, cache, env.mystnb_config.execution_timeout)
-        failures = pool.submit(asyncio.run, executing).result()
-    known.update({chapter.docname: costs.Cost(round(chapter.seconds, 1), chapter.peak_mib) for chapter in stale})
-    costs.write_costs(_costs_path(app), known)
-    if failures:
-        raise BookError("cells failed", failures)
-
-
-def write_executed(app: Sphinx, env: BuildEnvironment) -> None:
-    """Put outputs into the notebooks of ``_build/jupyter_execute``, which readers download and nbval runs again.
-
-    myst-nb writes them there, but without outputs where those came from the cache.
+    Raises ValueError if the variable holds something else than a number from 1.
     """
-    if env.mystnb_config.execution_mode != "cache":
-        return
-    cache = get_cache(env.mystnb_config.execution_cache_path)
-    written = (Path(env.mystnb_config.output_folder, f"{docname}.ipynb") for docname in sorted(env.found_docs))
-    for path in filter(Path.is_file, written):
-        notebook = nbformat.read(path, as_version=4)
-        if any(cell.cell_type == "code" and cell.source and cell.execution_count is None for cell in notebook.cells):
-            _, executed = cache.merge_match_into_notebook(notebook)
-            nbformat.write(executed, path)
+    wanted = os.environ.get(JOBS)
+    if not wanted:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not wanted.isdecimal() or int(wanted) < 1:
+        raise ValueError(f"{JOBS} says how many chapters are executed side by side: a number from 1, got {wanted!r}")
+    return int(wanted)
+
+
+class Executor:
+    """The events of one build, in their order: :meth:`outdated`, :meth:`execute`, :meth:`hand_over`, :meth:`write`."""
+
+    def __init__(self) -> None:
+        self._chapters: dict[str, Chapter] = {}
+        self._settings: NbParserConfig | None = None
+
+    def outdated(
+        self, app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
+    ) -> list[str]:
+        """The pages that were read with other outputs than those that are kept for them now, or for which none are."""
+        self._settings = env.mystnb_config
+        if self._settings.execution_mode != "cache":
+            return []
+        kept = self._cache(app)
+        environment = _environment(app)
+        for docname in sorted(env.found_docs):
+            notebook = _source(env, docname)
+            if notebook is not None:
+                key = cache.notebook_key(notebook, environment, Path(app.srcdir, "requirements.txt"))
+                name = str(env.doc2path(docname, base=False))
+                found = kept.find(docname, key)
+                self._chapters[docname] = Chapter(docname, Path(env.doc2path(docname)), name, notebook, key, found)
+        read_with = _read_with(env)
+        return [
+            docname
+            for docname, chapter in self._chapters.items()
+            if chapter.kept is None or chapter.kept.digest != read_with.get(docname)
+        ]
+
+    def execute(self, app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
+        """Execute the chapters that are not kept; raises :class:`BookError` with all that failed."""
+        if self._settings is None or self._settings.execution_mode != "cache":
+            return
+        stale = [chapter for chapter in self._chapters.values() if chapter.kept is None]
+        if not stale:
+            _log.info("all notebooks are kept from before: nothing to execute")
+            return
+        noted = build_folder(app) / costs.FILE
+        known = costs.read_costs(noted)
+        if noted.is_file() and not known:
+            _log.info("%s cannot be read, so the longest chapter is not known: it is written anew", noted.name)
+        # A chapter never seen before may be the longest of all.
+        unknown = costs.Cost(float("inf"))
+        stale.sort(key=lambda chapter: (-known.get(chapter.docname, unknown).seconds, chapter.docname))
+        timeout = self._settings.execution_timeout
+        kernels.make_home(_home(app))
+        failures = kernels.run(_execute_all(stale, self._cache(app), _environment(app), timeout, known.__setitem__))
+        cache.write_atomically(noted, costs.costs_text(known).encode())
+        if failures:
+            raise BookError("cells failed", failures)
+
+    def hand_over(self, app: Sphinx, docname: str, source: list[str]) -> None:
+        """Before a page is read: give myst-nb a way to read it that adds the outputs."""
+        if self._settings is None:
+            return
+        settings, chapter = self._settings, self._chapters.get(docname)
+        if chapter is not None and chapter.kept is not None:
+            path, env = str(chapter.path), app.env
+            reader = create_nb_reader(path, env.myst_config, settings, source[0])
+            plain = (f"{__name__}.read_executed", {"read": reader.read, "executed": chapter.kept.notebook})
+            formats = {**settings.custom_formats, chapter.path.suffix: (*plain, reader.md_config.commonmark_only)}
+            settings = settings.copy(execution_mode="off", custom_formats=formats)
+            _read_with(env)[docname] = chapter.kept.digest
+        app.env.mystnb_config = settings
+
+    def write(self, app: Sphinx, env: BuildEnvironment) -> None:
+        """Put the notebooks with all outputs where readers download them and nbval runs them again.
+
+        myst-nb has written them there without what was glued.
+        """
+        if self._settings is None:
+            return
+        env.mystnb_config = self._settings
+        for docname, chapter in self._chapters.items():
+            path = Path(self._settings.output_folder, f"{docname}.ipynb")
+            if chapter.kept is not None:
+                text = nbformat.writes(with_outputs(chapter.notebook, chapter.kept.notebook)) + "\n"
+                if not path.is_file() or path.read_text(encoding="utf-8") != text:
+                    cache.write_atomically(path, text.encode())
+
+    def _cache(self, app: Sphinx) -> cache.Cache:
+        sources = cache.Sources(Path(app.srcdir), build_folder(app))
+        return cache.Cache(_cache_folder(app) / "executed", sources, _log.info)
+
+
+def read_executed(text: str, read: Callable[[str], NotebookNode], executed: NotebookNode) -> NotebookNode:
+    """Read a chapter and add the outputs of its executed notebook; myst-nb finds this function by its name."""
+    return with_outputs(read(text), executed)
+
+
+def with_outputs(source: NotebookNode, executed: NotebookNode) -> NotebookNode:
+    """A notebook as it is written, with the outputs of an execution of the same code cells.
+
+    Prose and metadata are those of ``source``. The ids of cells, which a reader of MyST makes up, are their numbers.
+    """
+    notebook = copy.deepcopy(source)
+    outputs = iter([cell for cell in executed.cells if cell.cell_type == "code"])
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number}"
+        if cell.cell_type == "code":
+            run = copy.deepcopy(next(outputs))
+            cell.outputs, cell.execution_count = run.outputs, run.execution_count
+    for name in ("language_info", "widgets"):
+        if name in executed.metadata:
+            notebook.metadata[name] = copy.deepcopy(executed.metadata[name])
+    return notebook
+
+
+def build_folder(app: Sphinx) -> Path:
+    """The folder of all that a build makes; the site lies in it."""
+    return Path(app.outdir).parent
 
 
 def setup(app: Sphinx) -> None:
     """Execute before the documents are read, and hand on what was executed when they are."""
-    app.connect("env-before-read-docs", execute_stale)
-    app.connect("env-updated", write_executed)
+    executor = Executor()
+    app.add_config_value("dropout_lab_cache", "", "", [str])
+    app.add_config_value("dropout_lab_book_key", "", "env", [str])
+    app.connect("config-inited", _set_key)
+    app.connect("env-get-outdated", executor.outdated)
+    app.connect("env-before-read-docs", executor.execute)
+    app.connect("source-read", executor.hand_over)
+    app.connect("env-updated", executor.write)
+    app.connect("env-purge-doc", _forget)
+    app.connect("env-merge-info", _merge)
+    app.connect("build-finished", _say_what_it_was_built_with)
 
 
-def _costs_path(app: Sphinx) -> Path:
-    return Path(app.config.nb_execution_cache_path).parent / costs.FILE
-
-
-def _stale(env: BuildEnvironment, cache: JupyterCacheAbstract, docname: str) -> Chapter | None:
-    path = Path(env.doc2path(docname))
-    text = path.read_text(encoding="utf-8")
-    reader = create_nb_reader(str(path), env.myst_config, env.mystnb_config, text)
-    if reader is None:
-        return None
-    notebook = reader.read(text)
-    try:
-        cache.match_cache_notebook(notebook)
-    except KeyError:
-        return Chapter(docname, path, str(env.doc2path(docname, base=False)), notebook)
-    return None
-
-
-async def _execute_all(chapters: list[Chapter], cache: JupyterCacheAbstract, timeout: int) -> list[str]:
-    kernels = min(len(chapters), kernels_at_once())
-    _log.info("executing %d notebooks, %d at a time", len(chapters), kernels)
-    free = asyncio.Semaphore(kernels)
+async def _execute_all(
+    chapters: list[Chapter],
+    kept: cache.Cache,
+    environment: dict[str, str],
+    timeout: int,
+    note: Callable[[str, costs.Cost], None],
+) -> list[str]:
+    at_once = min(len(chapters), kernels_at_once())
+    _log.info("executing %d notebooks, %d at a time", len(chapters), at_once)
+    free = asyncio.Semaphore(at_once)
     failures: dict[str, str] = {}
     done = 0
 
-    async def execute(chapter: Chapter, server: forking.KernelServer | None) -> None:
+    async def execute(chapter: Chapter) -> None:
         nonlocal done
         async with free:
-            problem = await _execute(chapter, server, timeout)
+            started, started_ns, word = time.perf_counter(), time.time_ns(), "executed in"
+            try:
+                execution = await kernels.execute(
+                    chapter.notebook,
+                    chapter.path.parent,
+                    environment,
+                    name=chapter.name,
+                    timeout=timeout if timeout > 0 else None,
+                )
+            except kernels.NotebookFailed as failure:
+                failures[chapter.docname], word = str(failure), "FAILED after"
+            else:
+                note(chapter.docname, costs.Cost(round(execution.seconds, 1), execution.peak_mib))
+                chapter.kept = kept.keep(chapter.docname, chapter.key, chapter.notebook, execution, started_ns)
         done += 1
-        if problem:
-            failures[chapter.docname] = problem
-        else:
-            bundle = CacheBundleIn(chapter.notebook, str(chapter.path), data={"execution_seconds": chapter.seconds})
-            cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
-        word = "FAILED after" if problem else "executed in"
-        _log.info("[%d/%d] %s %s %.0f s", done, len(chapters), chapter.name, word, chapter.seconds)
+        seconds = time.perf_counter() - started
+        _log.info("[%d/%d] %s %s %.0f s", done, len(chapters), chapter.name, word, seconds)
 
-    forks = _worth_a_server(chapters)
-    with forking.KernelServer(kernel_environment(), forking.LIBRARIES) if forks else nullcontext() as server:
-        await asyncio.gather(*(execute(chapter, server) for chapter in chapters))
+    await asyncio.gather(*map(execute, chapters))
     return [failures[docname] for docname in sorted(failures)]
 
 
-def _worth_a_server(chapters: list[Chapter]) -> bool:
-    """Whether kernels shall be forked: for a few it would take longer to prepare them."""
-    return forking.available() and len(chapters) > 2 * kernels_at_once()
+def _source(env: BuildEnvironment, docname: str) -> NotebookNode | None:
+    path = Path(env.doc2path(docname))
+    text = path.read_text(encoding="utf-8")
+    reader = create_nb_reader(str(path), env.myst_config, env.mystnb_config, text)
+    return reader.read(text) if reader else None
 
 
-async def _execute(chapter: Chapter, server: forking.KernelServer | None, timeout: int) -> str:
-    def remember(cell: NotebookNode, cell_index: int) -> None:
-        chapter.current = cell_index
+def _environment(app: Sphinx) -> dict[str, str]:
+    """A draft may take trained networks from a store; the book computes them."""
+    store = os.environ.get("DROPOUT_LAB_STORE")
+    return kernels.kernel_environment(_home(app), **({"DROPOUT_LAB_STORE": store} if store and draft() else {}))
 
-    def weigh(cell: NotebookNode, cell_index: int, execute_reply: dict) -> None:
-        # After every cell, for at the end of the notebook its kernel is gone. The peak only grows.
-        chapter.peak_mib = costs.peak_mib(client.km.provisioner.pid)
 
-    client = NotebookClient(
-        chapter.notebook,
-        timeout=timeout if timeout > 0 else None,
-        # Times in the notebook would make every build of it different, and change its key in the cache.
-        record_timing=False,
-        on_cell_start=remember,
-        on_cell_executed=weigh,
-        # Kernels say on the terminal that they listen on a local port; chapter errors come back as outputs.
-        extra_arguments=["--IPKernelApp.log_level=40"],
-        resources={"metadata": {"path": str(chapter.path.parent)}},
-    )
-    started = time.perf_counter()
-    try:
-        if server:
-            forking.fork_kernel(client, server)
-        await client.async_execute(env=kernel_environment())
-    except (CellExecutionError, CellTimeoutError, DeadKernelError, RuntimeError, OSError) as error:
-        return chapter.fail(error)
-    finally:
-        chapter.seconds = time.perf_counter() - started
-    return ""
+def _cache_folder(app: Sphinx) -> Path:
+    return Path(app.config.dropout_lab_cache or build_folder(app) / ".cache").resolve()
+
+
+def _home(app: Sphinx) -> Path:
+    return _cache_folder(app) / "home"
+
+
+def _read_with(env: BuildEnvironment) -> dict[str, str]:
+    """The digests of the executed notebooks that the pages were read with, which Sphinx keeps with what it read."""
+    if not hasattr(env, "dropout_lab_read_with"):
+        env.dropout_lab_read_with = {}
+    return env.dropout_lab_read_with
+
+
+def _forget(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
+    _read_with(env).pop(docname, None)
+
+
+def _merge(app: Sphinx, env: BuildEnvironment, docnames: Iterable[str], other: BuildEnvironment) -> None:
+    _read_with(env).update({name: digest for name, digest in _read_with(other).items() if name in docnames})
+
+
+def _set_key(app: Sphinx, config: Config) -> None:
+    """Have all pages read again when the Sphinx side changed, or the claims that it shows."""
+    # docutils would read the settings of whoever builds, from the home folder and from the current one.
+    os.environ["DOCUTILSCONFIG"] = ""
+    sides = [cache.PACKAGE / "book", cache.PACKAGE / "claims"]
+    files = [path for side in sides for path in side.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    config.dropout_lab_book_key = cache.tree_digest([*files, cache.PACKAGE / "pinned.py"], cache.PACKAGE)
+
+
+def _say_what_it_was_built_with(app: Sphinx, error: Exception | None) -> None:
+    if error is None and app.builder.format == "html":
+        text = json.dumps(built_with.built_with(), indent=1) + "\n"
+        cache.write_atomically(Path(app.outdir, built_with.FILE), text.encode())

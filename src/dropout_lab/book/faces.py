@@ -1,23 +1,20 @@
-"""What the directives show: statement boxes, tables of settled claims, the ledger, the errata, what chapters cost."""
+"""What the directive ``claims`` shows, by name: statement boxes, tables of claims, the ledger, the errata, the map."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from html import escape
+from collections.abc import Callable
 
-from dropout_lab.book.costs import Cost
-from dropout_lab.book.ledger import EVIDENCE_KINDS, Entry, of_source
-from dropout_lab.book.records import row_of
-from dropout_lab.book.words import EVIDENCE_WORDS, VERDICT_WORDS, View, badge, row, strengths, table
-from dropout_lab.claims import strength
-from dropout_lab.claims.records import inline_math
+from dropout_lab.book.ledger import of_source
+from dropout_lab.book.maps import claim_map
+from dropout_lab.book.view import VERDICT_WORDS, View
+from dropout_lab.claims import EVIDENCE, Derivation, Grade, Proof
 
 #: The verdicts that the errata list, the most misleading first.
 ERRATA = {
-    "wrong": "Wrong",
-    "imprecise": "Imprecise",
-    "true-under": "True only under a condition that the source leaves out",
+    str(Grade.WRONG): "Wrong",
+    str(Grade.IMPRECISE): "Imprecise",
+    str(Grade.TRUE_UNDER): "True only under a condition that the source leaves out",
 }
 
 
@@ -26,162 +23,83 @@ def statement(view: View, claim_id: str) -> str:
     if claim_id not in view.ledger.entries:
         return ""
     entry = view.ledger.entries[claim_id]
-    claim = entry.claim
-    where = f"source, section {claim.section}" if of_source(claim) else claim.section
-    foot = [escape(claim.kind_name), escape(where)]
-    if entry.docname:
-        foot.append(view.link(entry.docname, entry.anchor, "evidence"))
-    if view.ledger_page:
-        foot.append(view.link(view.ledger_page, row_of(claim_id), "ledger"))
-    under = "".join(
-        f"<dt>{view.assumption(name)}</dt><dd>{inline_math(view.ledger.registry.assumptions[name].statement)}</dd>"
-        for name in view.ledger.registry.assumptions_of(claim_id)
-    )
-    earlier = [used for used in claim.uses if used in view.ledger.entries]
-    return (
-        f'<div class="claim-statement mathjax_process claim-verdict-{entry.verdict}">'
-        f'<p class="claim-statement-head"><strong>Claim {escape(claim.id)}</strong> {inline_math(claim.title)} '
-        f"{badge(entry.verdict)}</p><p>{inline_math(claim.statement)}</p>"
-        + (f'<dl class="claim-assumptions" aria-label="Assumptions">{under}</dl>' if under else "")
-        + (f'<p class="claim-statement-foot">Rests on claims {view.used(earlier)}</p>' if earlier else "")
-        + f'<p class="claim-statement-foot">{" · ".join(foot)}</p></div>'
+    registry = view.ledger.registry
+    return view.render(
+        "claim-statement",
+        entry=entry,
+        where=f"source, section {entry.claim.section}" if of_source(entry.claim) else entry.claim.section,
+        under=[(name, registry.assumptions[name].statement) for name in registry.assumptions_of(claim_id)],
+        earlier=[used for used in entry.claim.uses if used in view.ledger.entries],
     )
 
 
-def settled(view: View) -> str:
+def settled(view: View, _: str) -> str:
     """The table of the claims that a page settles."""
-    rows = [
-        row(
-            [
-                f"{view.claim(entry.claim.id)} {inline_math(entry.claim.title)}",
-                badge(entry.verdict),
-                strengths(entry),
-                view.link(entry.docname, entry.anchor, f"evidence for {escape(entry.claim.id)}"),
-            ]
-        )
-        for entry in view.ledger.of_page(view.docname)
-    ]
-    if not rows:
-        return "<p>This page settles no claim.</p>"
-    return table("Claims settled on this page", ["Claim", "Verdict", "Evidence", "Cell"], rows)
+    return view.render("claims-settled", entries=view.ledger.of_page(view.docname))
 
 
-def counts(view: View) -> str:
+def counts(view: View, _: str) -> str:
     """How many claims there are, by verdict and by kind of evidence, and how many are fully established."""
     entries = list(view.ledger.entries.values())
     verdicts = Counter(entry.verdict for entry in entries)
     kinds = Counter(kind for entry in entries for kind in entry.kinds)
-    kinds["none"] = sum(not entry.kinds for entry in entries)
-    worth = Counter(strength(record) for entry in entries for record in entry.evidence if record["kind"] == "prove")
-    by_verdict = [row([badge(verdict), str(verdicts[verdict])]) for verdict in VERDICT_WORDS if verdicts[verdict]]
-    by_kind = [row([EVIDENCE_WORDS[kind], str(kinds[kind])]) for kind in EVIDENCE_KINDS if kinds[kind]]
-    if kinds["none"]:
-        by_kind.append(row(["none: opinion or open", str(kinds["none"])]))
-    commonest = sorted(worth.items(), key=lambda item: (-item[1], item[0]))
-    proofs = "; ".join(f"{number} {escape(text)}" for text, number in commonest)
-    established = len(view.ledger.fully_established)
-    return (
-        f"<p>{len(entries)} claims, {established} of them fully established: settled (the wrong and the imprecise ones "
-        "by a better statement), and so is every claim that they rest on.</p>"
-        '<div class="claim-counts">'
-        + table("Claims by verdict", ["Verdict", "Claims"], by_verdict)
-        + table("Claims by kind of evidence; a claim can have several", ["Evidence", "Claims"], by_kind)
-        + "</div>"
-        + (f"<p>Proofs: {proofs}.</p>" if proofs else "")
+    proofs = Counter(
+        piece.strength for entry in entries for piece in entry.evidence if isinstance(piece, (Proof, Derivation))
+    )
+    return view.render(
+        "claim-counts",
+        entries=entries,
+        verdicts=[(verdict, verdicts[verdict]) for verdict in VERDICT_WORDS if verdicts[verdict]],
+        kinds=[(kind.noun, kinds[name]) for name, kind in EVIDENCE.items() if kinds[name]],
+        without=sum(not entry.kinds for entry in entries),
+        proofs=sorted(proofs.items(), key=lambda item: (-item[1], item[0])),
     )
 
 
-def ledger_filter(view: View) -> str:
+def ledger_filter(view: View, _: str) -> str:
     """The controls that narrow the ledger; hidden until the script that serves them runs."""
     entries = view.ledger.entries.values()
-    given = {entry.verdict for entry in entries}
-    verdicts = "".join(f'<option value="{v}">{word}</option>' for v, (_, word) in VERDICT_WORDS.items() if v in given)
-    used = {kind for entry in entries for kind in entry.kinds}
-    kinds = "".join(f'<option value="{k}">{EVIDENCE_WORDS[k]}</option>' for k in EVIDENCE_KINDS if k in used)
-    return (
-        '<form class="claim-filter" id="claim-filter" role="search" aria-label="Filter the claims" hidden>'
-        f'<label>Verdict <select name="verdict"><option value="">all</option>{verdicts}</select></label>'
-        f'<label>Evidence <select name="evidence"><option value="">all</option>{kinds}</select></label>'
-        '<label>Search <input type="search" name="words" autocomplete="off"></label>'
-        '<output aria-live="polite"></output></form>'
-    )
+    given, used = {entry.verdict for entry in entries}, {kind for entry in entries for kind in entry.kinds}
+    verdicts = [(verdict, word) for verdict, (_, word) in VERDICT_WORDS.items() if verdict in given]
+    kinds = [(name, kind.noun) for name, kind in EVIDENCE.items() if name in used]
+    return view.render("claim-filter", choices=[("Verdict", "verdict", verdicts), ("Evidence", "evidence", kinds)])
 
 
 def ledger_section(view: View, section: str) -> str:
     """The rows of one section of the source."""
-    rows = [_ledger_row(view, entry) for entry in view.ledger.sections().get(section, ())]
-    head = ["Claim", "Verdict and evidence", "Rests on"]
-    return table(f"Claims of section {section}", head, rows, "claim-ledger")
+    return view.render("claim-ledger", section=section, entries=view.ledger.sections().get(section, []))
 
 
 def errata(view: View, verdict: str) -> str:
     """The corrections of one degree: what the source says, what was computed, and what is right."""
-    found = [entry for entry in view.ledger.entries.values() if entry.verdict == verdict and of_source(entry.claim)]
-    return "\n".join(_erratum(view, entry) for entry in found) or "<p>None.</p>"
+    entries = view.ledger.entries.values()
+    found = [entry for entry in entries if entry.verdict == verdict and of_source(entry.claim)]
+    return view.render("claim-errata", entries=found)
 
 
-def chapter_times(view: View, costs: Mapping[str, Cost], kernels: int) -> str:
-    """The time and the memory of each chapter when it was last executed; ``kernels`` of them run side by side."""
-    known = {docname: costs[docname] for docname in view.titles if docname in costs}
-    if not known:
-        return "<p>No chapter was executed yet.</p>"
-    rows = [
-        row([view.link(name, "", escape(view.titles[name])), f"{cost.seconds:.1f}", _mib(cost.peak_mib)])
-        for name, cost in known.items()
-    ]
-    peaks = sorted((cost.peak_mib for cost in known.values() if cost.peak_mib is not None), reverse=True)
-    rows.append(row(["all", f"{sum(cost.seconds for cost in known.values()):.1f}", _mib(max(peaks, default=None))]))
-    found = table("Time and memory that each chapter took", ["Chapter", "Seconds", "MiB at most"], rows)
-    largest = peaks[:kernels]
-    if len(largest) < 2:
-        return found
-    return f"{found}<p>The {len(largest)} largest, side by side, hold {sum(largest)} MiB at most.</p>"
-
-
-def _mib(peak: int | None) -> str:
-    return "–" if peak is None else str(peak)
-
-
-def _ledger_row(view: View, entry: Entry) -> str:
-    claim = entry.claim
-    rests = view.used(claim.uses)
-    lacking = [view.claim(used) for used in view.ledger.lacking(claim.id) if used != claim.id]
-    if lacking:
-        rests += f'<br><span class="claim-lacking">not fully established: {", ".join(lacking)}</span>'
-    note = f'<p class="claim-note">{inline_math(claim.note)}</p>' if claim.note else ""
-    return row(
-        [
-            f'<span class="claim-id">{escape(claim.id)}</span> {inline_math(claim.title)} '
-            f'<span class="claim-strength">{escape(claim.kind_name)}</span><p>{inline_math(claim.statement)}</p>{note}',
-            f"{badge(entry.verdict)}<br>{strengths(entry)}<br>{view.cell(entry)}",
-            rests,
-        ],
-        f' id="{row_of(claim.id)}" data-verdict="{entry.verdict}" data-evidence="{" ".join(entry.kinds)}"',
+def empirical(view: View, _: str) -> str:
+    """A group of rows for each empirical claim, every measurement in one, and a sentence that counts them."""
+    entries = view.ledger.empirical()
+    found = [piece for entry in entries for piece in entry.measurements]
+    return view.render(
+        "empirical-claims",
+        entries=entries,
+        nouns={name: kind.noun for name, kind in EVIDENCE.items()},
+        measured=len(found),
+        met=sum(piece.supported for piece in found),
+        without=sum(not entry.measurements for entry in entries),
     )
 
 
-def _erratum(view: View, entry: Entry) -> str:
-    claim = entry.claim
-    parts = [f"<dt>The source says</dt><dd>{inline_math(claim.statement)}</dd>"]
-    under = dict.fromkeys(name for record in entry.evidence for name in record.get("under", ()))
-    known = view.ledger.registry.assumptions
-    conditions = [f"{view.assumption(name)}: {inline_math(known[name].statement)}" for name in under if name in known]
-    if conditions:
-        parts.append(f"<dt>It needs</dt><dd>{'<br>'.join(conditions)}</dd>")
-    for record in entry.evidence:
-        if record["kind"] == "refute":
-            parts.append(
-                f"<dt>Counterexample</dt><dd>{inline_math(record['counterexample'])}<br>Claimed: "
-                f"<code>{escape(record['claimed'])}</code>. Computed: <code>{escape(record['actual'])}</code>.</dd>"
-                f"<dt>Established instead</dt><dd>{inline_math(record['correction'])}</dd>"
-            )
-        elif record["kind"] == "cite" and record["verdict"] == entry.verdict:
-            parts.append(f"<dt>According to the literature</dt><dd>{inline_math(record['says'])}</dd>")
-    if claim.note:
-        parts.append(f"<dt>Better</dt><dd>{inline_math(claim.note)}</dd>")
-    parts.append(f"<dt>Evidence</dt><dd>{strengths(entry)}<br>{view.cell(entry)}</dd>")
-    return (
-        f'<div class="claim-erratum mathjax_process claim-verdict-{entry.verdict}"><p class="claim-statement-head">'
-        f"<strong>Claim {view.claim(claim.id)}</strong> {inline_math(claim.title)} {badge(entry.verdict)}</p>"
-        f"<dl>{''.join(parts)}</dl></div>"
-    )
+#: What a placeholder is filled with: a function of the view and of the placeholder's argument.
+FACES: dict[str, Callable[[View, str], str]] = {
+    "statement": statement,
+    "settled": settled,
+    "counts": counts,
+    "filter": ledger_filter,
+    "ledger-section": ledger_section,
+    "errata": errata,
+    "empirical": empirical,
+    "map": claim_map,
+    "section-map": claim_map,
+}

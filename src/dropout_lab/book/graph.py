@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
+
+from scipy.optimize import isotonic_regression
 
 WIDTH, HEIGHT = 136, 46
 GAP_X, GAP_Y = 56, 14
@@ -34,7 +37,13 @@ class Drawing:
 
 
 def layers(uses: Mapping[str, Sequence[str]]) -> dict[str, int]:
-    """The layer of every node: 0 if it uses nothing, otherwise one more than the highest that it uses. No cycles."""
+    """The layer of every node: 0 if it uses nothing, otherwise one more than the highest that it uses. No cycles.
+
+    Example
+    -------
+    >>> layers({"a": [], "b": ["a"], "c": ["a", "b"]})
+    {'a': 0, 'b': 1, 'c': 2}
+    """
     found: dict[str, int] = {}
 
     def layer(node: str) -> int:
@@ -48,7 +57,13 @@ def layers(uses: Mapping[str, Sequence[str]]) -> dict[str, int]:
 
 
 def draw(uses: Mapping[str, Sequence[str]]) -> Drawing:
-    """Lay out a graph: ``uses`` gives for every node, in a fixed order, the nodes that it uses (each of them a key)."""
+    """Lay out a graph: ``uses`` gives for every node, in a fixed order, the nodes that it uses (each of them a key).
+
+    Example
+    -------
+    >>> draw({"a": [], "b": ["a"]}).boxes["b"]
+    Point(x=192, y=23.0)
+    """
     touched = {name for node, targets in uses.items() if targets for name in (node, *targets)}
     linked = {node: targets for node, targets in uses.items() if node in touched}
     alone = [node for node in uses if node not in touched]
@@ -131,20 +146,17 @@ def _after(before: Mapping[_Lane, list[_Lane]]) -> dict[_Lane, list[_Lane]]:
 
 def _separations(column: Sequence[_Lane], boxes: set[_Lane]) -> list[float]:
     sizes = [HEIGHT if lane in boxes else LANE for lane in column]
-    return [0.0, *((one + other) / 2 + GAP_Y for one, other in zip(sizes, sizes[1:]))]
+    return [0.0, *((one + other) / 2 + GAP_Y for one, other in pairwise(sizes))]
 
 
 def _spread(wanted: Sequence[float], separations: Sequence[float]) -> list[float]:
-    """The heights nearest to the wanted ones (least squares) that keep the separations: isotonic regression."""
-    offsets = [sum(separations[: place + 1]) for place in range(len(wanted))]
-    blocks: list[list[float]] = []
-    for height, offset in zip(wanted, offsets, strict=True):
-        blocks.append([height - offset, 1.0])
-        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
-            (one, m), (other, n) = blocks[-2:]
-            blocks[-2:] = [[(one * m + other * n) / (m + n), m + n]]
-    level = [mean for mean, count in blocks for _ in range(int(count))]
-    return [base + offset for base, offset in zip(level, offsets, strict=True)]
+    """The heights nearest to the wanted ones (least squares) that keep the separations."""
+    if not wanted:
+        return []
+    # Without the room that each needs beside the one before it, heights need only not to fall.
+    offsets = list(accumulate(separations))
+    level = isotonic_regression([height - offset for height, offset in zip(wanted, offsets, strict=True)]).x
+    return [float(base) + offset for base, offset in zip(level, offsets, strict=True)]
 
 
 def _mean(values: Sequence[float], default: float) -> float:

@@ -1,56 +1,111 @@
-"""The ledger: from all records of the book to one verdict a claim, and to everything that is amiss."""
+"""The ledger: from all evidence of the book to one verdict a claim, and to everything that is amiss."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
-from typing import Any
 
-from dropout_lab.book.records import Page
-from dropout_lab.claims import Claim, Registry, VerdictError, settle, verdict
+from dropout_lab.claims import (
+    EVIDENCE,
+    Claim,
+    Derivation,
+    Evidence,
+    Measurement,
+    Proof,
+    Registry,
+    VerdictError,
+    settle,
+    verdict,
+)
+from dropout_lab.claims.derivations import weakest
+from dropout_lab.claims.records import Json
+from dropout_lab.claims.registry import ESTABLISHED, Grade, slug
 
 #: The verdict of a claim that has no evidence yet; only a draft gets so far.
 UNSETTLED = "unsettled"
-#: Verdicts that establish something: the claim itself, or the better statement that takes its place.
-ESTABLISHED = frozenset({"true", "true-under", "imprecise", "wrong", "supported"})
-EVIDENCE_KINDS = ("prove", "enumerate", "measure", "refute", "cite")
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A cell's evidence for a claim. ``anchor`` is empty if an earlier cell of the page already carries the claim's."""
+
+    claim: str
+    evidence: tuple[Evidence, ...]
+    anchor: str
+    place: str
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A place in the prose that names a claim, an assumption or a section of the source (``what``)."""
+
+    name: str
+    place: str
+    what: str = "claim"
+
+
+@dataclass
+class Page:
+    """All that one document says about claims.
+
+    ``widgets`` names what is filled at the end; ``unreadable`` has a sentence for each record that is none.
+    """
+
+    settled: list[Settled] = field(default_factory=list)
+    mentions: list[Mention] = field(default_factory=list)
+    widgets: set[str] = field(default_factory=set)
+    unreadable: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One claim with its verdict, all records of the book for it, and the place that settles it (empty: nowhere)."""
+    """One claim with its verdict, all evidence of the book for it, and the place that settles it (empty: nowhere)."""
 
     claim: Claim
     verdict: str
-    evidence: tuple[Mapping[str, Any], ...] = ()
+    evidence: tuple[Evidence, ...] = ()
     docname: str = ""
     anchor: str = ""
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The kinds of evidence, each once, in the order of :data:`EVIDENCE_KINDS`."""
-        given = {record["kind"] for record in self.evidence}
-        return tuple(kind for kind in EVIDENCE_KINDS if kind in given)
+        """The kinds of evidence, each once, in the order of :data:`~dropout_lab.claims.records.EVIDENCE`."""
+        given = {piece.kind for piece in self.evidence if piece.is_evidence}
+        return tuple(kind for kind in EVIDENCE if kind in given)
 
-    def of_kind(self, kind: str) -> tuple[Mapping[str, Any], ...]:
-        """The records of one kind of evidence."""
-        return tuple(record for record in self.evidence if record["kind"] == kind)
+    @property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """What was measured for the claim."""
+        return tuple(piece for piece in self.evidence if isinstance(piece, Measurement))
+
+    @property
+    def under(self) -> tuple[str, ...]:
+        """The assumptions that the proofs need, each once."""
+        proofs = [piece.under for piece in self.evidence if isinstance(piece, Proof)]
+        derivations = weakest([piece for piece in self.evidence if isinstance(piece, Derivation)])
+        return tuple(dict.fromkeys(name for names in (*proofs, derivations) for name in names))
 
 
 class Ledger:
     """All claims of the registry as the book settles them.
 
     ``pages`` holds what reading found, by docname; ``order`` the docnames as they are read. Evidence for a claim that
-    the registry lacks has no entry: :meth:`problems` names it.
+    the registry lacks has no entry, and evidence that cannot settle its claim gives no verdict: :meth:`problems` names
+    both.
+
+    Example
+    -------
+    >>> claim = Claim("1.1", "1 Setup", "a sum", "I", "One and one is two.", "true")
+    >>> Ledger(Registry([claim], []), {}, []).entries["1.1"].verdict
+    'unsettled'
     """
 
     def __init__(self, registry: Registry, pages: Mapping[str, Page], order: Sequence[str]):
         self.registry = registry
         self._pages = {docname: pages[docname] for docname in order if docname in pages}
-        self.evidence: dict[str, list[Mapping[str, Any]]] = {}
+        self.evidence: dict[str, list[Evidence]] = {}
         first: dict[str, tuple[str, str]] = {}
         for docname, page in self._pages.items():
             for settled in page.settled:
@@ -58,13 +113,16 @@ class Ledger:
                 first.setdefault(settled.claim, (docname, settled.anchor))
         self.entries = {
             claim.id: Entry(
-                claim,
-                verdict(claim, self.evidence[claim.id]) if claim.id in self.evidence else UNSETTLED,
-                tuple(self.evidence.get(claim.id, ())),
-                *first.get(claim.id, ("", "")),
+                claim, self._verdict(claim), tuple(self.evidence.get(claim.id, ())), *first.get(claim.id, ("", ""))
             )
             for claim in registry.values()
         }
+
+    def _verdict(self, claim: Claim) -> str:
+        try:
+            return str(verdict(claim, self.evidence.get(claim.id, ())))
+        except VerdictError:
+            return UNSETTLED
 
     @cached_property
     def fully_established(self) -> frozenset[str]:
@@ -94,33 +152,36 @@ class Ledger:
 
     def empirical(self) -> list[Entry]:
         """The entries of all claims about experience, and of others that a measurement speaks of."""
-        return [entry for entry in self.entries.values() if "E" in entry.claim.kinds or "measure" in entry.kinds]
+        return [entry for entry in self.entries.values() if "E" in entry.claim.kinds or entry.measurements]
 
     def problems(self, bibliography: Container[str], draft: bool = False) -> list[str]:
         """Everything that must stop the build, a line each; in a draft a claim may be without evidence."""
         registry = self._settled_part() if draft else self.registry
-        found = []
+        found = [sentence for page in self._pages.values() for sentence in page.unreadable]
         try:
             settle(registry, self.evidence)
         except VerdictError as error:
-            found.extend(line.removeprefix("  - ") for line in str(error).splitlines()[1:])
+            found.extend(str(problem) for problem in error.problems)
         for page in self._pages.values():
-            for mention in page.mentions:
-                if mention.what == "section" and not self.of_section(mention.name):
-                    found.append(f"{mention.place}: no claim of the claims file stands in section {mention.name!r}")
-                elif mention.what == "claim" and mention.name not in self.registry:
-                    missing = f"the prose names claim {mention.name!r}, which the claims file lacks"
-                    found.append(f"{mention.place}: {missing}")
+            found.extend(filter(None, map(self._missing, page.mentions)))
             for settled in page.settled:
-                for record in settled.evidence:
-                    if record["kind"] == "cite" and record["key"] not in bibliography:
-                        where = f"claim {settled.claim} ({settled.place})"
-                        found.append(f"{where} cites {record['key']!r}, which is not in the bibliography")
+                for key in (key for piece in settled.evidence for key, _ in piece.sources if key not in bibliography):
+                    where = f"claim {settled.claim} ({settled.place})"
+                    found.append(f"{where} cites {key!r}, which is not in the bibliography")
         return found
+
+    def _missing(self, mention: Mention) -> str:
+        if mention.what == "section":
+            known = bool(self.of_section(mention.name))
+            lacks = f"no claim of the claims file stands in section {mention.name!r}"
+        else:
+            known = mention.name in (self.registry if mention.what == "claim" else self.registry.assumptions)
+            lacks = f"the prose names {mention.what} {mention.name!r}, which the claims file lacks"
+        return "" if known else f"{mention.place}: {lacks}"
 
     def without_evidence(self) -> list[str]:
         """The ids of the claims that no cell of the book gives evidence for."""
-        return [claim_id for claim_id, entry in self.entries.items() if entry.verdict == UNSETTLED]
+        return [claim_id for claim_id, entry in self.entries.items() if not entry.evidence]
 
     def as_json(self, suffix: str = ".html") -> str:
         """The ledger as data: a list of objects, one a claim, with its own figures for each piece of evidence."""
@@ -135,15 +196,11 @@ class Ledger:
                 "uses": list(entry.claim.uses),
                 "page": entry.docname + suffix if entry.docname else "",
                 "anchor": entry.anchor,
-                "evidence": [dict(record) for record in entry.evidence if record["kind"] in EVIDENCE_KINDS],
+                "evidence": [piece.to_json() for piece in entry.evidence if piece.is_evidence],
             }
             for entry in self.entries.values()
         ]
         return json.dumps(rows, ensure_ascii=False, indent=1) + "\n"
-
-    def write(self, path: Path) -> None:
-        """Write the ledger as data."""
-        path.write_text(self.as_json(), encoding="utf-8")
 
     def _settled_part(self) -> Registry:
         """The registry without the claims that have no evidence, for judging a draft."""
@@ -154,6 +211,50 @@ class Ledger:
             if claim.id not in left_out
         ]
         return Registry(kept, list(self.registry.assumptions.values()))
+
+
+def schema() -> dict[str, Json]:
+    """The JSON schema of :meth:`Ledger.as_json`, made from the kinds of evidence.
+
+    Example
+    -------
+    >>> schema()["type"]
+    'array'
+    """
+    text: dict[str, Json] = {"type": "string"}
+    kinds: list[Json] = [kind.schema() for kind in EVIDENCE.values() if kind.is_evidence]
+    grades: list[Json] = [str(grade) for grade in Grade]
+    properties: dict[str, Json] = {
+        **{name: {"type": "string", "pattern": r"\S"} for name in ("id", "section", "statement", "kind")},
+        "expected": {"enum": grades},
+        "verdict": {"enum": [*grades, UNSETTLED]},
+        "uses": {"type": "array", "items": text, "uniqueItems": True},
+        "page": text,
+        "anchor": text,
+        "evidence": {"type": "array", "items": {"oneOf": kinds}},
+    }
+    required: list[Json] = list(properties)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "The claims of the dropout book, with their verdicts and their evidence",
+        "type": "array",
+        "items": {"type": "object", "properties": properties, "required": required, "additionalProperties": False},
+    }
+
+
+def anchor_of(claim_id: str) -> str:
+    """The id of the element that settles a claim: ``claim-2-2`` for claim 2.2."""
+    return f"claim-{slug(claim_id)}"
+
+
+def row_of(claim_id: str) -> str:
+    """The id of a claim's row in the ledger."""
+    return f"ledger-{slug(claim_id)}"
+
+
+def assumption_of(name: str) -> str:
+    """The id of an assumption's row beside the map."""
+    return f"assumption-{slug(name)}"
 
 
 def of_source(claim: Claim) -> bool:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from docutils import nodes
 from myst_nb.core.render import MimeData, NbElementRenderer
 
 from dropout_lab import claims
-from dropout_lab.book import records
+from dropout_lab.book.domain import domain_of
+from dropout_lab.book.ledger import Settled, anchor_of
+from dropout_lab.book.notebook import html
+from dropout_lab.claims import Evidence, Settlement
+
+
+#: The page that states the rules of derivations.
+RULES = "chapters/back/rules"
 
 
 class ClaimRenderer:
@@ -18,36 +25,50 @@ class ClaimRenderer:
 
     @staticmethod
     def handle_mime(renderer: NbElementRenderer, data: MimeData, inline: bool) -> list[nodes.Element] | None:
-        """Note the evidence and return its face; ``None`` for other MIME types, and for a claim that does not exist."""
+        """Note the evidence and return its face; ``None`` for other MIME types, and for what stops the build anyway."""
         if inline or data.mime_type != claims.MIME_TYPE:
             return None
         env = renderer.renderer.sphinx_env
-        claim_id, evidence = data.content["claim"], tuple(data.content["evidence"])
-        page = records.page(env)
-        first = all(settled.claim != claim_id for settled in page.settled)
-        anchor = records.anchor_of(claim_id) if first else ""
+        page = domain_of(env).page
         place = f"{env.doc2path(env.docname, base=False)}:{data.line}"
-        page.settled.append(records.Settled(claim_id, evidence, anchor, place))
+        try:
+            claim_id, evidence = _read(data.content)
+        except (TypeError, ValueError) as error:
+            page.unreadable.append(f"{place}: the cell's output holds no evidence: {error}")
+            return None
+        first = all(settled.claim != claim_id for settled in page.settled)
+        anchor = anchor_of(claim_id) if first else ""
+        page.settled.append(Settled(claim_id, evidence, anchor, place))
 
         registry = claims.load()
         if claim_id not in registry:
-            # The build is about to stop and to name it.
             return None
-        html = claims.Evidence(registry[claim_id], evidence)._repr_mimebundle_()["text/html"]
+        rules_page = env.app.builder.get_relative_uri(env.docname, RULES) if RULES in env.found_docs else ""
+        card = html(Settlement(registry[claim_id], evidence, registry), rules_page)
         # The class makes MathJax look inside: the face brings its formulas as text.
-        face = nodes.container("", nodes.raw("", html, format="html"), classes=["claim-cell", "mathjax_process"])
+        face = nodes.container("", nodes.raw("", card, format="html"), classes=["claim-cell", "mathjax_process"])
         if first:
             face["ids"].append(anchor)
             renderer.renderer.document.set_id(face)
         return [face, *_sources(renderer, evidence, data.line or 0)]
 
 
-def _sources(renderer: NbElementRenderer, evidence: Sequence[dict], line: int) -> list[nodes.Element]:
+def _read(content: object) -> tuple[str, tuple[Evidence, ...]]:
+    """The claim's id and the evidence in a cell's output, validated as when a cell makes it."""
+    if not isinstance(content, Mapping) or set(content) != {"claim", "evidence"}:
+        raise TypeError("expected an object with the fields claim and evidence")
+    claim_id, records = content["claim"], content["evidence"]
+    if not isinstance(claim_id, str) or not isinstance(records, list) or not records:
+        raise TypeError(f"expected the id of a claim and a list of records, got {claim_id!r} and {records!r}")
+    return claim_id, tuple(claims.from_json(record) for record in records)
+
+
+def _sources(renderer: NbElementRenderer, evidence: Sequence[Evidence], line: int) -> list[nodes.Element]:
     """A line with links into the bibliography, if the evidence cites anything."""
-    cited = [record for record in evidence if record["kind"] == "cite"]
+    cited = [source for piece in evidence for source in piece.sources]
     if not cited:
         return []
-    links = [f"{{cite}}`{record['key']}`" + (f", {record['locator']}" if record["locator"] else "") for record in cited]
+    links = [f"{{cite}}`{key}`" + (f", {locator}" if locator else "") for key, locator in cited]
     paragraph = nodes.paragraph(classes=["claim-sources"])
     with renderer.renderer.current_node_context(paragraph):
         renderer.renderer.nested_render_text("Source: " + "; ".join(links), line, inline=True)

@@ -6,90 +6,74 @@ import hashlib
 import json
 from collections.abc import Container
 from pathlib import Path
-from typing import Any
 
-import yaml
 from docutils import nodes
 from sphinx.application import ENV_PICKLE_FILENAME, Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
-from dropout_lab import claims
-from dropout_lab.book import faces, records
-from dropout_lab.book.claim_map import claim_map
-from dropout_lab.book.directives import ClaimLink, ClaimWidget, UnsearchedHtml
-from dropout_lab.book.executor import kernels_at_once, known_costs
-from dropout_lab.book.ledger import Ledger
-from dropout_lab.book.measurements import empirical_claims
+from dropout_lab import claims, pinned
+from dropout_lab.book.directives import ClaimWidget
+from dropout_lab.book.domain import domain_of, uri_between
+from dropout_lab.book.faces import FACES
+from dropout_lab.book.ledger import schema
 from dropout_lab.book.problems import BookError, draft
-from dropout_lab.book.words import View
+from dropout_lab.book.view import View
 
-DATA = "ledger.json"
+#: The ledger as data, and the JSON schema of it, at the root of the site.
+DATA, SCHEMA = "ledger.json", "ledger.schema.json"
 _log = logging.getLogger(__name__)
 
 
-def ledger_of(env: BuildEnvironment) -> Ledger:
-    """The ledger of everything that has been read."""
-    return Ledger(claims.load(), records.pages(env), records.reading_order(env))
-
-
 def check_claims_file(app: Sphinx, config: Config) -> None:
-    """Stop before anything is executed if the claims file contradicts itself: an unknown id, a duplicate, a cycle."""
+    """Stop before anything is executed if the claims file cannot be believed."""
     try:
         claims.load()
-    except (claims.ClaimsFileError, OSError, yaml.YAMLError) as error:
+    except claims.ClaimsFileError as error:
         raise BookError("the claims file is not sound", [str(error)]) from error
 
 
 def judge(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """Stop the build with all that is amiss at once; otherwise name the pages that have to be written anew."""
-    ledger = ledger_of(env)
+    domain = domain_of(env)
+    ledger = domain.ledger
     if problems := ledger.problems(_bibliography(env), draft()):
         raise BookError("the claims are not settled as the claims file expects", problems)
     missing = ledger.without_evidence()
     if missing:
         _log.info("draft: %d claims have no evidence yet: %s", len(missing), ", ".join(missing))
-    seen = {
-        "claims": _digest(
-            ledger.as_json(), ledger.evidence, _titles(env), [_page_of(env, "claim-ledger"), _page_of(env, "claim-map")]
-        ),
-        "times": _digest(known_costs(app)),
-    }
-    before = getattr(env, "dropout_lab_seen", {})
-    env.dropout_lab_seen = seen
-    changed = []
-    if seen["claims"] != before.get("claims"):
-        changed.extend(docname for docname, page in records.pages(env).items() if page.widgets)
-    if seen["times"] != before.get("times"):
-        changed.extend(records.with_widget(env, "chapter-times"))
-    return changed
+    records = {claim_id: [piece.to_json() for piece in pieces] for claim_id, pieces in ledger.evidence.items()}
+    shown = [ledger.as_json(), records, _titles(env), [domain.page_with(face) for face in ("filter", "map")]]
+    seen = hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
+    before, domain.data["seen"] = domain.data["seen"], seen
+    return [docname for docname, page in domain.pages.items() if page.widgets] if seen != before else []
 
 
 def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Put in place of every placeholder what the finished ledger says."""
-    placeholders = list(doctree.findall(lambda node: isinstance(node, (ClaimWidget, ClaimLink))))
+    placeholders = list(doctree.findall(ClaimWidget))
     if not placeholders:
         return
+    domain = domain_of(app.env)
     view = View(
-        ledger_of(app.env),
+        domain.ledger,
         docname,
-        lambda target, anchor: _href(app, docname, target, anchor),
+        lambda target, anchor: uri_between(app.builder, docname, target, anchor),
         _titles(app.env),
-        _page_of(app.env, "claim-ledger"),
-        _page_of(app.env, "claim-map"),
+        domain.page_with("filter"),
+        domain.page_with("map"),
     )
     for node in placeholders:
-        if isinstance(node, ClaimLink):
-            node.replace_self(_link(view, node))
-        else:
-            node.replace_self(_block(app, view, node))
+        node.replace_self(nodes.raw("", FACES[node["face"]](view, node["argument"]), format="html"))
 
 
 def write_data(app: Sphinx, exception: Exception | None) -> None:
-    """Write the ledger as data at the root of the site."""
+    """Write the ledger as data at the root of the site, and its schema beside it."""
     if exception is None and app.builder.format == "html":
-        ledger_of(app.env).write(Path(app.outdir) / DATA)
+        root = Path(app.outdir)
+        (root / DATA).write_text(domain_of(app.env).ledger.as_json(), encoding="utf-8")
+        (root / SCHEMA).write_text(json.dumps(schema(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def forget_failures(app: Sphinx, exception: Exception | None) -> None:
@@ -98,7 +82,7 @@ def forget_failures(app: Sphinx, exception: Exception | None) -> None:
     Sphinx would find all pages up to date, say nothing about the same warnings, and succeed. Its status is not set yet
     when this event comes; the number of warnings, of which it is made, is.
     """
-    if exception is None and app.keep_going and app._warncount:
+    if exception is None and app.keep_going and pinned.sphinx_warning_count(app):
         Path(app.doctreedir, ENV_PICKLE_FILENAME).unlink(missing_ok=True)
 
 
@@ -113,64 +97,16 @@ def setup(app: Sphinx) -> None:
     app.connect("build-finished", forget_failures)
 
 
-def _block(app: Sphinx, view: View, node: ClaimWidget) -> nodes.Node:
-    if node["widget"] == "chapter-times":
-        return UnsearchedHtml("", html=faces.chapter_times(view, known_costs(app), kernels_at_once()))
-    return nodes.raw("", _html(view, node["widget"], node["argument"]), format="html")
-
-
-def _html(view: View, widget: str, argument: str) -> str:
-    match widget:
-        case "claim-statement":
-            return faces.statement(view, argument)
-        case "claims-settled":
-            return faces.settled(view)
-        case "claim-counts":
-            return faces.counts(view)
-        case "claim-ledger":
-            return faces.ledger_filter(view)
-        case "ledger-section":
-            return faces.ledger_section(view, argument)
-        case "claim-errata":
-            return faces.errata(view, argument)
-        case "empirical-claims":
-            return empirical_claims(view)
-        case "claim-map" | "section-map":
-            return claim_map(view, argument)
-    raise ValueError(f"there is no widget {widget!r}")
-
-
-def _link(view: View, node: ClaimLink) -> nodes.Node:
-    entry = view.ledger.entries[node["claim"]]
-    title = f"Claim {entry.claim.id}: {entry.claim.title}"
-    if not entry.docname:
-        return nodes.inline("", "", *node.children, classes=["claim-unsettled"])
-    target = view.href(entry.docname, entry.anchor)
-    return nodes.reference("", "", *node.children, refuri=target, internal=True, reftitle=title, classes=["claim-link"])
-
-
-def _href(app: Sphinx, docname: str, target: str, anchor: str) -> str:
-    path = "" if target == docname and anchor else app.builder.get_relative_uri(docname, target)
-    return f"{path}#{anchor}" if anchor else path
-
-
-def _page_of(env: BuildEnvironment, widget: str) -> str:
-    return next(records.with_widget(env, widget), "")
-
-
 def _titles(env: BuildEnvironment) -> dict[str, str]:
-    return {docname: env.titles[docname].astext() for docname in records.reading_order(env) if docname in env.titles}
-
-
-def _digest(*seen: Any) -> str:
-    return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()
+    order = domain_of(env).reading_order()
+    return {docname: env.titles[docname].astext() for docname in order if docname in env.titles}
 
 
 def _bibliography(env: BuildEnvironment) -> Container[str]:
-    return env.get_domain("cite").bibdata.data.entries if "cite" in env.domains else ()
+    return env.get_domain("cite").bibdata.data.entries if "cite" in env.domains else ()  # type: ignore[attr-defined]
 
 
 def _add_script(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: nodes.document | None) -> None:
-    found = records.pages(app.env).get(pagename)
-    if found and "claim-ledger" in found.widgets:
+    found = domain_of(app.env).pages.get(pagename)
+    if found and "filter" in found.widgets:
         app.add_js_file("claim-ledger.js", loading_method="defer")

@@ -1,5 +1,6 @@
-"""The claims of the source, and the five kinds of evidence that settle them. Never imports torch.
+"""The claims of the source, and the five kinds of evidence that settle them.
 
+Imports neither torch nor Sphinx nor IPython.
 A chapter cell settles a claim by its id; what was not established raises :class:`NotEstablished` and stops the build.
 """
 
@@ -7,33 +8,42 @@ from dropout_lab._extras import require
 
 require(__name__)
 
-from dropout_lab.claims.evidence import (
-    NotEstablished,
-    cite,
-    derive,
-    enumerate,
-    leave_open,
-    measure,
-    opinion,
-    prove,
-    refute,
-)
-from dropout_lab.claims.records import MIME_TYPE, Evidence, strength
-from dropout_lab.claims.registry import Assumption, Claim, ClaimsFileError, Registry, load
-from dropout_lab.claims.verdicts import VerdictError, settle, verdict
+from dropout_lab.claims.claims_file import load
+from dropout_lab.claims.derivations import Derivation
+from dropout_lab.claims.evidence import NotEstablished, cite, derive, leave_open, measure, opinion, prove, refute
+
+# The public name is the word of the design for it; inside the package nothing is called like a builtin.
+from dropout_lab.claims.evidence import enumerate_masks as enumerate  # noqa: A004
+from dropout_lab.claims.kinds import Citation, Enumeration, Measurement, Proof, Refutation, Unsettled
+from dropout_lab.claims.records import EVIDENCE, Evidence, from_json
+from dropout_lab.claims.registry import Assumption, Claim, ClaimsFileError, Grade, Registry
+from dropout_lab.claims.settlement import MIME_TYPE, Settlement
+from dropout_lab.claims.verdicts import Problem, VerdictError, settle, verdict
 
 __all__ = [
+    "EVIDENCE",
     "MIME_TYPE",
     "Assumption",
+    "Citation",
     "Claim",
     "ClaimsFileError",
+    "Derivation",
+    "Enumeration",
     "Evidence",
+    "Grade",
+    "Measurement",
     "NotEstablished",
+    "Problem",
+    "Proof",
+    "Refutation",
     "Registry",
+    "Settlement",
+    "Unsettled",
     "VerdictError",
     "cite",
     "derive",
     "enumerate",
+    "from_json",
     "leave_open",
     "load",
     "measure",
@@ -41,6 +51,5 @@ __all__ = [
     "prove",
     "refute",
     "settle",
-    "strength",
     "verdict",
 ]

@@ -1,64 +1,135 @@
-"""The five kinds of evidence, and the two ways to say that there is none.
+"""The functions with which a cell settles a claim: five kinds of evidence, and two ways to say that there is none.
 
-Each function takes a claim's id, establishes what it says or raises :class:`NotEstablished`, and returns an
-:class:`~dropout_lab.claims.records.Evidence` to be displayed as the value of the cell.
+Each takes a claim's id, establishes what it says or raises :class:`NotEstablished`, and returns a
+:class:`~dropout_lab.claims.settlement.Settlement` to be displayed as the value of the cell.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from numbers import Rational
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import sympy
 
-from dropout_lab.claims import registry
+from dropout_lab.claims.claims_file import load
+from dropout_lab.claims.comparison import NotANumber, count, differ, largest_difference, number, real, written
+from dropout_lab.claims.derivations import Derivation
+from dropout_lab.claims.kinds import Citation, Enumeration, Measurement, Proof, Refutation, Unsettled, rule_bounds
 from dropout_lab.claims.records import Evidence
+from dropout_lab.claims.registry import SOUND, Claim, Grade, Registry
+from dropout_lab.claims.settlement import Settlement
+from dropout_lab.symbolic.chain import Chain
+from dropout_lab.symbolic.inductive import Induction
+from dropout_lab.symbolic.report import report
 
-#: Two numbers closer than this are the same number to a refutation that is not exact.
-SAME = 1e-9
 #: Differences below this, or below a tighter tolerance, are recorded as this: their digits are rounding, and another
 #: processor rounds another way.
 ROUNDING = 1e-12
+#: Values that no closed form may have in it.
+_NO_NUMBERS = (sympy.nan, sympy.zoo, sympy.oo, -sympy.oo)
+
+_Result = TypeVar("_Result")
 
 
 class NotEstablished(ValueError):
     """The evidence does not hold; the message names the claim and shows what was found."""
 
 
-def prove(claim_id: str, derivation, closed_form: sympy.Expr, *, under: Sequence[str] = (), says: str) -> Evidence:
+class Instance(Protocol):
+    """One comparison of a derivation's definition with the closed form, at given values."""
+
+    @property
+    def values(self) -> str: ...
+    @property
+    def exact(self) -> object: ...
+    @property
+    def closed_form_value(self) -> object: ...
+    @property
+    def agrees(self) -> bool: ...
+
+
+@runtime_checkable
+class Proved(Protocol):
+    """A value derived from a definition, as made by :mod:`dropout_lab.symbolic`."""
+
+    @property
+    def value(self) -> sympy.Basic: ...
+    @property
+    def scope(self) -> str: ...
+    def latex(self) -> str: ...
+    def equals(self, closed_form: sympy.Expr) -> bool: ...
+    def instances(self, closed_form: sympy.Expr) -> Sequence[Instance]: ...
+
+
+@runtime_checkable
+class Comparison(Protocol):
+    """An effect over seeds, as made by :func:`dropout_lab.experiments.statistics.compare`."""
+
+    @property
+    def effect(self) -> float: ...
+    @property
+    def interval(self) -> tuple[float, float]: ...
+    @property
+    def seeds(self) -> int: ...
+    @property
+    def rule(self) -> object: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def supported(self) -> bool: ...
+    @property
+    def smallest_detectable(self) -> float: ...
+
+
+def prove(
+    claim_id: str, derivation: Proved, closed_form: sympy.Expr, *, under: Sequence[str] = (), says: str
+) -> Settlement:
     """Establish that a quantity derived from its definition equals a closed form, for general n or as the scope says.
 
     ``derivation`` comes from :mod:`dropout_lab.symbolic` and holds the value that SymPy derived from the definition;
-    ``closed_form`` is written by the author. Their difference has to simplify to zero, and the definition, averaged over
-    all masks by enumeration at n = 1 to 4 with random exact rationals, has to give the closed form's value: a second way
-    that shares nothing with the first. ``under`` names the assumptions without which the claim fails; each must stand among
-    the claim's ``uses``. Raises :class:`NotEstablished`.
+    ``closed_form`` is written by the author, a SymPy expression or a number. Their difference has to simplify to zero,
+    and the definition, averaged over all masks by enumeration at n = 1 to 4 with random exact rationals, has to give
+    the closed form's value: a second way that shares nothing with the first. A closed form that is the definition
+    itself, in whatever spelling, proves nothing. ``under`` names the assumptions without which the claim fails; each
+    must stand among the claim's ``uses``. Raises :class:`NotEstablished`; TypeError for what is no derivation or no
+    expression.
+
+    Example
+    -------
+    >>> from dropout_lab import symbolic
+    >>> n, p, i = sympy.symbols("n p i", integer=True, positive=True)
+    >>> h, r = sympy.IndexedBase("h"), symbolic.Masks(n, p)
+    >>> prove("2.2", symbolic.expectation(h[i] * r[i], r), p * h[i], says="The mean is p h_i.").main.strength
+    'symbolic, any n'
     """
-    claim = registry.load()[claim_id]
-    _check_assumptions(claim, under)
-    against = getattr(derivation, "against", "enumeration")
+    registry, claim = _claim(claim_id)
+    if isinstance(under, str):
+        raise TypeError(f"claim {claim.id}: under is a sequence of assumption ids, got the string {under!r}")
+    if not isinstance(derivation, Proved):
+        raise TypeError(f"claim {claim.id}: prove takes a derivation of symbolic, got {type(derivation).__name__}")
+    if isinstance(closed_form, str):
+        raise TypeError(f"claim {claim.id}: the closed form is a SymPy expression, got the text {closed_form!r}")
     closed_form = sympy.sympify(closed_form)
+    if closed_form.has(*_NO_NUMBERS):
+        raise NotEstablished(f"claim {claim.id}: the closed form {closed_form} is no finite expression")
+    _check_proved_by_itself(claim, derivation, closed_form)
     if not derivation.equals(closed_form):
-        raise NotEstablished(f"claim {claim_id}: derived {derivation.value}, which is not {closed_form}")
+        raise NotEstablished(f"claim {claim.id}: derived {derivation.value}, which is not {closed_form}")
+    against = getattr(derivation, "against", "enumeration")
     instances = derivation.instances(closed_form)
     if not instances:
-        raise NotEstablished(f"claim {claim_id}: the derivation has no instance, so nothing checks the proof")
+        raise NotEstablished(f"claim {claim.id}: the derivation has no instance, so nothing checks the proof")
     for instance in instances:
-        if not instance.agrees:
-            raise NotEstablished(
-                f"claim {claim_id}: at {instance.values} {against} gives {instance.exact}, "
-                f"the closed form {instance.closed_form_value}"
-            )
-    return _evidence(
+        _check_instance(claim, instance, against)
+    return _settled(
+        registry,
         claim,
-        "prove",
-        "true-under" if under else "true",
-        says,
-        formula=sympy.latex(closed_form),
+        Proof,
+        verdict=Grade.TRUE_UNDER if under else Grade.TRUE,
+        says=says,
         scope=derivation.scope,
-        under=list(under),
+        under=tuple(under),
         left=derivation.latex(),
         right=sympy.latex(closed_form),
         instances=len(instances),
@@ -66,201 +137,305 @@ def prove(claim_id: str, derivation, closed_form: sympy.Expr, *, under: Sequence
     )
 
 
-def derive(claim_id: str, chain, *, says: str) -> Evidence:
-    """Establish a claim by a chain of derivation, whose lines were checked when they were written.
+def derive(claim_id: str, chain: Chain | Induction, *, says: str, part: str = "") -> Settlement:
+    """Establish a claim by a chain of derivation, and attack the chain: alter its lines, exchange its rules.
 
-    The assumptions are those of the chain. Provisional: the ledger's form comes with the types of evidence.
+    ``chain`` comes from :class:`dropout_lab.symbolic.Chain` or :class:`dropout_lab.symbolic.ByInduction`; its lines were
+    checked when they were written. The assumptions are those of the chain. Chains for the same ``part`` of a claim are
+    alternatives, of which the one that assumes least counts. Raises :class:`NotEstablished` for a chain without lines,
+    for an altered line that neither its rule nor the numbers refuse, and for a rule that could have been another, unless
+    both stand in the committed list of exceptions; TypeError for what is no chain.
+
+    Example
+    -------
+    >>> from dropout_lab import symbolic
+    >>> n, p, i = sympy.symbols("n p i", integer=True, positive=True)
+    >>> h, r = sympy.IndexedBase("h"), symbolic.Masks(n, p)
+    >>> chain = symbolic.Chain(symbolic.Mean(h[i] * r[i]), masks=r)
+    >>> chain = chain.then(h[i] * symbolic.Mean(r[i]), symbolic.rules.linearity).then(p * h[i], symbolic.rules.mean_of_mask)
+    >>> derive("2.2", chain, says="The mean is p h_i.").main.strength
+    'derived, any n, 3 lines'
     """
-    from dropout_lab.symbolic import attacked
-
-    claim = registry.load()[claim_id]
-    _check_assumptions(claim, chain.assumes)
-    parts = [part for _, part in chain.parts] if hasattr(chain, "parts") else [chain]
-    attacks = [attacked(part) for part in parts]
-    return _evidence(
+    registry, claim = _claim(claim_id)
+    if not isinstance(chain, (Chain, Induction)):
+        raise TypeError(f"claim {claim.id}: derive takes a chain of symbolic, got {type(chain).__name__}")
+    if len(chain.lines) < 2:
+        raise NotEstablished(f"claim {claim.id}: the chain has no line beside its first, so nothing is derived")
+    found = report(chain)
+    if found.open_ends:
+        raise NotEstablished(f"claim {claim.id}: {found.open_ends[0]}")
+    return _settled(
+        registry,
         claim,
-        "prove",
-        "true-under" if chain.assumes else "true",
-        says,
-        formula=sympy.latex(chain.end),
+        Derivation,
+        verdict=Grade.TRUE_UNDER if chain.assumes else Grade.TRUE,
+        says=says,
         scope=chain.scope,
-        under=list(chain.assumes),
-        left=str(chain.start),
-        right=str(chain.end),
-        instances=4,
-        against="enumeration",
-        survivors=[line for attack in attacks for line in attack.survivors],
+        left=found.left,
+        right=found.right,
+        relation=chain.relation,
+        assumes=chain.assumes,
+        lines=tuple(found.lines),
+        slips=found.slips,
+        swaps=found.swaps,
+        at=found.at,
+        part=part,
     )
 
 
-def enumerate(claim_id: str, found: Any, expected: Any, *, masks: int, tolerance: float = 0.0, says: str) -> Evidence:
+def enumerate_masks(
+    claim_id: str, found: object, expected: object, *, masks: int, tolerance: float = 0.0, says: str
+) -> Settlement:
     """Establish that a quantity enumerated over ``masks`` masks equals what is expected, within ``tolerance``.
 
-    ``found`` and ``expected`` are numbers or arrays of one shape; exact numbers (integers, fractions, SymPy rationals) are
-    compared exactly before anything is rounded. Raises :class:`NotEstablished`.
+    ``found`` and ``expected`` are finite numbers, or arrays or nested lists of one shape; exact numbers (integers,
+    fractions, SymPy's) are compared exactly before anything is rounded. ``masks`` is at least 1, ``tolerance`` finite
+    and not negative. Raises :class:`NotEstablished` if the sides differ by more, or if a value on either side is NaN or
+    infinite; ValueError or TypeError for other arguments that cannot be.
+
+    Example
+    -------
+    >>> print(enumerate_masks("2.2", [0.25, 0.5], [0.25, 0.5], masks=4, says="The means agree.").main.strength)
+    enumerated, 4 masks
     """
-    claim = registry.load()[claim_id]
-    if not isinstance(masks, int) or masks < 1:
-        raise ValueError(f"masks is the number of masks enumerated, a positive integer; got {masks!r}")
-    if not tolerance >= 0:
-        raise ValueError(f"tolerance must not be negative, got {tolerance!r}")
-    difference = _distance(claim_id, found, expected)
-    if not difference <= tolerance:
+    registry, claim = _claim(claim_id)
+    counted = _of_claim(claim, count, masks, "masks, the number of masks enumerated,")
+    allowed = _of_claim(claim, real, tolerance, "tolerance")
+    if allowed < 0:
+        raise ValueError(f"claim {claim.id}: tolerance must not be negative, got {tolerance!r}")
+    difference = _of_claim(claim, largest_difference, found, expected)
+    if not difference <= allowed:
         raise NotEstablished(
-            f"claim {claim_id}: enumeration gives {found}, expected {expected}; they differ by {difference:.3g}, "
-            f"more than the tolerance {tolerance:.3g}"
+            f"claim {claim.id}: enumeration gives {found}, expected {expected}; they differ by {difference:.3g}, "
+            f"more than the tolerance {allowed:.3g}"
         )
-    recorded = max(difference, min(ROUNDING, tolerance)) if difference else 0.0
-    return _evidence(
-        claim, "enumerate", "true", says, masks=masks, tolerance=_rounded(tolerance), difference=_rounded(recorded)
+    recorded = max(difference, min(ROUNDING, allowed)) if difference else 0.0
+    return _settled(
+        registry,
+        claim,
+        Enumeration,
+        verdict=Grade.TRUE,
+        says=says,
+        masks=counted,
+        tolerance=_rounded(allowed),
+        difference=_rounded(recorded),
     )
 
 
-def measure(claim_id: str, comparison, *, says: str) -> Evidence:
+def measure(claim_id: str, comparison: Comparison, *, says: str) -> Settlement:
     """Record an effect measured over seeds, judged by the rule that its comparison was given beforehand.
 
-    ``comparison`` has ``effect``, ``interval`` (low, high; 95 %), ``seeds`` (a count), ``rule`` (an object whose text says
-    it), ``unit``, ``supported`` and ``smallest_detectable``, as made by :func:`dropout_lab.experiments.statistics.compare`.
-    A rule that is not met is a result (``not-seen``), not an error.
+    ``comparison`` has ``effect``, ``interval`` (low, high; 95 %), ``seeds`` (a count, at least 2), ``rule`` (an object
+    whose text says where the interval has to lie: below, above or between), ``unit``, ``supported`` and
+    ``smallest_detectable``, as made by :func:`dropout_lab.experiments.statistics.compare`. A rule that is not met is a
+    result (``not-seen``), not an error. Raises :class:`NotEstablished` for an effect outside its interval, for numbers
+    that are not finite, and for a rule that is said to be met and is not; TypeError or ValueError for other arguments
+    that cannot be.
+
+    Example
+    -------
+    >>> from dropout_lab.experiments import statistics
+    >>> effects = statistics.compare([1.0, 2.0, 3.0, 2.0], rule=statistics.Rule.above(0.5), unit="points")
+    >>> str(measure("1.1", effects, says="Better.").main.verdict)
+    'supported'
     """
-    claim = registry.load()[claim_id]
-    low, high = (float(bound) for bound in comparison.interval)
-    if not low <= float(comparison.effect) <= high:
-        raise NotEstablished(
-            f"claim {claim_id}: the effect {comparison.effect} lies outside its interval {comparison.interval}"
-        )
-    return _evidence(
+    registry, claim = _claim(claim_id)
+    if not isinstance(comparison, Comparison):
+        raise TypeError(f"claim {claim.id}: measure takes a comparison of statistics, got {type(comparison).__name__}")
+    if not isinstance(comparison.interval, (tuple, list, np.ndarray)) or len(comparison.interval) != 2:
+        raise ValueError(f"claim {claim.id}: the interval is a pair (low, high), got {comparison.interval!r}")
+    low, high = (_of_claim(claim, real, bound, "a bound of the interval") for bound in comparison.interval)
+    effect = _of_claim(claim, real, comparison.effect, "the effect")
+    detectable = _of_claim(claim, real, comparison.smallest_detectable, "the smallest detectable effect")
+    if not low <= effect <= high:
+        raise NotEstablished(f"claim {claim.id}: the effect {effect} lies outside its interval, {low} to {high}")
+    if not isinstance(comparison.supported, (bool, np.bool_)):
+        raise TypeError(f"claim {claim.id}: supported is a truth value, got {comparison.supported!r}")
+    supported, rule = bool(comparison.supported), str(comparison.rule)
+    least, most = _of_claim(claim, rule_bounds, rule)
+    met_by = getattr(comparison.rule, "met_by", None)
+    if supported and not (least <= low and high <= most and (met_by is None or met_by((low, high)))):
+        raise NotEstablished(f"claim {claim.id}: {rule}, it is said, but it runs from {low} to {high}")
+    return _settled(
+        registry,
         claim,
-        "measure",
-        "supported" if comparison.supported else "not-seen",
-        says,
-        effect=_rounded(comparison.effect),
-        interval=[_rounded(low), _rounded(high)],
-        seeds=int(comparison.seeds),
-        rule=str(comparison.rule),
+        Measurement,
+        verdict=Grade.SUPPORTED if supported else Grade.NOT_SEEN,
+        says=says,
+        effect=_rounded(effect),
+        interval=(_rounded(low), _rounded(high)),
+        seeds=_of_claim(claim, count, comparison.seeds, "the number of seeds", 2),
+        rule=rule,
         unit=comparison.unit,
-        supported=bool(comparison.supported),
-        smallest_detectable=_rounded(comparison.smallest_detectable),
+        supported=supported,
+        smallest_detectable=_rounded(detectable),
     )
 
 
 def refute(
     claim_id: str,
     *,
-    claimed: Any,
-    actual: Any,
+    claimed: object,
+    actual: object,
     counterexample: str,
-    correction: Evidence,
+    correction: Settlement,
     degree: str,
     says: str,
-) -> Evidence:
+) -> Settlement:
     """Refute a claim by a counterexample, and put the right statement, with its own evidence, in its place.
 
-    ``claimed`` is what the claim gives in the counterexample, ``actual`` what was computed; they must differ: exactly, or
-    by more than 1e-9. ``correction`` is the evidence of the corrected statement: for the same claim (its records are then
-    recorded too) or for another one (which is referred to). ``degree`` is ``"wrong"`` or ``"imprecise"``. Raises
-    :class:`NotEstablished` if the counterexample is none.
+    ``claimed`` is what the claim gives in the counterexample, ``actual`` what was computed: finite numbers, or arrays
+    of one shape. They must differ: exactly, or by more than 1e-9 where one is rounded. ``correction`` settles the
+    corrected statement as ``true``, ``true-under`` or ``supported``: for the same claim (its records are then recorded
+    too) or for another one (which is referred to). ``degree`` is ``"wrong"`` or ``"imprecise"``. Raises
+    :class:`NotEstablished` if the counterexample is none or the correction is not established; ValueError or TypeError
+    for other arguments that cannot be.
+
+    Example
+    -------
+    >>> right = enumerate_masks("2.4", 0.25, 0.25, masks=2, says="The mean energy is p.")
+    >>> found = refute("2.4", claimed=0.25, actual=0.5, counterexample="one unit, p = 1/4", correction=right,
+    ...                degree="imprecise", says="The amplitude is the root of p.")
+    >>> [piece.kind for piece in found.evidence]
+    ['enumerate', 'refute']
     """
-    claim = registry.load()[claim_id]
-    if degree not in ("wrong", "imprecise"):
-        raise ValueError(f"degree is 'wrong' or 'imprecise', got {degree!r}")
-    if not isinstance(correction, Evidence):
+    registry, claim = _claim(claim_id)
+    if degree not in (Grade.WRONG, Grade.IMPRECISE):
+        raise ValueError(f"claim {claim.id}: degree is 'wrong' or 'imprecise', got {degree!r}")
+    if not isinstance(correction, Settlement):
         raise TypeError(
-            f"claim {claim_id}: correction is the evidence of the right statement, got {type(correction).__name__}"
+            f"claim {claim.id}: correction is the evidence of the right statement, got {type(correction).__name__}"
         )
-    if _distance(claim_id, claimed, actual) <= SAME:
-        raise NotEstablished(f"claim {claim_id}: no counterexample, since the claimed {claimed} is what comes out")
-    own = [record for record in correction.records if correction.claim.id == claim_id]
-    return _evidence(
+    if correction.main.verdict not in SOUND:
+        raise NotEstablished(
+            f"claim {claim.id}: the correction, a {correction.main.noun}, says {correction.main.verdict!s}; expected "
+            "evidence that establishes the right statement"
+        )
+    if not _of_claim(claim, differ, claimed, actual):
+        raise NotEstablished(f"claim {claim.id}: no counterexample, since the claimed {claimed} is what comes out")
+    # As many digits as it takes to see the difference.
+    pairs = [(written(claimed, digits), written(actual, digits)) for digits in (4, 8, 17)]
+    shown = next((pair for pair in pairs if pair[0] != pair[1]), pairs[-1])
+    return _settled(
+        registry,
         claim,
-        "refute",
-        degree,
-        says,
-        before=own,
+        Refutation,
+        before=correction.evidence if correction.claim.id == claim.id else (),
+        verdict=Grade(degree),
+        says=says,
         counterexample=counterexample,
-        claimed=_written(claimed),
-        actual=_written(actual),
-        correction=correction.record["says"],
+        claimed=shown[0],
+        actual=shown[1],
+        correction=correction.main.says,
         corrected_by=correction.claim.id,
     )
 
 
-def cite(claim_id: str, *, key: str, locator: str = "", says: str, degree: str | None = None) -> Evidence:
+def cite(claim_id: str, *, key: str, locator: str = "", says: str, degree: str | None = None) -> Settlement:
     """Settle history or attribution by a source: ``key`` stands in the book's bibliography, which the build checks.
 
-    ``degree="imprecise"`` or ``"wrong"`` says that the source cited corrects the claim.
+    ``locator`` is a place in it, such as a page. ``degree="imprecise"`` or ``"wrong"`` says that the source cited
+    corrects the claim. Raises ValueError for another degree or a key that is none.
+
+    Example
+    -------
+    >>> cite("1.5", key="hinton2012", says="It was proposed there.").main.details(load())
+    [('source', 'hinton2012')]
     """
-    claim = registry.load()[claim_id]
-    if degree not in (None, "wrong", "imprecise"):
-        raise ValueError(f"degree is None, 'wrong' or 'imprecise', got {degree!r}")
-    return _evidence(claim, "cite", degree or "true", says, key=key, locator=locator)
+    registry, claim = _claim(claim_id)
+    if degree not in (None, Grade.WRONG, Grade.IMPRECISE):
+        raise ValueError(f"claim {claim.id}: degree is None, 'wrong' or 'imprecise', got {degree!r}")
+    return _settled(registry, claim, Citation, verdict=Grade(degree or Grade.TRUE), says=says, key=key, locator=locator)
 
 
-def opinion(claim_id: str, *, why: str) -> Evidence:
-    """Record that a claim is an opinion: it can be shared or not, but not established."""
-    return _evidence(registry.load()[claim_id], "none", "opinion", why)
+def opinion(claim_id: str, *, why: str) -> Settlement:
+    """Record that a claim is an opinion: it can be shared or not, but not established.
+
+    Raises :class:`NotEstablished` for a claim of another kind.
+
+    Example
+    -------
+    >>> claim = next(claim for claim in load().values() if claim.kinds == ("O",))
+    >>> opinion(claim.id, why="It is a matter of taste.").main.strength
+    'opinion'
+    """
+    registry, claim = _claim(claim_id)
+    return _settled(registry, claim, Unsettled, verdict=Grade.OPINION, says=why)
 
 
-def leave_open(claim_id: str, *, why: str) -> Evidence:
-    """Record that a claim stays open, and why."""
-    return _evidence(registry.load()[claim_id], "none", "open", why)
+def leave_open(claim_id: str, *, why: str) -> Settlement:
+    """Record that a claim stays open, and why.
+
+    Example
+    -------
+    >>> leave_open("1.1", why="Nobody knows.").main.strength
+    'open'
+    """
+    registry, claim = _claim(claim_id)
+    return _settled(registry, claim, Unsettled, verdict=Grade.OPEN, says=why)
 
 
-def _evidence(
-    claim, kind: str, verdict: str, says: str, *, before: Sequence = (), formula: str = "", **figures
-) -> Evidence:
-    if not says.strip():
-        raise ValueError(f"claim {claim.id}: says is empty; say in one line what was established")
-    return Evidence(claim, (*before, {"kind": kind, "verdict": verdict, "says": says, **figures}), formula)
+def _claim(claim_id: str) -> tuple[Registry, Claim]:
+    registry = load()
+    return registry, registry[claim_id]
 
 
-def _check_assumptions(claim, under: Sequence[str]) -> None:
-    if isinstance(under, str):
-        raise TypeError(f"claim {claim.id}: under is a sequence of assumption ids, got the string {under!r}")
-    named = registry.load().assumptions_of(claim.id)
-    for assumption in under:
-        if assumption not in named:
-            raise NotEstablished(
-                f"claim {claim.id} is proved under {assumption!r}, which its entry in the claims file does not use; "
-                f"it names {', '.join(named) or 'no assumption'}"
-            )
+def _of_claim(claim: Claim, compute: Callable[..., _Result], *arguments: object) -> _Result:
+    """The result of a computation whose errors name the claim; a NaN or an infinity establishes nothing."""
+    try:
+        return compute(*arguments)
+    except NotANumber as error:
+        raise NotEstablished(f"claim {claim.id}: {error}") from error
+    except (TypeError, ValueError) as error:
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(f"claim {claim.id}: {error}") from error
 
 
-def _distance(claim_id: str, one: Any, other: Any) -> float:
-    """The largest difference of two numbers or arrays; exact numbers are subtracted exactly."""
-    first, second = np.asarray(one, dtype=object), np.asarray(other, dtype=object)
-    if first.shape != second.shape:
-        raise ValueError(
-            f"claim {claim_id}: the two sides have shapes {first.shape} and {second.shape}; expected one shape"
+def _settled(
+    registry: Registry, claim: Claim, kind: type[Evidence], *, before: tuple[Evidence, ...] = (), **fields: object
+) -> Settlement:
+    piece = _of_claim(claim, lambda: kind(**fields))  # type: ignore[arg-type]
+    if problems := piece.problems(claim, registry):
+        raise NotEstablished(problems[0])
+    return Settlement(claim, (*before, piece), registry)
+
+
+def _check_proved_by_itself(claim: Claim, derivation: Proved, closed_form: sympy.Expr) -> None:
+    """Refuse a closed form that is the definition again, and a mean of something without masks, which is itself."""
+    # An induction holds the derivation that it proves.
+    inner = getattr(derivation, "derivation", derivation)
+    definition = getattr(inner, "definition", None)
+    if not isinstance(definition, sympy.Basic):
+        return
+    if _spelled_plainly(definition) == _spelled_plainly(closed_form):
+        raise NotEstablished(f"claim {claim.id}: {closed_form} is the definition itself; nothing is proved by that")
+    families = getattr(inner, "families", ())
+    if families and not definition.has(*(family.base for family in families)):
+        raise NotEstablished(f"claim {claim.id}: {definition} has no masks in it, so its mean over them proves nothing")
+
+
+def _spelled_plainly(expression: sympy.Basic) -> sympy.Basic:
+    """An expression with everything evaluated that SymPy does by itself, exact numbers, and bound indices renamed."""
+
+    def rebuilt(part: sympy.Basic) -> sympy.Basic:
+        if isinstance(part, sympy.Float):
+            return sympy.Rational(str(part))
+        if isinstance(part, sympy.UnevaluatedExpr):
+            return rebuilt(part.args[0])
+        return part.func(*map(rebuilt, part.args)) if part.args else part
+
+    return rebuilt(expression).as_dummy()
+
+
+def _check_instance(claim: Claim, instance: Instance, against: str) -> None:
+    for value in (instance.exact, instance.closed_form_value):
+        _of_claim(claim, number, value)
+    if not instance.agrees:
+        raise NotEstablished(
+            f"claim {claim.id}: at {instance.values} {against} gives {instance.exact}, "
+            f"the closed form {instance.closed_form_value}"
         )
-    if first.size == 0:
-        raise ValueError(f"claim {claim_id}: nothing to compare, the arrays are empty")
-    gaps = [abs(_number(claim_id, a) - _number(claim_id, b)) for a, b in zip(first.flat, second.flat, strict=True)]
-    if any(gap != gap for gap in gaps):
-        raise NotEstablished(f"claim {claim_id}: a number to compare is NaN: {one} against {other}")
-    largest = max(float(gap) for gap in gaps)
-    # An exact difference may be too small for a float: it must not pass for equality.
-    return largest if largest or all(gap == 0 for gap in gaps) else float(np.finfo(float).tiny)
 
 
-def _number(claim_id: str, value: Any) -> Any:
-    if isinstance(value, sympy.Expr):
-        if not value.is_number:
-            raise TypeError(f"claim {claim_id}: {value} is not a number; substitute values for {value.free_symbols}")
-        return value
-    if isinstance(value, (bool, np.bool_)):
-        return int(value)
-    if isinstance(value, Rational) and not isinstance(value, float):
-        return sympy.Rational(value.numerator, value.denominator)
-    return float(value)
-
-
-def _rounded(value: Any) -> float:
+def _rounded(value: float) -> float:
     """Six significant digits: enough to read, and the same on machines that round a sum differently."""
-    return float(f"{float(value):.6g}")
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, (sympy.Expr, Rational)) and not isinstance(value, float):
-        return str(value)
-    return np.array2string(np.asarray(value, dtype=float), precision=4, separator=", ", suppress_small=True)
+    return float(f"{value:.6g}")

@@ -1,166 +1,349 @@
-"""What a settled claim leaves behind: a record that travels in the cell's output, and its face in the notebook."""
+"""Records of evidence: the form in which it travels in a cell's output, its validation, and its JSON schema.
+
+A class that derives from :class:`Evidence` is all that a new kind of evidence needs. From it come the records and their
+schema, the validation of both, the words of the ledger, the counts, and the faces in notebook and book.
+"""
 
 from __future__ import annotations
 
-import html
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Any
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
 
-from dropout_lab.claims import registry
-from dropout_lab.claims.registry import Claim
+from dropout_lab.claims.registry import HEAVIEST, Claim, Grade, Registry
 
-#: Characters of LaTeX up to which both sides of an equation stand on one line.
-ONE_LINE = 90
+Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
-MIME_TYPE = "application/vnd.dropout-lab.claim+json"
-
-_DONE = {
-    "prove": "Proved",
-    "enumerate": "Enumerated",
-    "measure": "Measured",
-    "refute": "Refuted",
-    "cite": "Cited",
-    "none": "Not settled",
-}
+#: Every kind of evidence by its name in records, in the order in which the ledger lists them.
+EVIDENCE: dict[str, type[Evidence]] = {}
 
 
-def strength(record: Mapping[str, Any]) -> str:
-    """What a record's evidence is worth, in words: ``symbolic, any n`` is not ``measured, 30 seeds``."""
-    match record["kind"]:
-        case "prove":
-            return record["scope"] if record["scope"].startswith("symbolic") else f"symbolic, {record['scope']}"
-        case "enumerate":
-            return f"enumerated, {record['masks']:,} mask{'s' if record['masks'] != 1 else ''}"
-        case "measure":
-            return f"measured, {record['seeds']} seeds"
-        case "refute":
-            return "counterexample"
-        case "cite":
-            return "cited"
-        case _:
-            return record["verdict"]
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """Evidence for one claim. The last expression of a cell: shows itself, and carries its records to the ledger.
+    """One piece of evidence for one claim: ``verdict`` is what it says of it, ``says`` that in a sentence.
 
-    ``records`` are plain JSON objects, the main one last: a correction stands before the refutation that it mends.
-    ``formula`` is the LaTeX of the closed form that was checked, or an empty string.
+    A kind of evidence derives from this class, as a frozen dataclass whose fields are text, numbers, truth values or
+    tuples of them, and gives
+
+    - ``kind``: its name in records; ``noun`` and ``done``: the same as a word and at the head of a card;
+    - ``grades``: the verdicts that it can give; ``settles``: the letters of the kinds of claims that it can settle.
+      Beside other evidence it may illustrate any claim;
+    - ``strength`` and ``details``, and ``_check`` for what its fields have to fulfil together.
+
+    Fields are validated whether a piece is made by a cell or read from a notebook: texts are not blank (unless the
+    field's metadata say ``blank``), numbers are finite and not below the ``minimum`` of the metadata. Raises TypeError
+    for a value of another type and ValueError for one that cannot be.
     """
 
-    claim: Claim
-    records: tuple[Mapping[str, Any], ...]
-    formula: str = field(default="", compare=False)
+    verdict: Grade
+    says: str
+
+    kind: ClassVar[str]
+    noun: ClassVar[str]
+    done: ClassVar[str]
+    grades: ClassVar[frozenset[Grade]]
+    settles: ClassVar[frozenset[str]]
+    #: False for records which say that nothing settles the claim.
+    is_evidence: ClassVar[bool] = True
+
+    def __init_subclass__(
+        cls, *, kind: str, noun: str, done: str, grades: str, settles: str, is_evidence: bool = True
+    ) -> None:
+        super().__init_subclass__()
+        if kind in EVIDENCE:
+            raise TypeError(f"the kind of evidence {kind!r} is {EVIDENCE[kind].__name__} already")
+        cls.kind, cls.noun, cls.done, cls.is_evidence = kind, noun, done, is_evidence
+        cls.grades = frozenset(Grade(grade) for grade in grades.split())
+        cls.settles = frozenset(settles.split())
+        EVIDENCE[kind] = cls
+
+    def __post_init__(self) -> None:
+        for own in fields(self):
+            kept = _validated(self, own.name, own.metadata)
+            object.__setattr__(self, own.name, kept)
+        if self.verdict not in self.grades:
+            expected = " or ".join(grade for grade in Grade if grade in self.grades)
+            raise ValueError(f"the verdict of {_with_article(self.noun)} is {expected}, got {self.verdict}")
+        self._check()
+
+    def _check(self) -> None:
+        """Raise :class:`ValueError` if the fields contradict each other."""
 
     @property
-    def record(self) -> Mapping[str, Any]:
-        """The main record."""
-        return self.records[-1]
+    def strength(self) -> str:
+        """What the evidence is worth, in words: ``symbolic, any n`` is not ``measured, 30 seeds``."""
+        return self.noun
 
-    def glue(self, name: str) -> Evidence:
-        """Make the checked formula available to the prose as ``{glue:math}`name```, and return the evidence itself."""
-        if not self.formula:
-            raise ValueError(
-                f"the {self.record['kind']} evidence of claim {self.claim.id} has no formula to glue as {name!r}"
-            )
-        from IPython.display import Math
-        from myst_nb import glue
+    def details(self, registry: Registry) -> list[tuple[str, str]]:
+        """The figures as (label, text) pairs, in the order in which a reader wants them."""
+        return []
 
-        glue(name, Math(self.formula), display=False)
-        return self
+    @property
+    def plain(self) -> str:
+        """What stands between the head and the figures in plain text; mostly nothing."""
+        return ""
 
-    def __str__(self) -> str:
-        return "\n".join(_plain(self.claim, record) for record in self.records)
+    @property
+    def equation(self) -> str:
+        """The LaTeX of the equation that was established, or an empty string."""
+        return ""
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, Any]:
+    @property
+    def formula(self) -> str:
+        """The LaTeX of the closed form that was checked, or an empty string."""
+        return ""
+
+    @property
+    def sources(self) -> tuple[tuple[str, str], ...]:
+        """What it cites: pairs of a key of the bibliography and a place in that source, which may be empty."""
+        return ()
+
+    def can_settle(self, claim: Claim) -> bool:
+        """Whether the verdict on a claim of this kind may rest on this piece; if not, it may only illustrate."""
+        return bool(self.settles.intersection(claim.kinds))
+
+    def misjudges(self, claim: Claim) -> str:
+        """A sentence if this decides a claim of a kind that it cannot settle, else nothing."""
+        if self.verdict not in HEAVIEST or self.can_settle(claim):
+            return ""
+        by = _with_article(self.noun) if self.is_evidence else "a word"
+        return f"claim {claim.id} ({claim.title}) is of kind {claim.kind_name}: {by} cannot call it {self.verdict}"
+
+    def problems(self, claim: Claim, registry: Registry) -> list[str]:
+        """What is wrong with this as evidence for that claim of the registry, a sentence each."""
+        return [sentence] if (sentence := self.misjudges(claim)) else []
+
+    def to_json(self) -> dict[str, Json]:
+        """The record as it travels in a cell's output and stands in the ledger's data.
+
+        Example
+        -------
+        >>> from dropout_lab.claims import kinds
+        >>> from_json({"says": "Nobody knows.", "verdict": "open", "kind": "none"}).to_json()
+        {'kind': 'none', 'verdict': 'open', 'says': 'Nobody knows.'}
+        """
+        found: dict[str, Json] = {"kind": self.kind}
+        for own in fields(self):
+            value = getattr(self, own.name)
+            found[own.name] = _as_json(value)
+        return found
+
+    @classmethod
+    def from_json(cls, record: object) -> Self:
+        """The piece of evidence that a record holds; raises ValueError or TypeError if it is none of this kind."""
+        given = _object(record)
+        names = [own.name for own in fields(cls)]
+        if given.get("kind") != cls.kind:
+            raise ValueError(f"the record is of kind {given.get('kind')!r}, expected {cls.kind!r}")
+        if missing := [name for name in names if name not in given]:
+            raise ValueError(f"the record of {_with_article(cls.noun)} lacks {missing[0]!r}")
+        if unknown := [name for name in given if name not in (*names, "kind")]:
+            raise ValueError(f"the record of {_with_article(cls.noun)} has {unknown[0]!r}; expected {', '.join(names)}")
+        return cls(**{name: given[name] for name in names})  # type: ignore[arg-type]
+
+    @classmethod
+    def schema(cls) -> dict[str, Json]:
+        """The JSON schema of the records of this kind."""
+        hints = _hints(cls)
+        properties: dict[str, Json] = {"kind": {"const": cls.kind}}
+        for own in fields(cls):
+            found = dict(_type_of(hints[own.name]).schema)
+            if own.name == "verdict":
+                found["enum"] = [str(grade) for grade in Grade if grade in cls.grades]
+            if found.get("type") == "string" and own.name != "verdict" and not own.metadata.get("blank"):
+                found["pattern"] = r"\S"
+            if "minimum" in own.metadata:
+                found["minimum"] = own.metadata["minimum"]
+            properties[own.name] = found
+        required: list[Json] = list(properties)
         return {
-            MIME_TYPE: {"claim": self.claim.id, "evidence": [dict(record) for record in self.records]},
-            "text/html": "\n".join(_html(self.claim, record) for record in self.records),
-            "text/latex": "\n\n".join(_latex(self.claim, record) for record in self.records),
-            "text/plain": str(self),
+            "title": cls.noun,
+            "type": "object",
+            "properties": properties,
+            "required": required,
+            "additionalProperties": False,
         }
 
 
-def number(value: float) -> str:
-    """A number of three significant digits at most, without a power of ten, and with a real minus sign."""
-    return f"{Decimal(f'{value:z.3g}'):f}".replace("-", "−")
+def from_json(record: object) -> Evidence:
+    """The piece of evidence that a record holds, of whatever kind it says.
 
+    Raises ValueError or TypeError, with the field concerned, for a record that no kind of evidence could have left.
 
-def details(record: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The figures of a record as (label, text) pairs, in the order in which a reader wants them."""
-    match record["kind"]:
-        case "prove":
-            named = registry.load().assumptions
-            pairs = [("under", ", ".join(named[used].name for used in record["under"]))] if record["under"] else []
-            checked = f"{record['instances']} instances with random rationals agree with {record['against']}"
-            return [*pairs, ("checked again", checked)]
-        case "enumerate":
-            difference = f"at most {record['difference']:.2g}" if record["difference"] else "0, exactly"
-            return [("largest difference", difference), ("tolerance", f"{record['tolerance']:.2g}")]
-        case "measure":
-            low, high = record["interval"]
-            unit = f" {record['unit']}" if record["unit"] else ""
-            effect = f"{number(record['effect'])}{unit}, 95 % interval {number(low)} to {number(high)}"
-            return [
-                ("effect", f"{effect}, {record['seeds']} seeds"),
-                ("rule", f"{record['rule']}: {'met' if record['supported'] else 'not met'}"),
-                ("smallest effect it could have seen", f"{number(record['smallest_detectable'])}{unit} (power 0.8)"),
-            ]
-        case "refute":
-            return [
-                ("counterexample", record["counterexample"]),
-                ("claimed", record["claimed"]),
-                ("actual", record["actual"]),
-            ]
-        case "cite":
-            return [("source", f"{record['key']}, {record['locator']}" if record["locator"] else record["key"])]
-        case _:
-            return []
-
-
-def inline_math(text: str) -> str:
-    """Plain text with ``$…$`` formulas as HTML: escaped, with the delimiters that MathJax reads everywhere."""
-    return re.sub(r"\$([^$]+)\$", r"\\(\1\\)", html.escape(text, quote=False))
-
-
-def _plain(claim: Claim, record: Mapping[str, Any]) -> str:
-    head = f"{_DONE[record['kind']]} ({strength(record)}): claim {claim.id}, {claim.title}. {record['says']}"
-    return "\n".join([head, *(f"  {label}: {text}" for label, text in details(record))])
-
-
-def _html(claim: Claim, record: Mapping[str, Any]) -> str:
-    rows = "".join(f"<dt>{html.escape(label)}</dt><dd>{inline_math(text)}</dd>" for label, text in details(record))
-    formula = (
-        f'<div class="claim-formula">\\[{html.escape(equation(record), quote=False)}\\]</div>'
-        if equation(record)
-        else ""
-    )
-    return (
-        f'<div class="claim-evidence claim-evidence-{record["kind"]} claim-verdict-{record["verdict"]}">'
-        f'<p class="claim-evidence-head"><span class="claim-badge">{_DONE[record["kind"]]}</span> '
-        f"<strong>Claim {html.escape(claim.id)}</strong> {inline_math(claim.title)} "
-        f'<span class="claim-strength">{html.escape(strength(record))}</span></p>'
-        f"<p>{inline_math(record['says'])}</p>{formula}<dl>{rows}</dl></div>"
-    )
-
-
-def _latex(claim: Claim, record: Mapping[str, Any]) -> str:
-    formula = f"\\[{equation(record)}\\]" if equation(record) else ""
-    return f"\\textbf{{{_DONE[record['kind']]}: claim {claim.id}}} {record['says']} {formula}"
-
-
-def equation(record: Mapping[str, Any]) -> str:
-    """The LaTeX of the equation that a proof established, or an empty string for the other kinds of evidence.
-
-    A long one has its right side on a line of its own, so that it fits a narrow page.
+    Example
+    -------
+    >>> from dropout_lab.claims import kinds
+    >>> from_json({"kind": "none", "verdict": "open", "says": "Nobody knows."}).strength
+    'open'
     """
-    if record["kind"] != "prove":
-        return ""
-    left, right = record["left"], record["right"]
-    if len(left) + len(right) <= ONE_LINE:
-        return f"{left} = {right}"
-    return rf"\begin{{aligned}} & {left} \\ & \quad = {right} \end{{aligned}}"
+    kind = _object(record).get("kind")
+    if not isinstance(kind, str) or kind not in EVIDENCE:
+        raise ValueError(f"there is no evidence of kind {kind!r}; expected one of {', '.join(EVIDENCE)}")
+    return EVIDENCE[kind].from_json(record)
+
+
+class Part:
+    """A piece of a record with fields of its own, a frozen dataclass: a line of a derivation, a pair of counts.
+
+    Its fields are of the types that the fields of evidence may have, and validated as they are.
+    """
+
+    def __post_init__(self) -> None:
+        for name, hint in get_type_hints(type(self)).items():
+            try:
+                object.__setattr__(self, name, _type_of(hint).take(getattr(self, name)))
+            except TypeError:
+                wanted = _type_of(hint).name
+                raise TypeError(f"{name} of a {type(self).__name__} is {wanted}, got {getattr(self, name)!r}") from None
+
+    def to_json(self) -> dict[str, Json]:
+        """The part as an object of its record."""
+        return {own.name: _as_json(getattr(self, own.name)) for own in fields(self)}  # type: ignore[arg-type]
+
+    @classmethod
+    def schema(cls) -> dict[str, Json]:
+        """The JSON schema of such a part."""
+        found: dict[str, Json] = {name: dict(_type_of(hint).schema) for name, hint in get_type_hints(cls).items()}
+        required: list[Json] = list(found)
+        return {"type": "object", "properties": found, "required": required, "additionalProperties": False}
+
+
+def _as_json(value: Any) -> Json:
+    if isinstance(value, Part):
+        return value.to_json()
+    if isinstance(value, tuple):
+        return [_as_json(entry) for entry in value]
+    return str(value) if isinstance(value, Grade) else value
+
+
+def _with_article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def _object(record: object) -> Mapping[str, object]:
+    if not isinstance(record, Mapping) or not all(isinstance(name, str) for name in record):
+        raise TypeError(f"a record of evidence is an object with named fields, got {type(record).__name__}")
+    return record
+
+
+@dataclass(frozen=True)
+class _Type:
+    """A type that a field may have: its JSON schema, its name in errors, and what takes a value or raises TypeError."""
+
+    schema: Mapping[str, Json]
+    name: str
+    take: Callable[[object], object]
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _truth(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _finite(value: object) -> float:
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
+        raise TypeError
+    return float(value)
+
+
+def _grade(value: object) -> Grade:
+    if value not in list(Grade):
+        raise TypeError
+    return Grade(_text(value))
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)) or not all(isinstance(entry, str) and entry.strip() for entry in value):
+        raise TypeError
+    return tuple(value)
+
+
+def _two(value: object) -> tuple[float, float]:
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        raise TypeError
+    return _finite(value[0]), _finite(value[1])
+
+
+_TYPES: dict[object, _Type] = {
+    str: _Type({"type": "string"}, "text", _text),
+    bool: _Type({"type": "boolean"}, "a truth value", _truth),
+    int: _Type({"type": "integer"}, "a whole number", _whole),
+    float: _Type({"type": "number"}, "a finite number", _finite),
+    Grade: _Type({"type": "string"}, f"one of {', '.join(Grade)}", _grade),
+    tuple[str, ...]: _Type({"type": "array", "items": {"type": "string", "pattern": r"\S"}}, "a list of texts", _texts),
+    tuple[float, float]: _Type(
+        {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}, "two finite numbers", _two
+    ),
+}
+
+
+def _type_of(hint: object) -> _Type:
+    """The type that a hint names; raises KeyError if no record can hold it."""
+    if isinstance(hint, type) and issubclass(hint, Part):
+        return _Type(hint.schema(), f"a {hint.__name__}", lambda value: _part(hint, value))
+    if get_origin(hint) is tuple and isinstance(kind := get_args(hint)[0], type) and issubclass(kind, Part):
+        return _Type(
+            {"type": "array", "items": kind.schema()}, f"a list of {kind.__name__}", lambda value: _parts(kind, value)
+        )
+    return _TYPES[hint]
+
+
+def _part(kind: type[Part], value: object) -> Part:
+    if isinstance(value, kind):
+        return value
+    given = _object(value)
+    if set(given) != {own.name for own in fields(kind)}:  # type: ignore[arg-type]
+        raise TypeError
+    return kind(**given)
+
+
+def _parts(kind: type[Part], value: object) -> tuple[Part, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise TypeError
+    return tuple(_part(kind, entry) for entry in value)
+
+
+def _is_known(hint: object) -> bool:
+    try:
+        _type_of(hint)
+    except (KeyError, TypeError):
+        return False
+    return True
+
+
+def _hints(kind: type[Evidence]) -> dict[str, object]:
+    found = get_type_hints(kind)
+    if odd := [own.name for own in fields(kind) if not _is_known(found[own.name])]:
+        possible = ", ".join(kept.name for kept in _TYPES.values())
+        raise TypeError(f"{kind.__name__}.{odd[0]} is of a type that no record can hold; use {possible}")
+    return found
+
+
+def _validated(piece: Evidence, name: str, metadata: Mapping[str, object]) -> object:
+    value, kind = getattr(piece, name), _type_of(_hints(type(piece))[name])
+    where = f"{name} of {_with_article(piece.noun)}"
+    try:
+        kept = kind.take(value)
+    except TypeError:
+        error = ValueError if isinstance(value, float) or name == "verdict" else TypeError
+        raise error(f"{where} is {kind.name}, got {value!r}") from None
+    if isinstance(kept, str) and not kept.strip() and not metadata.get("blank"):
+        raise ValueError(f"{where} is blank; say it in words")
+    minimum = metadata.get("minimum")
+    if isinstance(minimum, int) and isinstance(kept, (int, float)) and kept < minimum:
+        raise ValueError(f"{where} is at least {minimum}, got {value!r}")
+    return kept

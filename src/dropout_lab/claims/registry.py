@@ -1,21 +1,21 @@
-"""The claims file: what the source says, what we expect of it, and what each claim rests on.
+"""What the source claims: claims, the assumptions that they name, the grades that they can get, what rests on what.
 
-The file is ``claims.yaml`` beside this module; the environment variable ``DROPOUT_LAB_CLAIMS`` names another one. It is
-read once and validated as a whole: an unknown id, a duplicate, or a cycle is an error that names the claims concerned.
+The entries themselves stand in ``claims.yaml``; :mod:`dropout_lab.claims.claims_file` reads them.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from enum import StrEnum
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from typing import TypeVar
 
-import yaml
+#: The claims file of the package.
+DEFAULT_PATH = Path(__file__).with_name("claims.yaml")
 
-VERDICTS = ("true", "true-under", "imprecise", "wrong", "supported", "not-seen", "opinion", "open")
 KINDS = {
     "I": "identity",
     "Th": "theorem",
@@ -25,11 +25,39 @@ KINDS = {
     "D": "definition",
     "O": "opinion",
 }
-DEFAULT_PATH = Path(__file__).with_name("claims.yaml")
+
+_ID = re.compile(r"[A-Za-z0-9]+(?:[.-][A-Za-z0-9]+)*")
 
 
 class ClaimsFileError(ValueError):
-    """The claims file contradicts itself; the message names the claims and says what is expected."""
+    """The claims file contradicts itself; the message names the file and the entry, and says what is expected."""
+
+
+class Grade(StrEnum):
+    """What the book finds of a claim, or what one piece of evidence says of it.
+
+    Example
+    -------
+    >>> Grade("true-under") is Grade.TRUE_UNDER
+    True
+    """
+
+    TRUE = "true"
+    TRUE_UNDER = "true-under"
+    IMPRECISE = "imprecise"
+    WRONG = "wrong"
+    SUPPORTED = "supported"
+    NOT_SEEN = "not-seen"
+    OPINION = "opinion"
+    OPEN = "open"
+
+
+#: Verdicts that one piece of evidence gives whatever the others say, the heaviest first.
+HEAVIEST = (Grade.WRONG, Grade.IMPRECISE, Grade.OPEN, Grade.OPINION)
+#: Grades of a statement that holds as it stands: what a correction has to have.
+SOUND = frozenset({Grade.TRUE, Grade.TRUE_UNDER, Grade.SUPPORTED})
+#: Grades that establish something: the claim itself, or the better statement that takes its place.
+ESTABLISHED = SOUND | {Grade.IMPRECISE, Grade.WRONG}
 
 
 @dataclass(frozen=True)
@@ -43,7 +71,7 @@ class Assumption:
 
 @dataclass(frozen=True)
 class Claim:
-    """One checkable statement: ``statement`` is what the source says, ``note`` the better statement where there is one."""
+    """One checkable statement: ``statement`` is what the source says, ``note`` the better one where there is one."""
 
     id: str
     section: str
@@ -65,10 +93,32 @@ class Claim:
         return " and ".join(KINDS[letter] for letter in self.kinds)
 
 
-class Registry(Mapping[str, Claim]):
-    """All claims by id, in the order of the file, with the assumptions that they name."""
+def slug(name: str) -> str:
+    """A claim's or an assumption's id as part of an anchor.
 
-    def __init__(self, claims: list[Claim], assumptions: list[Assumption]):
+    Example
+    -------
+    >>> slug("2.2"), slug("B1")
+    ('2-2', 'b1')
+    """
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+class Registry(Mapping[str, Claim]):
+    """All claims by id, in the order of the file, with the assumptions that they name.
+
+    Raises :class:`ClaimsFileError` for an id that stands twice, that no anchor can be made of, or that shares its
+    anchor with another one; for an unknown grade, kind or ``uses``; and for claims that rest on each other in a circle.
+
+    Example
+    -------
+    >>> claim = Claim("1.1", "1 Setup", "a sum", "I", "One and one is two.", "true", uses=("fair",))
+    >>> registry = Registry([claim], [Assumption("fair", "fair masks", "The keep probability is 1/2.")])
+    >>> registry.rests_on("1.1")
+    ('fair',)
+    """
+
+    def __init__(self, claims: Sequence[Claim], assumptions: Sequence[Assumption]):
         self._claims = _by_id(claims, "claim")
         self.assumptions = _by_id(assumptions, "assumption")
         self._validate()
@@ -76,9 +126,9 @@ class Registry(Mapping[str, Claim]):
     def __getitem__(self, claim_id: str) -> Claim:
         try:
             return self._claims[claim_id]
-        except KeyError:
+        except (KeyError, TypeError):
             raise ClaimsFileError(
-                f"there is no claim {claim_id!r} in the claims file; ids look like '2.2' or 'B1'"
+                f"there is no claim {claim_id!r} in the claims file; ids are text like '2.2' or 'B1'"
             ) from None
 
     def __contains__(self, claim_id: object) -> bool:
@@ -106,15 +156,21 @@ class Registry(Mapping[str, Claim]):
         return tuple(found)
 
     def _validate(self) -> None:
+        if both := [name for name in self.assumptions if name in self._claims]:
+            raise ClaimsFileError(f"{both[0]!r} is the id of a claim and of an assumption; uses could mean either")
         for claim in self._claims.values():
-            if claim.expected not in VERDICTS:
+            if claim.expected not in list(Grade):
                 raise ClaimsFileError(
-                    f"claim {claim.id} expects {claim.expected!r}; a verdict is one of {', '.join(VERDICTS)}"
+                    f"claim {claim.id} expects {claim.expected!r}; a verdict is one of {', '.join(Grade)}"
                 )
             if unknown := [letter for letter in claim.kinds if letter not in KINDS]:
                 raise ClaimsFileError(
                     f"claim {claim.id} has kind {claim.kind!r}; {unknown[0]!r} is none of {', '.join(KINDS)}"
                 )
+            if len(set(claim.kinds)) < len(claim.kinds):
+                raise ClaimsFileError(f"claim {claim.id} has kind {claim.kind!r}, which names a kind twice")
+            if twice := [used for used in claim.uses if claim.uses.count(used) > 1]:
+                raise ClaimsFileError(f"claim {claim.id} uses {twice[0]!r} twice")
             for used in claim.uses:
                 if used not in self._claims and used not in self.assumptions:
                     raise ClaimsFileError(f"claim {claim.id} uses {used!r}, which is neither a claim nor an assumption")
@@ -127,33 +183,21 @@ class Registry(Mapping[str, Claim]):
             ) from None
 
 
-def _by_id(entries: list, what: str) -> dict:
-    found: dict[str, object] = {}
+_Entry = TypeVar("_Entry", Claim, Assumption)
+
+
+def _by_id(entries: Iterable[_Entry], what: str) -> dict[str, _Entry]:
+    found: dict[str, _Entry] = {}
+    anchors: dict[str, str] = {}
     for entry in entries:
+        if not _ID.fullmatch(entry.id):
+            raise ClaimsFileError(
+                f"{what} {entry.id!r}: an id is made of letters and digits, with single dots or hyphens between them"
+            )
         if entry.id in found:
             raise ClaimsFileError(f"{what} {entry.id} stands twice in the claims file")
+        if (anchor := slug(entry.id)) in anchors:
+            raise ClaimsFileError(f"{what} {entry.id} would have the same anchor on the page as {anchors[anchor]}")
         found[entry.id] = entry
+        anchors[anchor] = entry.id
     return found
-
-
-def _entry(kind: type, fields: dict):
-    if not isinstance(fields, dict) or not isinstance(fields.get("id"), str):
-        raise ClaimsFileError(f"each entry of the claims file is a mapping with a quoted id, found {fields!r}")
-    try:
-        return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
-    except TypeError as error:
-        raise ClaimsFileError(f"the entry {fields['id']} of the claims file is not well formed: {error}") from None
-
-
-def load(path: str | Path | None = None) -> Registry:
-    """Read and validate a claims file; without ``path`` the one that ``DROPOUT_LAB_CLAIMS`` names, else the package's own."""
-    return _load(Path(path or os.environ.get("DROPOUT_LAB_CLAIMS") or DEFAULT_PATH))
-
-
-@lru_cache(maxsize=8)
-def _load(path: Path) -> Registry:
-    document = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-    return Registry(
-        [_entry(Claim, fields) for fields in document["claims"]],
-        [_entry(Assumption, fields) for fields in document["assumptions"]],
-    )

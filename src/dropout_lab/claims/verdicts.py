@@ -1,68 +1,140 @@
-"""From the records of a claim to its verdict, and from all verdicts to what is fully established."""
+"""From the evidence for a claim to its verdict, and from all verdicts to what is settled as expected."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from dropout_lab.claims.registry import Claim, Registry
+from dropout_lab.claims.derivations import Derivation, problems_of
+from dropout_lab.claims.kinds import Refutation
+from dropout_lab.claims.records import EVIDENCE, Evidence, from_json
+from dropout_lab.claims.registry import HEAVIEST, SOUND, Claim, Grade, Registry
 
 #: Verdicts that leave a claim unsettled: nothing that is settled may rest on one of these.
-UNSETTLED = frozenset({"open", "opinion"})
+UNSETTLED = frozenset({Grade.OPEN, Grade.OPINION})
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something amiss: the id of the claim concerned, and a sentence."""
+
+    claim: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
 
 
 class VerdictError(ValueError):
-    """The evidence of the book does not settle the claims file; the message has one line for each claim concerned."""
+    """The evidence does not settle the claims: ``problems`` lists what is amiss, each with its claim."""
+
+    def __init__(self, problems: Iterable[Problem], heading: str = ""):
+        self.problems = tuple(problems)
+        self.heading = heading
+        lines = [str(problem) for problem in self.problems]
+        super().__init__(f"{heading}:\n" + "\n".join(f"  - {line}" for line in lines) if heading else "\n".join(lines))
+
+    def __reduce__(self) -> tuple[type[VerdictError], tuple[tuple[Problem, ...], str]]:
+        return type(self), (self.problems, self.heading)
 
 
-def verdict(claim: Claim, records: Sequence[Mapping[str, Any]]) -> str:
-    """The verdict that the records give, whatever the claims file expects.
+def verdict(claim: Claim, evidence: Sequence[Evidence | Mapping[str, object]]) -> Grade:
+    """The verdict that the evidence gives, whatever the claims file expects.
 
-    A counterexample outweighs everything, the worse degree first. Then a claim that is declared open or an opinion. An
-    empirical claim is judged by its measurements: every one has to meet its rule. Any other claim is true, under named
-    assumptions if a proof needs them; there a measurement only illustrates.
+    ``evidence`` holds pieces of evidence, or their records. A counterexample outweighs everything, the worse degree
+    first. Then a claim that is declared open or an opinion. An empirical claim is judged by its measurements: every one
+    has to meet its rule. Any other claim is true, under named assumptions if a proof needs them; there a measurement
+    only illustrates. Raises :class:`VerdictError` if there is no evidence, or none of a kind that can settle a claim of
+    this kind, and ValueError or TypeError for a record that is none.
+
+    Example
+    -------
+    >>> claim = Claim("1", "1 A", "a sum", "I", "One and one is two.", "true")
+    >>> record = {"kind": "none", "verdict": "open", "says": "Nobody knows."}
+    >>> str(verdict(claim, [record]))
+    'open'
     """
-    if not records:
-        raise VerdictError(f"claim {claim.id} ({claim.title}) has no evidence")
-    given = {record["verdict"] for record in records}
-    for heavier in ("wrong", "imprecise", "open", "opinion"):
-        if heavier in given:
-            return heavier
-    if "E" in claim.kinds and (measured := [record["verdict"] for record in records if record["kind"] == "measure"]):
-        return "supported" if all(found == "supported" for found in measured) else "not-seen"
-    return "true-under" if "true-under" in given else "true"
+    pieces = _pieces(evidence)
+    who = f"claim {claim.id} ({claim.title})"
+    if not pieces:
+        raise VerdictError([Problem(claim.id, f"{who} has no evidence")])
+    if misjudged := [sentence for piece in pieces if (sentence := piece.misjudges(claim))]:
+        raise VerdictError(Problem(claim.id, sentence) for sentence in misjudged)
+    fitting = [piece for piece in pieces if piece.can_settle(claim)]
+    if not fitting:
+        given = ", ".join(dict.fromkeys(piece.noun for piece in pieces))
+        able = ", ".join(
+            kind.noun for kind in EVIDENCE.values() if kind.is_evidence and kind.settles.intersection(claim.kinds)
+        )
+        reason = f"{who} is of kind {claim.kind_name}, which nothing settles but {able}; it has only: {given}"
+        raise VerdictError([Problem(claim.id, reason)])
+    own_correction = any(isinstance(piece, Refutation) and piece.corrected_by == claim.id for piece in pieces)
+    if own_correction and not any(piece.verdict in SOUND for piece in pieces):
+        reason = f"{who} is refuted, but nothing establishes the statement that corrects it"
+        raise VerdictError([Problem(claim.id, reason)])
+    return _weighed({piece.verdict for piece in fitting})
 
 
-def settle(registry: Registry, evidence: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, str]:
+def _weighed(given: set[Grade]) -> Grade:
+    for grade in (*HEAVIEST, Grade.NOT_SEEN, Grade.SUPPORTED, Grade.TRUE_UNDER):
+        if grade in given:
+            return grade
+    return Grade.TRUE
+
+
+def _pieces(evidence: Sequence[Evidence | Mapping[str, object]]) -> list[Evidence]:
+    return [piece if isinstance(piece, Evidence) else from_json(piece) for piece in evidence]
+
+
+def settle(registry: Registry, evidence: Mapping[str, Sequence[Evidence | Mapping[str, object]]]) -> dict[str, Grade]:
     """The verdict of every claim of the registry; raises :class:`VerdictError` with all that is amiss at once.
 
-    ``evidence`` maps claim ids to their records. Amiss are: a claim without evidence, evidence without a claim, a verdict
-    other than expected, and a settled claim that rests on an unsettled one.
+    ``evidence`` maps claim ids to pieces of evidence, or to their records. Amiss are: a claim without evidence, or with
+    evidence that cannot settle it; evidence without a claim, under assumptions that the claim does not name, or
+    corrected by a statement that is not established; a verdict other than expected; a settled claim that rests on an
+    unsettled one.
     """
+    given = {claim_id: _pieces(pieces) for claim_id, pieces in evidence.items()}
     problems = [
-        f"evidence for {found!r}, which is no claim of the claims file" for found in evidence if found not in registry
+        Problem(found, f"evidence for {found!r}, which is no claim of the claims file")
+        for found in given
+        if found not in registry
     ]
-    verdicts: dict[str, str] = {}
+    verdicts: dict[str, Grade] = {}
     for claim in registry.values():
+        pieces = given.get(claim.id, [])
+        problems.extend(Problem(claim.id, text) for piece in pieces for text in piece.problems(claim, registry))
+        problems.extend(_corrected_by_nothing(claim, pieces, registry, given))
+        derivations = [piece for piece in pieces if isinstance(piece, Derivation)]
+        problems.extend(Problem(claim.id, text) for text in problems_of(claim, derivations, registry))
         try:
-            verdicts[claim.id] = verdict(claim, evidence.get(claim.id, ()))
+            found = verdict(claim, pieces)
         except VerdictError as error:
-            problems.append(str(error))
+            problems.extend(error.problems)
             continue
-        if verdicts[claim.id] != claim.expected:
-            problems.append(
-                f"claim {claim.id} ({claim.title}): the claims file expects {claim.expected!r}, "
-                f"the evidence says {verdicts[claim.id]!r}"
-            )
+        verdicts[claim.id] = found
+        if found != claim.expected:
+            text = f"the claims file expects {claim.expected!r}, the evidence says {str(found)!r}"
+            problems.append(Problem(claim.id, f"claim {claim.id} ({claim.title}): {text}"))
     problems.extend(_resting_on_unsettled(registry, verdicts))
     if problems:
-        raise VerdictError("the claims are not settled as expected:\n" + "\n".join(f"  - {line}" for line in problems))
+        raise VerdictError(dict.fromkeys(problems), "the claims are not settled as expected")
     return verdicts
 
 
-def _resting_on_unsettled(registry: Registry, verdicts: Mapping[str, str]) -> Iterable[str]:
+def _corrected_by_nothing(
+    claim: Claim, pieces: Sequence[Evidence], registry: Registry, evidence: Mapping[str, Sequence[Evidence]]
+) -> Iterator[Problem]:
+    corrections = {piece.corrected_by for piece in pieces if isinstance(piece, Refutation)} - {claim.id}
+    for other in sorted(corrections.intersection(registry)):
+        if not any(piece.verdict in SOUND for piece in evidence.get(other, ())):
+            yield Problem(claim.id, f"claim {claim.id} is corrected by claim {other}, which nothing establishes")
+
+
+def _resting_on_unsettled(registry: Registry, verdicts: Mapping[str, Grade]) -> Iterator[Problem]:
     for claim_id, found in verdicts.items():
         if found not in UNSETTLED:
             for used in registry[claim_id].uses:
                 if verdicts.get(used) in UNSETTLED:
-                    yield f"claim {claim_id} is settled ({found}) but rests on claim {used}, which is {verdicts[used]}"
+                    text = f"claim {claim_id} is settled ({found}) but rests on claim {used}, which is {verdicts[used]}"
+                    yield Problem(claim_id, text)

@@ -24,9 +24,15 @@ KeepProb = float | Sequence[float] | Tensor
 #: How many masks are evaluated at once, and how many are enumerated, if nothing else is asked for.
 CHUNK = 4096
 MAX_MASKS = 2**24
+#: By how much rounding may take a probability above 1, in single precision.
+_ROUNDING = 1e-5
 _INSTEAD = (
     "Use ensemble.softmax_mean for one dropout layer before a softmax, ensemble.sigmoid_mean for one before a binary "
     "output, inference.monte_carlo for any model, or raise max_masks."
+)
+_WHOLE = (
+    "The examples of x cannot be taken apart, since one's output depends on the others (or axis 0 of x or of the "
+    "output is not that of the examples), so that each has masks of its own: pass one example at a time. "
 )
 
 
@@ -37,12 +43,14 @@ class _Stream(NamedTuple):
     probabilities: Tensor
     output: Output
     chunk: int
+    #: What to do about too many masks.
+    instead: str = _INSTEAD
 
     def mean(self, read: Callable[[Tensor, Output], Tensor], max_masks: int) -> Tensor:
         """The mean of ``read(outputs, output)`` over the masks, weighted with their probabilities, float64."""
         n = len(self.probabilities)
         few = min(self.chunk, 256)
-        check_count(n, max_masks, lambda: self._part(0, few, read), few, _INSTEAD)
+        check_count(n, max_masks, lambda: self._part(0, few, read), few, self.instead)
         total = None
         for start in range(0, 2**n, self.chunk):
             part = self._part(start, min(start + self.chunk, 2**n), read)
@@ -64,6 +72,8 @@ class _Stream(NamedTuple):
                 f"the function must map masks {tuple(table.shape)} to a tensor with one row a mask, ({len(table)}, …); "
                 f"got {got}"
             )
+        if values.is_complex():
+            raise TypeError(f"an ensemble has no mean of complex outputs, got {values.dtype}")
         values = read(values.detach().to(torch.float64), self.output)
         return torch.tensordot(weights.to(values.device), values, dims=1)
 
@@ -87,8 +97,10 @@ def _stream(
             )
         if keep_prob is not None:
             raise ValueError("a model's dropout layers have their own keep_prob: pass none")
-        function, probabilities, largest = members(source, over)
-        return _Stream(function, probabilities, output or "softmax", chunk or max(1, min(CHUNK, 2**22 // largest)))
+        found = members(source, over)
+        chunk = chunk or max(1, min(CHUNK, 2**22 // found.largest))
+        instead = _WHOLE + _INSTEAD if found.is_whole else _INSTEAD
+        return _Stream(found.function, found.probabilities, output or "softmax", chunk, instead)
     if not callable(source):
         raise TypeError(f"expected a function of masks or a torch model, got {type(source).__name__}")
     probabilities = keep_probs(0.5 if keep_prob is None else keep_prob, over)
@@ -109,12 +121,17 @@ def _log_probabilities(values: Tensor, output: Output) -> Tensor:
     _check_classes(values)
     if output == "softmax":
         return values.log_softmax(-1)
-    if not (values >= 0).all():
+    if not ((values >= 0) & (values <= 1 + _ROUNDING)).all():
         raise ValueError(
-            "a geometric mean needs probabilities, and a member gave a negative number or NaN; for logits pass "
-            "output='softmax' or output='sigmoid'"
+            "a geometric mean needs probabilities, and a member gave a number above 1, a negative number or NaN; for "
+            "logits pass output='softmax' or output='sigmoid'"
         )
     return values.log()
+
+
+def _is_probability(source: nn.Module | MaskFunction, output: Output | None) -> bool:
+    """Whether what is averaged is a probability: as asked for, or by default."""
+    return output in ("softmax", "sigmoid") or (output is None and isinstance(source, nn.Module))
 
 
 def _check_classes(values: Tensor) -> None:
@@ -165,9 +182,13 @@ def exact_mean(
 
     ``exact_mean(model, x)`` averages what the subnetworks of a torch model say about the batch ``x`` of shape (N, …):
     the mean has the shape of ``model(x)``. Every dropout layer is enumerated, each with its own keep probability and
-    in its own convention (inverted or original): dropout of units, channels, sequences and paths, ours and torch's,
-    and DropConnect. A mask belongs to a subnetwork, so all examples of ``x`` share it. Everything else runs as in
-    ``eval()``, and the model's mode is left as it was.
+    in its own convention (inverted or original): every member of the family with independent 0/1 masks, ours and
+    torch's. For each example it is the mean over all masks of the shapes that training draws for that example alone.
+    Where one example's output depends on another (or axis 0 of ``x`` is not that of the examples), ``x`` is taken as
+    one whole, with all the masks that are drawn for it. Everything else runs as in ``eval()``, and the model's mode is
+    left as it was.
+
+    Copies of the model run first, in training mode too, to see that nothing else in it is random.
 
     ``output`` says how a member's output is read before it is averaged: "raw" as it is (the default for functions),
     "softmax" as logits of the classes on the last axis (the default for models), "sigmoid" as the logit of a binary
@@ -175,9 +196,19 @@ def exact_mean(
     memory does not grow with 2^n. The result carries no gradient.
 
     Raises :class:`TooManyMasks` for more than ``max_masks``; ValueError for a probability outside [0, 1], a function
-    that does not return one row a mask, and a model without dropout layers or with noise that is not Bernoulli.
+    that does not return one row a mask, and a model without dropout layers, with noise that is not Bernoulli, or with a
+    module that draws random numbers otherwise, which is named; TypeError for outputs that are no real numbers, and for
+    a subclass of a dropout layer whose noise is not known.
+
+    >>> exact_mean(lambda masks: masks.sum(1) ** 2, 3, 0.5)
+    tensor(3., dtype=torch.float64)
+    >>> model = nn.Sequential(nn.Dropout(0.5), nn.ReLU())
+    >>> exact_mean(model, torch.tensor([[1.0, -1.0]]), output="raw")
+    tensor([[1., 0.]], dtype=torch.float64)
     """
-    return _stream(source, over, keep_prob, output, chunk).mean(_values, max_masks)
+    mean = _stream(source, over, keep_prob, output, chunk).mean(_values, max_masks)
+    # The weights of all masks sum to 1 up to rounding.
+    return mean.clamp(0, 1) if _is_probability(source, output) else mean
 
 
 @overload
@@ -225,6 +256,10 @@ def exact_geometric_mean(
 
     Raises what :func:`exact_mean` raises, and ValueError for members that are not probabilities, or where every class
     has probability 0 in some member, so that there is nothing to normalize.
+
+    >>> two = lambda masks: torch.stack((0.2 + 0.6 * masks[:, 0], 0.8 - 0.6 * masks[:, 0]), dim=1)
+    >>> exact_geometric_mean(two, 1, 0.5)
+    tensor([0.5000, 0.5000], dtype=torch.float64)
     """
     logs = _stream(source, over, keep_prob, output, chunk).mean(_log_probabilities, max_masks)
     if normalize:

@@ -75,7 +75,7 @@ def softmax_mean(
     parts, probabilities = contributions(hidden, weight, keep_prob, rescale)
     offset = checked_bias(bias, len(weight))
     means = [_one_example(part, probabilities, offset, max_masks) for part in parts]
-    return torch.stack(means) if means else parts.new_zeros(0, len(weight))
+    return torch.stack(means).clamp(0, 1) if means else parts.new_zeros(0, len(weight))
 
 
 def _one_example(parts: Tensor, probabilities: Tensor, bias: Tensor, max_masks: int) -> Tensor:

@@ -16,7 +16,7 @@ def contributions(
     """What each unit adds to each logit when it is kept, float64 (N, n, K), and the units' probabilities (n,).
 
     ``hidden`` is (N, n) and ``weight`` (K, n), as in ``torch.nn.Linear``. Raises TypeError for integers and ValueError
-    for other shapes and for values that are not finite.
+    for other shapes, for values that are not finite and for products that overflow.
     """
     for name, value in (("hidden", hidden), ("weight", weight)):
         if not value.is_floating_point():
@@ -33,6 +33,9 @@ def contributions(
     if rescale:
         # A unit that is never kept adds nothing, whatever it would be divided by.
         parts = torch.where(probabilities > 0, 1 / probabilities, 0.0).unsqueeze(1) * parts
+    # A quarter of the range, so that differences of sums have room.
+    if not parts.abs().sum(1).lt(torch.finfo(torch.float64).max / 4).all():
+        raise ValueError("what hidden and weight contribute to the logits overflows float64: scale them down")
     return parts, probabilities
 
 

@@ -52,7 +52,7 @@ def masks(n: int, keep_prob: float | Sequence[float] | Tensor = 0.5) -> tuple[Te
 
     Returns the table, 0 or 1 in float64 (2^n, n), in binary counting order: row k has bit j of k in column j, so row 0
     drops everything and the last row nothing. And the probabilities, float64 (2^n,), which sum to 1: for one keep
-    probability p they are p^|r| (1 − p)^(n − |r|). ``keep_prob`` may also be one for each unit.
+    probability p they are ``p^|r| (1 − p)^(n − |r|)``. ``keep_prob`` may also be one for each unit.
 
     Raises ValueError for a probability outside [0, 1], and :class:`TooManyMasks` where the table would take over 1 GiB.
     """

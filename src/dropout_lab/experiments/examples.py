@@ -15,7 +15,14 @@ from dropout_lab.experiments.plan import Replica
 
 
 class Examples:
-    """Inputs and labels of a stack's replicas, with a first axis of replicas."""
+    """Inputs and labels of a stack's replicas, with a first axis of replicas.
+
+    >>> from dropout_lab.experiments.plan import Recipe
+    >>> examples = Examples(data.digits(), [Replica("a", 0, Recipe())], "cpu")
+    >>> inputs, labels = next(examples.drawn(batch_size=50, steps=1))
+    >>> inputs.shape, labels.shape
+    (torch.Size([1, 50, 64]), torch.Size([1, 50]))
+    """
 
     def __init__(self, dataset: Dataset, replicas: Sequence[Replica], device: str | torch.device) -> None:
         self._seeds = [replica.seed for replica in replicas]

@@ -2,59 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from torch import Tensor
 
 from dropout_lab.experiments.draws import Purpose, stream
-from dropout_lab.experiments.family import Factors, Layer, Noise
-from dropout_lab.experiments.places import At
+from dropout_lab.experiments.networks import At, Layer, Parameters, Place
 from dropout_lab.experiments.plan import Replica
+from dropout_lab.experiments.stack_noise import Factors, Noise, NoisyMap, ValueNoise, WeightNoise
 
 
 class Noisy(At):
     """Noise at the places of a stack. Each replica draws from a stream of its own for each place.
 
     ``parameters`` are those of the stack, of which learned rates are some; ``key`` tells apart several sources of noise
-    for one ``purpose``.
+    for one ``purpose``. Raises ValueError for replicas with noise of different kinds at one place.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> from dropout_lab.experiments.stack_noise import Bernoulli
+    >>> trained = quick(hidden1=Bernoulli(0.5))
+    >>> at = Noisy(trained.replicas, trained.parameters, Purpose.MEASURE)
+    >>> at.factor(trained.network.place("hidden1"), (5, 8)).unique()
+    tensor([0., 2.])
     """
 
-    def __init__(
-        self, replicas: Sequence[Replica], parameters: Mapping[str, Tensor], purpose: Purpose, *key: int
-    ) -> None:
+    def __init__(self, replicas: Sequence[Replica], parameters: Parameters, purpose: Purpose, *key: int) -> None:
         self.training = purpose is Purpose.NOISE
         self._parameters = parameters
         self._device = next(iter(parameters.values())).device
-        self._noises: dict[str, Noise] = {}
+        #: The noise at each place that has one; places know what reads them.
+        self.noises: list[tuple[Place, Noise]] = []
         self._factors: dict[str, Factors] = {}
-        self._layers: dict[str, Layer] = {}
+        self._maps: dict[str, NoisyMap] = {}
         planned = [replica.recipe.noise_by_place() for replica in replicas]
-        for number, place in enumerate(replicas[0].recipe.network.places()):
-            noises = [noise.get(place) for noise in planned]
+        # A place's number is part of its streams' key.
+        for number, place in enumerate(replicas[0].recipe.network.places):
+            noises = [noise.get(place.name) for noise in planned]
             member = next((noise for noise in noises if noise is not None), None)
             if member is None:
                 continue
+            others = [noise for noise in noises if noise is not None]
+            if any(noise.kind != member.kind for noise in others) or (member.is_learned and len(others) < len(noises)):
+                raise ValueError(f"the replicas of a stack must share the kind of noise at {place}")
             # The replicas that have no noise here keep everything.
             keep_probs = [1.0 if noise is None else noise.keep_prob for noise in noises]
             streams = [stream(replica.seed, purpose, number, *key) for replica in replicas]
-            self._noises[place] = member
-            if member.on_weights:
-                self._layers[place] = member.layers(place, keep_probs, streams)
-            else:
-                self._factors[place] = member.factors(place, keep_probs, streams)
+            self.noises.append((place, member))
+            if isinstance(member, WeightNoise):
+                (layer,) = place.readers
+                self._maps[layer.weight] = member.noisy_map(place, keep_probs, streams)
+            elif isinstance(member, ValueNoise):
+                self._factors[place.name] = member.factors(place, keep_probs, streams)
 
-    def factor(self, place: str, shape: tuple[int, ...]) -> Tensor | None:
-        draw = self._factors.get(place)
+    def factor(self, place: Place, shape: tuple[int, ...]) -> Tensor | None:
+        draw = self._factors.get(place.name)
         return None if draw is None else draw(shape, self._parameters).to(self._device)
 
-    def linear(self, place: str, values: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        layer = self._layers.get(place)
-        if layer is None:
-            return super().linear(place, values, weight, bias)
-        return layer(values, weight, bias, self._parameters)
+    def linear(self, layer: Layer, values: Tensor, parameters: Parameters) -> Tensor:
+        noisy_map = self._maps.get(layer.weight)
+        if noisy_map is None:
+            return super().linear(layer, values, parameters)
+        return noisy_map(values, parameters[layer.weight], parameters[layer.bias], self._parameters)
 
     def penalty(self) -> Tensor | None:
         """What learned rates add to the loss of the whole training set, (S,), in nats; None where none is learned."""
-        found = [noise.penalty(place, self._parameters) for place, noise in self._noises.items()]
-        learned = [penalty for penalty in found if penalty is not None]
-        return sum(learned) if learned else None
+        total = None
+        for place, noise in self.noises:
+            added = noise.penalty(place, self._parameters)
+            if added is not None:
+                total = added if total is None else total + added
+        return total

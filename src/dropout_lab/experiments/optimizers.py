@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,7 +14,12 @@ _NAMES = ("learning_rate", "momentum", "weight_decay", "max_norm")
 
 @dataclass(frozen=True)
 class Settings:
-    """What an update needs, one number a replica, each (S,)."""
+    """What an update needs, one number a replica, each (S,).
+
+    >>> from dropout_lab.experiments.plan import Recipe
+    >>> Settings.of([Recipe(learning_rate=0.1), Recipe(learning_rate=0.2)], "cpu").learning_rate
+    tensor([0.1000, 0.2000])
+    """
 
     learning_rate: Tensor
     momentum: Tensor
@@ -28,10 +33,14 @@ class Settings:
 
 
 class Optimizer(Protocol):
-    """Updates the parameters that it was made for."""
+    """Updates the parameters that it was made for.
 
-    def __init__(self, parameters: Mapping[str, Tensor], settings: Settings) -> None:
-        """For stacked parameters by name."""
+    >>> sorted(OPTIMIZERS)
+    ['adam', 'adamw', 'sgd']
+    """
+
+    def __init__(self, parameters: Mapping[str, Tensor], settings: Settings, decaying: Collection[str]) -> None:
+        """For stacked parameters by name, of which those named in ``decaying`` have weight decay."""
 
     def step(self, gradients: Sequence[Tensor], factor: float) -> None:
         """Update in place; ``factor`` is what the schedule makes of the learning rate."""
@@ -40,13 +49,12 @@ class Optimizer(Protocol):
 class _Column:
     """One parameter of the stack with its settings, shaped to multiply it."""
 
-    def __init__(self, name: str, parameter: Tensor, settings: Settings) -> None:
+    def __init__(self, parameter: Tensor, settings: Settings, decays: bool) -> None:
         shape = (-1, *[1] * (parameter.dim() - 1))
         self.parameter = parameter
         self.learning_rate = settings.learning_rate.view(shape)
         self.momentum = settings.momentum.view(shape)
-        decays = name.startswith("weight") and bool(settings.weight_decay.any())
-        self.weight_decay = settings.weight_decay.view(shape) if decays else None
+        self.weight_decay = settings.weight_decay.view(shape) if decays and bool(settings.weight_decay.any()) else None
 
     def decayed(self, gradient: Tensor) -> Tensor:
         """The gradient with the weight decay added, as a penalty ½λ‖w‖² would."""
@@ -54,10 +62,17 @@ class _Column:
 
 
 class SGD:
-    """Stochastic gradient descent with momentum, as ``torch.optim.SGD``; weight decay is added to the gradient."""
+    """Stochastic gradient descent with momentum, as ``torch.optim.SGD``; weight decay is added to the gradient.
 
-    def __init__(self, parameters: Mapping[str, Tensor], settings: Settings) -> None:
-        self._columns = [_Column(name, value, settings) for name, value in parameters.items()]
+    >>> from dropout_lab.experiments.plan import Recipe
+    >>> weight, settings = torch.ones(1, 1, 1), Settings.of([Recipe(learning_rate=0.1)], "cpu")
+    >>> SGD({"weight1": weight}, settings, {"weight1"}).step([torch.ones(1, 1, 1)], 1.0)
+    >>> round(weight.item(), 6)
+    0.9
+    """
+
+    def __init__(self, parameters: Mapping[str, Tensor], settings: Settings, decaying: Collection[str]) -> None:
+        self._columns = [_Column(value, settings, name in decaying) for name, value in parameters.items()]
         self._velocities = [torch.zeros_like(value, requires_grad=False) for value in parameters.values()]
 
     def step(self, gradients: Sequence[Tensor], factor: float) -> None:
@@ -67,13 +82,20 @@ class SGD:
 
 
 class Adam:
-    """Adam with β = (0.9, 0.999) and ε = 1e-8, as ``torch.optim.Adam``; weight decay is added to the gradient."""
+    """Adam with β = (0.9, 0.999) and ε = 1e-8, as ``torch.optim.Adam``; weight decay is added to the gradient.
+
+    >>> from dropout_lab.experiments.plan import Recipe
+    >>> weight, settings = torch.ones(1, 1, 1), Settings.of([Recipe(learning_rate=0.1)], "cpu")
+    >>> Adam({"weight1": weight}, settings, {"weight1"}).step([torch.ones(1, 1, 1)], 1.0)
+    >>> round(weight.item(), 6)
+    0.9
+    """
 
     _betas = (0.9, 0.999)
     _epsilon = 1e-8
 
-    def __init__(self, parameters: Mapping[str, Tensor], settings: Settings) -> None:
-        self._columns = [_Column(name, value, settings) for name, value in parameters.items()]
+    def __init__(self, parameters: Mapping[str, Tensor], settings: Settings, decaying: Collection[str]) -> None:
+        self._columns = [_Column(value, settings, name in decaying) for name, value in parameters.items()]
         self._first, self._second = (
             [torch.zeros_like(value, requires_grad=False) for value in parameters.values()] for _ in self._betas
         )
@@ -96,7 +118,14 @@ class Adam:
 
 
 class AdamW(Adam):
-    """Adam whose weight decay shrinks the weights themselves by learning rate × λ, as ``torch.optim.AdamW``."""
+    """Adam whose weight decay shrinks the weights themselves by learning rate × λ, as ``torch.optim.AdamW``.
+
+    >>> from dropout_lab.experiments.plan import Recipe
+    >>> weight, settings = torch.ones(1, 1, 1), Settings.of([Recipe(learning_rate=0.1)], "cpu")
+    >>> AdamW({"weight1": weight}, settings, {"weight1"}).step([torch.ones(1, 1, 1)], 1.0)
+    >>> round(weight.item(), 6)
+    0.9
+    """
 
     def _decay(self, one: _Column, gradient: Tensor, factor: float) -> Tensor:
         if one.weight_decay is not None:

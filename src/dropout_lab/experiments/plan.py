@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from dropout_lab.experiments.family import Noise
 from dropout_lab.experiments.networks import MLP, Network
 from dropout_lab.experiments.optimizers import OPTIMIZERS
+from dropout_lab.experiments.stack_noise import Noise
 
 #: Recipe fields in which the replicas of one stack may differ (noise too, in its keep probabilities).
 VARIED = ("noise", "learning_rate", "momentum", "weight_decay", "max_norm", "label_noise")
@@ -19,14 +18,22 @@ VARIED = ("noise", "learning_rate", "momentum", "weight_decay", "max_norm", "lab
 class Recipe:
     """How one network is trained; :func:`dataclasses.replace` and :meth:`with_noise` make the arms of an experiment.
 
-    ``noise`` says which member of the family stands at which place, by a place's name (``hidden2``) or by its kind
+    ``noise`` says which noise stands at which place, by a place's name (``hidden2``) or by its kind
     (``hidden``: all hidden layers). ``train_size`` examples, balanced by class, are drawn by the seed; ``label_noise``
     is the fraction of them whose label is replaced by one drawn uniformly from all classes. The learning rate decays to
     0 (``linear``) or stays (``constant``). ``weight_decay`` λ adds λw to the gradient of each weight, biases excepted
     (to the weight itself for ``adamw``). ``max_norm`` bounds the norm of the weights that come into a unit. A step
-    averages the gradient over ``masks_per_step`` draws of the noise for each example."""
+    averages the gradient over ``masks_per_step`` draws of the noise for each example.
 
-    network: Network = MLP((128, 128))
+    Raises ValueError for settings outside their range and for noise that cannot stand where it was put.
+
+    >>> from dropout_lab.experiments.stack_noise import Bernoulli
+    >>> recipe = Recipe(network=MLP((8, 6))).with_noise(input=Bernoulli(0.8), hidden=Bernoulli(0.5))
+    >>> {place: noise.keep_prob for place, noise in recipe.noise_by_place().items()}
+    {'input': 0.8, 'hidden1': 0.5, 'hidden2': 0.5}
+    """
+
+    network: Network = field(default_factory=lambda: MLP((128, 128)))
     noise: Mapping[str, Noise] = field(default_factory=dict)
     train_size: int = 500
     label_noise: float = 0.0
@@ -59,26 +66,33 @@ class Recipe:
         return replace(self, noise={**self.noise, **places})
 
     def noise_by_place(self) -> dict[str, Noise]:
-        """The noise at each place that has one. Raises ValueError for a place that the network does not have."""
-        places = self.network.places()
-        known = {*places, *map(_kind, places)}
+        """The noise at each place that has one, by the place's name, in the order of the network's places.
+
+        Raises ValueError for a place that the network does not have, and for noise that cannot stand where it was put.
+        """
+        places = self.network.places
+        known = {name for place in places for name in (place.name, place.kind)}
         if unknown := sorted(set(self.noise) - known):
-            raise ValueError(f"the network has no place {unknown[0]!r}; its places are {', '.join(places)}")
-        found = {place: self.noise.get(place, self.noise.get(_kind(place))) for place in places}
-        for place, noise in found.items():
-            if noise is not None and noise.on_weights != (_kind(place) == "weight"):
-                raise ValueError(f"{type(noise).__name__} does not stand at {place}")
-        return {place: noise for place, noise in found.items() if noise is not None}
+            raise ValueError(f"the network has no place {unknown[0]!r}; its places are {', '.join(map(str, places))}")
+        found = {}
+        for place in places:
+            noise = self.noise.get(place.name, self.noise.get(place.kind))
+            if noise is None:
+                continue
+            if (reason := noise.misfit(place)) is not None:
+                raise ValueError(f"{type(noise).__name__} does not stand at {place}: {reason}")
+            found[place.name] = noise
+        return found
 
 
 @dataclass(frozen=True)
 class Replica:
-    """One network of a stack: the arm that it belongs to, its seed, and how it is trained."""
+    """One network of a stack: the arm that it belongs to, its seed, and how it is trained.
+
+    >>> Replica("dropout", 3, Recipe()).recipe.network
+    MLP(hidden=(128, 128), batch_norm=False)
+    """
 
     arm: str
     seed: int
     recipe: Recipe
-
-
-def _kind(place: str) -> str:
-    return re.sub(r"\d+$", "", place)

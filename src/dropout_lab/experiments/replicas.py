@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import joblib
 import numpy as np
 import torch
-from joblib.parallel import get_active_backend
 from tqdm import tqdm
 
+from dropout_lab import pinned
 from dropout_lab.experiments import store
 from dropout_lab.experiments.data import Dataset
 from dropout_lab.experiments.plan import VARIED, Recipe, Replica
@@ -30,8 +31,8 @@ __all__ = ["Measure", "Recipe", "Replica", "Results", "Trained", "reported", "ru
 #: Looks at a stack and returns named arrays whose first axis is the replicas.
 Measure = Callable[[Trained], Mapping[str, np.ndarray]]
 
-#: About so many replicas in a stack, two thirds to one and a half times as many: fewer waste time on calls, more fall out
-#: of the processor's cache.
+#: About so many replicas in a stack, two thirds to one and a half times as many: fewer waste time on calls, more fall
+#: out of the processor's cache.
 STACK_SIZE = 32
 #: Seeds from here on are for tuning, those below for what is reported.
 _TUNING = 1_000_000
@@ -45,6 +46,9 @@ def reported(count: int) -> range:
 
     Where ``DROPOUT_LAB_REPLICATION`` holds a number k, they are the first from 1000 k: the same experiment with seeds
     that nobody has looked at. Raises ValueError for more than 1000 seeds or a k that is not a number from 0 to 999.
+
+    >>> reported(3)
+    range(0, 3)
     """
     if not 0 < count <= _SEEDS:
         raise ValueError(f"a result has from 1 to {_SEEDS} seeds, got {count}")
@@ -55,12 +59,21 @@ def reported(count: int) -> range:
 
 
 def tuning(count: int) -> range:
-    """Seeds for choosing settings; no result is reported on them."""
+    """Seeds for choosing settings; no result is reported on them.
+
+    >>> tuning(3)
+    range(1000000, 1000003)
+    """
     return range(_TUNING, _TUNING + count)
 
 
 class Results(Mapping[str, Mapping[str, np.ndarray]]):
-    """What was measured: ``results["arm"]["error"]`` is an array (seeds, …), in the order of ``seeds``."""
+    """What was measured: ``results["arm"]["error"]`` is an array (seeds, …), in the order of ``seeds``.
+
+    >>> Results([0, 1], {"none": {"error": np.array([3.0, 4.0])}}).table("error")
+    array([[3.],
+           [4.]])
+    """
 
     def __init__(self, seeds: Sequence[int], values: dict[str, dict[str, np.ndarray]]) -> None:
         self.seeds = tuple(seeds)
@@ -102,6 +115,12 @@ def run(
     ``progress`` shows a line of the stacks done; None shows it where a person watches a terminal. Where
     ``DROPOUT_LAB_STORE`` names a folder, finished stacks are kept there and not trained again. Raises ValueError for no
     arm, no seed or a repeated one.
+
+    >>> from dropout_lab.experiments import data, measures
+    >>> from dropout_lab.experiments.networks import MLP
+    >>> arms = {"none": Recipe(network=MLP((4,)), train_size=50, steps=5)}
+    >>> run(data.digits(), arms, [0, 1], measures.error, workers=1)
+    Results(1 arms × 2 seeds: none)
     """
     seeds = [int(seed) for seed in seeds]
     if not arms or not seeds or len(set(seeds)) != len(seeds):
@@ -109,15 +128,17 @@ def run(
     measures = [measure] if callable(measure) else list(measure)
     planned = stacks(arms, seeds)
     jobs = min(len(planned), _workers(workers))
-    if jobs == 1 and not _configured():
+    configured = pinned.joblib_is_configured()
+    done: Iterable[Mapping[str, np.ndarray]]
+    if jobs == 1 and not configured:
         done = (_measured(dataset, stack, measures, device) for stack in planned)
     else:
         # As they are done, where the backend can: Ray's hands them over all at once.
-        as_done = "generator" if get_active_backend()[0].supports_return_generator else "list"
-        pool = joblib.Parallel(n_jobs=jobs if workers or not _configured() else None, return_as=as_done)
+        as_done = "generator" if pinned.joblib_hands_over_one_by_one() else "list"
+        pool = joblib.Parallel(n_jobs=jobs if workers or not configured else None, return_as=as_done)
         done = pool(joblib.delayed(_measured)(dataset, stack, measures, device) for stack in planned)
     shown = sys.stderr.isatty() if progress is None else progress
-    found: dict[tuple[str, int], dict[str, np.ndarray]] = {}
+    found: dict[tuple[str, int], Mapping[str, np.ndarray]] = {}
     for stack, measured in zip(planned, tqdm(done, "stacks", len(planned), disable=not shown), strict=True):
         for row, replica in enumerate(stack):
             found[replica.arm, replica.seed] = {name: values[row] for name, values in measured.items()}
@@ -129,7 +150,11 @@ def run(
 
 
 def stacks(arms: Mapping[str, Recipe], seeds: Sequence[int]) -> list[list[Replica]]:
-    """Which replicas are trained together: those of one form, in stacks of about 32."""
+    """Which replicas are trained together: those of one form, in stacks of about 32.
+
+    >>> [len(stack) for stack in stacks({"none": Recipe(), "longer": Recipe(steps=2000)}, range(40))]
+    [40, 40]
+    """
     groups: list[tuple[tuple, dict[str, tuple], list[Replica]]] = []
     for arm, recipe in arms.items():
         noises = recipe.noise_by_place()
@@ -148,7 +173,7 @@ def stacks(arms: Mapping[str, Recipe], seeds: Sequence[int]) -> list[list[Replic
     for _, _, group in groups:
         count = max(1, round(len(group) / STACK_SIZE))
         cuts = [len(group) * part // count for part in range(count + 1)]
-        planned += [group[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
+        planned += [group[start:end] for start, end in pairwise(cuts)]
     return planned
 
 
@@ -174,15 +199,9 @@ def _measured(
         torch.set_num_threads(threads)
 
 
-def _configured() -> bool:
-    """Whether ``joblib.parallel_config`` is in force."""
-    backend, jobs = get_active_backend()
-    return jobs is not None or type(backend).__name__ != "LokyBackend"
-
-
 def _workers(workers: int | None) -> int:
     if workers is None:
-        return joblib.effective_n_jobs(None if _configured() else -1)
+        return int(joblib.effective_n_jobs(None if pinned.joblib_is_configured() else -1))
     if workers < 1:
         raise ValueError(f"workers must be at least 1, got {workers}")
     return workers

@@ -3,7 +3,8 @@
 Used only when the environment variable ``DROPOUT_LAB_STORE`` names a folder; otherwise everything is computed afresh,
 as the book does. A key is the digest of the code, the recipes and seeds, and the data. An entry is written under
 another name and moved, so a killed worker leaves no half entry; one that is damaged all the same is noticed by its
-digest, said in a warning, and computed again."""
+digest, said in a warning, and computed again.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ import uuid
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,7 +37,14 @@ def trained(
     device: str,
     train: Callable[[Dataset, Sequence[Replica], str], Trained],
 ) -> Trained:
-    """The stack that ``train`` makes, from the store if it is there, else trained and kept."""
+    """The stack that ``train`` makes, from the store if it is there, else trained and kept.
+
+    >>> from dropout_lab.experiments.data import digits
+    >>> from dropout_lab.experiments.plan import Recipe
+    >>> from dropout_lab.experiments.training import train
+    >>> len(trained(digits(), [Replica("a", 0, Recipe(train_size=50, steps=1))], "cpu", train))
+    1
+    """
     folder = os.environ.get(VARIABLE)
     if not folder:
         return train(dataset, replicas, device)
@@ -50,7 +59,14 @@ def trained(
 
 def key(dataset: Dataset, replicas: Sequence[Replica], device: str) -> str:
     """What a trained stack depends on, as a digest: code, torch's version, data, the kind of device, recipes and
-    seeds."""
+    seeds.
+
+    >>> from dropout_lab.experiments.data import digits
+    >>> from dropout_lab.experiments.plan import Recipe
+    >>> stacks = [[Replica("a", seed, Recipe())] for seed in (0, 1)]
+    >>> key(digits(), stacks[0], "cpu") == key(digits(), stacks[1], "cpu")
+    False
+    """
     digest = hashlib.sha256(f"{code()} {torch.__version__} {dataset.fingerprint} {device.split(':')[0]}".encode())
     for replica in replicas:
         noise = sorted(replica.recipe.noise_by_place().items())
@@ -61,13 +77,28 @@ def key(dataset: Dataset, replicas: Sequence[Replica], device: str) -> str:
 
 @functools.cache
 def code() -> str:
-    """A digest of the source files of the experiments and of what they stand on."""
-    package = Path(__file__).parents[1]
-    files = [*package.glob("*.py"), *package.glob("functional/*.py"), *Path(__file__).parent.glob("*.py")]
+    """A digest of the source files that training stands on.
+
+    >>> len(code())
+    64
+    """
     digest = hashlib.sha256()
-    for path in sorted(files):
+    for path in sources():
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def sources() -> list[Path]:
+    """The source files that training stands on: the package's ground, ``functional``, and the experiments.
+
+    Recipes are left out, for the recipe itself is part of a key; and measures, for they come after training.
+
+    >>> "dense.py" in {path.name for path in sources()}
+    True
+    """
+    package = Path(__file__).parents[1]
+    folders = (package, package / "functional", package / "experiments", package / "experiments" / "networks")
+    return sorted(path for folder in folders for path in folder.glob("*.py"))
 
 
 def _read(path: Path, device: str) -> dict[str, Tensor] | None:
@@ -85,7 +116,8 @@ def _read(path: Path, device: str) -> dict[str, Tensor] | None:
 
 def _write(path: Path, parameters: dict[str, Tensor]) -> None:
     buffer = io.BytesIO()
-    np.savez(buffer, **{name: value.cpu().numpy() for name, value in parameters.items()})
+    arrays: dict[str, Any] = {name: value.cpu().numpy() for name, value in parameters.items()}
+    np.savez(buffer, **arrays)
     body = buffer.getvalue()
     path.parent.mkdir(parents=True, exist_ok=True)
     passing = path.with_suffix(f".{uuid.uuid4().hex}")

@@ -13,8 +13,9 @@ from torch.nn import functional as F
 from dropout_lab.experiments.data import Dataset, Split
 from dropout_lab.experiments.draws import Purpose, stream
 from dropout_lab.experiments.examples import Examples
+from dropout_lab.experiments.networks import At
 from dropout_lab.experiments.noisy import Noisy
-from dropout_lab.experiments.places import At, FixedSets
+from dropout_lab.experiments.places import FixedSets
 from dropout_lab.experiments.plan import Replica
 
 Part = Literal["train", "test"]
@@ -25,6 +26,11 @@ class Trained:
 
     ``replicas`` (S) say what each is; ``parameters`` are stacked tensors with the first axis S. All methods are in eval
     mode unless an ``at`` with noise is passed.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> trained = quick()
+    >>> trained.outputs().shape, trained.outputs("train").shape, len(trained.splits)
+    (torch.Size([2, 1697, 10]), torch.Size([2, 100, 10]), 2)
     """
 
     def __init__(self, dataset: Dataset, replicas: Sequence[Replica], parameters: dict[str, Tensor]) -> None:
@@ -46,7 +52,8 @@ class Trained:
 
     def examples(self, part: Part = "test", size: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
         """Inputs (S, b, features) and labels (S, b) in batches of at most ``size``; training labels with their
-        noise."""
+        noise.
+        """
         return self._examples.all(part, size)
 
     def sample(self, count: int, part: Part = "test") -> tuple[Tensor, Tensor]:
@@ -68,10 +75,11 @@ class Trained:
         self, inputs: Tensor, factors: Mapping[str, Tensor], parameters: Mapping[str, Tensor] | None = None
     ) -> Tensor:
         """Outputs (S, b, sets, outputs) under each of several sets of ``factors``, as :class:`.places.FixedSets` takes
-        them; without factors there is one set, the network itself."""
+        them; without factors there is one set, the network itself.
+        """
         if not factors:
             return self.forward(inputs, parameters=parameters).unsqueeze(2)
-        at = FixedSets(factors, sequential=self.network.sequential)
+        at = FixedSets(self.network, factors)
         return self.forward(inputs, at, parameters).unflatten(1, (inputs.shape[1], -1))
 
     @torch.no_grad()
@@ -85,7 +93,8 @@ class Trained:
 
     def noisy(self, key: int = 0) -> Noisy:
         """The training noise, drawn by streams of their own: for Monte Carlo averages, or a mask left on at test
-        time."""
+        time.
+        """
         return Noisy(self.replicas, self.parameters, Purpose.MEASURE, key)
 
     def streams(self, key: int) -> list[np.random.Generator]:
@@ -94,12 +103,22 @@ class Trained:
 
 
 def mean_loss(dataset: Dataset, outputs: Tensor, labels: Tensor) -> Tensor:
-    """Each replica's mean loss (S,): cross-entropy in nats, or the squared error for regression."""
+    """Each replica's mean loss (S,): cross-entropy in nats, or the squared error for regression.
+
+    >>> from dropout_lab.experiments.data import digits
+    >>> mean_loss(digits(), torch.zeros(1, 2, 10), torch.zeros(1, 2, dtype=torch.int64)).exp()
+    tensor([10.])
+    """
     return example_losses(dataset, outputs, labels).mean(1)
 
 
 def example_losses(dataset: Dataset, outputs: Tensor, labels: Tensor) -> Tensor:
-    """The loss of each example, (S, b), for outputs (S, b, outputs) and labels (S, b)."""
+    """The loss of each example, (S, b), for outputs (S, b, outputs) and labels (S, b).
+
+    >>> from dropout_lab.experiments.data import digits
+    >>> example_losses(digits(), torch.zeros(1, 2, 10), torch.zeros(1, 2, dtype=torch.int64)).exp()
+    tensor([[10., 10.]])
+    """
     if not dataset.classes:
         return (outputs.squeeze(-1) - labels).square()
     # With the classes on the middle axis torch works along the examples, several times faster for few classes.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
 
-from dropout_lab.ensemble.members import evaluating, is_random
+from dropout_lab.ensemble import asking
+from dropout_lab.ensemble.watching import switch_on, watch, watch_training
 
 
 class Predictive(NamedTuple):
@@ -64,20 +65,29 @@ def monte_carlo(
 
     ``output`` reads the model's outputs as logits of the classes on the last axis, as logits of binary outputs, or as
     they are. ``batch_size`` is how many examples a forward pass gets (default: all). Means and variances are
-    accumulated in float64, so memory does not grow with ``samples``; they come back in the output's type, without
-    gradients.
+    accumulated in float64, so memory does not grow with ``samples``; they come back without gradients, in the output's
+    type if that is float32 or float64, in float32 for half precision and in float64 for integers.
 
-    Only modules that sample are put into training mode: the layers of this package, torch's dropout layers, its
-    recurrent layers and attention with dropout, and the modules that contain those, since their shortcuts for
-    ``eval()`` would pass them by. Batch norm stays in ``eval()`` and keeps its statistics. Name classes of your own
-    that call ``torch.nn.functional.dropout`` in ``also``. Each module's mode is what it was afterwards, also after an
-    error.
+    Only modules whose noise is known are put into training mode: the layers of this package, torch's dropout layers,
+    its recurrent layers and attention with dropout. All others stay in ``eval()``, those that contain the former too,
+    so batch norm keeps its statistics. Name in ``also`` classes of your own whose modules draw in their forward: these
+    are put into training mode, with all that they do there. Each module's mode is what it was afterwards, also after
+    an error.
+
+    Copies of the model run first, in training mode too. What draws there and would not be sampled is an error.
 
     The layers draw from torch's global generators. With ``generator`` these are seeded from it for the time of the
     call, and then are what they were: the same state of ``generator`` gives the same result, for torch's layers too.
 
-    Raises ValueError for a model in which nothing samples, for fewer than two samples, and for a single "softmax"
-    class.
+    Raises ValueError for a model in which nothing samples, for a module that draws random numbers in training and is
+    neither known nor in ``also`` (the error names it), for a dropout layer that is called in training alone, for a
+    module that would change its buffers, for fewer than two samples, and for a single "softmax" class; TypeError for
+    outputs that are no tensor of real numbers, and for a subclass of this package's layers that gives no variant.
+
+    >>> model = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5), nn.Linear(4, 2))
+    >>> found = monte_carlo(model, torch.ones(5, 3), 20, generator=torch.Generator().manual_seed(0))
+    >>> found.mean.shape, found.entropy.shape, found.samples
+    (torch.Size([5, 2]), torch.Size([5]), 20)
     """
     if samples < 2:
         raise ValueError(f"samples must be at least 2, or there is no variance; got {samples}")
@@ -85,15 +95,14 @@ def monte_carlo(
         raise ValueError(f"output must be 'softmax', 'sigmoid' or 'raw', got {output!r}")
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-    layers = [module for module in model.modules() if is_random(module) or isinstance(module, also)]
-    if not layers:
-        raise ValueError(
-            f"nothing to sample: {type(model).__name__} has no dropout layer with a keep_prob strictly between 0 and "
-            "1. If a class of yours drops in its forward(), name it: also=(ThatClass,)"
-        )
     batches = [x] if batch_size is None else x.split(batch_size)
-    with evaluating(model), _seeded(generator, x.device):
-        _switch_on(model, set(layers))
+    _check_all_is_sampled(model, batches[0], also)
+    if not any(asking.is_random(module) or isinstance(module, also) for module in model.modules()):
+        raise ValueError(
+            f"nothing to sample: {type(model).__name__} has no dropout layer with a keep_prob strictly between 0 and 1"
+        )
+    with asking.evaluating(model), _seeded(generator, x.device):
+        _sampling(model, also)
         parts = [_sample(model, batch, samples, output) for batch in batches]
     mean, variance, entropy, information = (
         None if column[0] is None else torch.cat(column) for column in zip(*parts, strict=True)
@@ -108,6 +117,9 @@ def _sample(model: nn.Module, x: Tensor, samples: int, output: str) -> tuple[Ten
     for count in range(1, samples + 1):
         # A layer that drops in place would leave the next pass a masked input.
         raw = model(x.clone())
+        if not isinstance(raw, Tensor) or raw.is_complex():
+            found = f"a tensor of {raw.dtype}" if isinstance(raw, Tensor) else type(raw).__name__
+            raise TypeError(f"monte_carlo needs a model that gives a tensor of real numbers, got {found}")
         if output == "softmax" and (raw.dim() < 2 or raw.shape[-1] < 2):
             raise ValueError(
                 f"expected logits (N, classes) of at least two classes, got shape {tuple(raw.shape)}; "
@@ -120,20 +132,54 @@ def _sample(model: nn.Module, x: Tensor, samples: int, output: str) -> tuple[Ten
         if entropy_of:
             member_entropy = member_entropy + entropy_of(values) / samples
     variance = squares / (samples - 1)
+    # A mean of integers is none, and half precision holds neither a mean nor a variance.
+    dtype = torch.promote_types(raw.dtype, torch.float32) if raw.is_floating_point() else torch.float64
     if entropy_of is None:
-        return mean.to(raw.dtype), variance.to(raw.dtype), None, None
+        return mean.to(dtype), variance.to(dtype), None, None
     entropy = entropy_of(mean)
     # Rounding can take the difference of two nearly equal entropies below 0, which it never is.
     information = (entropy - member_entropy).clamp(min=0)
-    return tuple(part.to(raw.dtype) for part in (mean, variance, entropy, information))
+    return tuple(part.to(dtype) for part in (mean, variance, entropy, information))
 
 
-def _switch_on(module: nn.Module, layers: set[nn.Module]) -> bool:
-    """Training mode for ``layers`` and for what contains them; True if ``module`` is or contains one."""
-    # No short cut: every child has to be visited.
-    inside = [_switch_on(child, layers) for child in module.children()]
-    module.training = module in layers or any(inside)
-    return module.training
+def _sampling(model: nn.Module, also: tuple[type[nn.Module], ...]) -> AbstractContextManager[None]:
+    """Brings ``model`` into the state to draw from: ``eval()`` but for the noise."""
+    asking.switch_off(model)
+    for module in model.modules():
+        if asking.has_noise(module) or isinstance(module, also):
+            module.training = True
+    return nullcontext()
+
+
+def _training(model: nn.Module) -> AbstractContextManager[None]:
+    switch_on(model)
+    return nullcontext()
+
+
+def _check_all_is_sampled(model: nn.Module, x: Tensor, also: tuple[type[nn.Module], ...]) -> None:
+    """Raise ValueError, naming the module, if what training draws is not what :func:`_sampling` draws."""
+
+    def named(name: str) -> str:
+        return asking.described(name, model.get_submodule(name))
+
+    def name_it(name: str) -> str:
+        return f"If that is to be sampled, name its class: also=({type(model.get_submodule(name)).__name__},)"
+
+    noisy = {name for name, module in model.named_modules() if asking.has_noise(module)}
+    known = noisy | {name for name, module in model.named_modules() if isinstance(module, also)}
+    sampled = watch(model, x, lambda twin: _sampling(twin, also))
+    trained = watch_training(model, x, _training)
+    for name in [*trained.draws, *sampled.draws]:
+        if name not in known:
+            raise ValueError(f"{named(name)} draws random numbers of its own. {name_it(name)}")
+    for name in trained.called:
+        if name in noisy and name not in sampled.called:
+            around = name.rpartition(".")[0]
+            raise ValueError(f"{named(name)} is called in training alone, by {named(around)}. {name_it(around)}")
+    for name in sampled.changed:
+        raise ValueError(
+            f"{named(name)} changes its buffers when it is sampled, so every sample would come from another model"
+        )
 
 
 @contextmanager

@@ -16,9 +16,9 @@ from torch import fx
 
 from dropout_lab import nn
 from dropout_lab.constraints import LAYERS
+from dropout_lab.ensemble.asking import described, evaluating
+from dropout_lab.ensemble.watching import global_states, states_kept
 
-#: Layers that multiply activations by masks. Their keep probability goes into the weights that read them.
-_ACTIVATIONS = (nn.Dropout, nn.SpatialDropout, nn.VariationalDropout, nn.DropPath)
 #: What only moves or averages numbers: a factor before it is a factor after it.
 _TRANSPARENT = (
     torch.nn.Identity,
@@ -30,13 +30,18 @@ _TRANSPARENT = (
     torch.nn.AdaptiveAvgPool1d,
     torch.nn.AdaptiveAvgPool2d,
     torch.nn.AdaptiveAvgPool3d,
-    torch.nn.modules.dropout._DropoutNd,
-    *_ACTIVATIONS,
 )
 _TRANSPARENT_CALLS = (
     *("flatten", "reshape", "view", "transpose", "permute", "contiguous", "squeeze", "unsqueeze", "mean", "sum"),
     *(torch.flatten, torch.reshape, torch.transpose, torch.permute, torch.squeeze, torch.unsqueeze, torch.mean),
     *(torch.sum, operator.getitem),
+)
+#: Products that are linear in each operand: a factor on one of them is a factor on the result.
+_PRODUCTS = ("matmul", "bmm", torch.matmul, torch.bmm, torch.einsum, operator.matmul)
+#: Functions and methods that draw, whatever the mode; also with a final underscore.
+_RANDOM = (
+    *("rand", "rand_like", "randn", "randn_like", "randint", "randint_like", "randperm", "random", "normal", "uniform"),
+    *("bernoulli", "multinomial", "poisson", "exponential", "geometric", "cauchy", "log_normal", "gumbel_softmax"),
 )
 #: What asks for an array's shape and not for its numbers.
 _SHAPES = ("size", "dim", "numel")
@@ -46,7 +51,7 @@ class _Tracer(fx.Tracer):
     """Follows activations from layer to layer: the layers of torch and of this package are not looked into."""
 
     def is_leaf_module(self, m: torch.nn.Module, module_qualified_name: str) -> bool:
-        return type(m).__module__.startswith("dropout_lab.") or super().is_leaf_module(m, module_qualified_name)
+        return nn.variant_of(m) is not None or super().is_leaf_module(m, module_qualified_name)
 
 
 def weight_scaling(model: torch.nn.Module) -> torch.nn.Module:
@@ -58,9 +63,20 @@ def weight_scaling(model: torch.nn.Module) -> torch.nn.Module:
     model in the inverted convention, with the same distribution over subnetworks. A DropConnect layer's own weights are
     scaled. Layers that are inverted already are left as they are. :func:`undo_weight_scaling` leads back.
 
+    Which layers these are, their variants say: those whose noise has the mean p everywhere.
+
     Raises ValueError where the output of a dropout layer is not read by such layers alone (an activation function, a
     normalization, a sum with a shortcut, or nothing), where weights are tied, parametrized, or also read something that
-    was not dropped, for a model that ``torch.fx`` cannot trace, and for one with nothing to scale.
+    was not dropped, for a model that ``torch.fx`` cannot trace, for one that draws random numbers in ``eval()`` too, so
+    that no pass is deterministic, and for one with nothing to scale; TypeError for a subclass of a dropout layer whose
+    noise is not known.
+
+    >>> model = torch.nn.Sequential(nn.Dropout(0.5, rescale=False), torch.nn.Linear(3, 2)).eval()
+    >>> scaled = weight_scaling(model)
+    >>> torch.equal(scaled[1].weight, model[1].weight / 2)
+    True
+    >>> torch.allclose(scaled(torch.ones(1, 3)), model(torch.ones(1, 3)))
+    True
     """
     return _convert(model, to_inverted=True).eval()
 
@@ -78,6 +94,9 @@ def undo_weight_scaling(model: torch.nn.Module) -> torch.nn.Module:
 def _convert(model: torch.nn.Module, *, to_inverted: bool) -> torch.nn.Module:
     converted = copy.deepcopy(model)
     modules = dict(converted.named_modules())
+    for module in modules.values():
+        # Those that do not say what their noise is are refused.
+        nn.variant_of(module)
     changing = {
         name: module for name, module in modules.items() if getattr(module, "rescale", None) is (not to_inverted)
     }
@@ -88,10 +107,11 @@ def _convert(model: torch.nn.Module, *, to_inverted: bool) -> torch.nn.Module:
             f"(rescale={not to_inverted}); the {found} convention and torch's own layers need no other weights"
         )
     for name, module in changing.items():
-        if not isinstance(module, (*_ACTIVATIONS, nn.DropConnect)):
-            raise ValueError(f"{_describe(name, module)} has no weights of the next layer to scale")
+        variant = nn.variant_of(module)
+        if variant is None or not variant.is_function or variant.noise_mean != "p":
+            raise ValueError(f"{described(name, module)} has no weights of the next layer to scale")
         if module.keep_prob == 0 and not to_inverted:
-            raise ValueError(f"{_describe(name, module)} has keep_prob 0: the weights cannot be divided by it")
+            raise ValueError(f"{described(name, module)} has keep_prob 0: the weights cannot be divided by it")
     with torch.no_grad():
         for layer, factor in _factors(converted, modules, changing):
             layer.weight.mul_(factor if to_inverted else 1 / factor)
@@ -104,7 +124,7 @@ def _factors(
     model: torch.nn.Module, modules: dict[str, torch.nn.Module], changing: dict[str, torch.nn.Module]
 ) -> Iterator[tuple[torch.nn.Module, float]]:
     """Each layer whose weights have to be multiplied, with the factor."""
-    own = {name: module for name, module in changing.items() if isinstance(module, nn.DropConnect)}
+    own = {name: module for name, module in changing.items() if not _multiplies_activations(module)}
     dropped = {name: module for name, module in changing.items() if name not in own}
     nodes = list(_trace(model).nodes) if dropped else []
     calls: dict[fx.Node, float] = {}
@@ -115,7 +135,7 @@ def _factors(
                 calls[reader] = calls.get(reader, 1.0) * modules[name].keep_prob
     unread = dropped.keys() - {node.target for node in nodes if node.op == "call_module"}
     if unread:
-        raise ValueError(f"{_describe(min(unread), modules[min(unread)])} is never called: nothing reads its output")
+        raise ValueError(f"{described(min(unread), modules[min(unread)])} is never called: nothing reads its output")
     for name in own:
         _check_owned(name, own[name].layer, modules, nodes)
         yield own[name].layer, own[name].keep_prob
@@ -124,7 +144,7 @@ def _factors(
         factors = [calls.get(node, 1.0) for node in nodes if node.op == "call_module" and modules[node.target] is layer]
         if any(not math.isclose(factor, factors[0]) for factor in factors):
             raise ValueError(
-                f"{_describe(name, layer)} is called more than once, and not always on units dropped at the same rate: "
+                f"{described(name, layer)} is called more than once, and not always on units dropped at the same rate: "
                 "no one factor is right for its weights"
             )
         weighted = layer.layer if isinstance(layer, nn.DropConnect) else layer
@@ -132,30 +152,80 @@ def _factors(
         yield weighted, factors[0]
 
 
+def _multiplies_activations(module: torch.nn.Module) -> bool:
+    """Whether ``module`` does nothing but multiply its input by noise: its factor goes to what reads its output."""
+    variant = nn.variant_of(module)
+    if variant is None or variant.multiplies == "weights":
+        return False
+    return variant.is_function or isinstance(module, nn.OF_TORCH)
+
+
 def _trace(model: torch.nn.Module) -> fx.Graph:
-    try:
-        return _Tracer().trace(model)
+    """The calls in a forward pass in ``eval()``. Raises ValueError if it draws random numbers."""
     # Tracing runs the model's own code on stand-ins for tensors, which can fail in any way.
+    try:
+        with evaluating(model), states_kept(torch.device("cpu")):
+            before = global_states()
+            graph = _Tracer().trace(model)
+            drew = global_states() != before
     except Exception as error:
         raise ValueError(
             f"cannot follow the activations through {type(model).__name__}: torch.fx failed with "
             f"{type(error).__name__}: {error}. Weight scaling needs a forward() without branches on values"
         ) from error
+    called = [
+        described(str(node.target), model.get_submodule(str(node.target)))
+        for node in graph.nodes
+        if _pools(model, node)
+    ]
+    called += [f"{_name(node)}()" for node in graph.nodes if _is_random(node)]
+    if drew or called:
+        what = called[0] if called else "its forward()"
+        raise ValueError(
+            f"{type(model).__name__} draws random numbers in eval() too, by {what}: no pass of it is deterministic. "
+            "Use inference.monte_carlo"
+        )
+    return graph
+
+
+def _name(node: fx.Node) -> str:
+    return node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
+
+
+def _pools(model: torch.nn.Module, node: fx.Node) -> bool:
+    """Whether a module is called that pools at random in ``eval()`` too, as torch's fractional pooling does."""
+    kinds = (torch.nn.FractionalMaxPool2d, torch.nn.FractionalMaxPool3d)
+    return node.op == "call_module" and isinstance(model.get_submodule(str(node.target)), kinds)
+
+
+def _is_random(node: fx.Node) -> bool:
+    """Whether a function or method is called that draws."""
+    if node.op not in ("call_function", "call_method"):
+        return False
+    name = _name(node)
+    if "dropout" in name or name == "rrelu":
+        # The mode is the third argument, or the fourth; by default the plain kinds of dropout are on.
+        given = node.args[3:4] if name == "rrelu" else node.args[2:3]
+        usual = name != "rrelu" and "alpha" not in name
+        return bool(node.kwargs.get("training", given[0] if given else usual))
+    if name == "scaled_dot_product_attention":
+        return bool(node.kwargs.get("dropout_p", (node.args[4:5] or (0.0,))[0]))
+    return name.removesuffix("_") in _RANDOM or name.startswith("fractional_max_pool")
 
 
 def _readers(dropout: fx.Node, node: fx.Node, modules: dict[str, torch.nn.Module]) -> Iterator[fx.Node]:
     """The calls of linear layers and convolutions that read ``node``, the output of ``dropout`` or a view of it."""
-    source = _describe(dropout.target, modules[dropout.target])
+    source = described(dropout.target, modules[dropout.target])
     for user in node.users:
         if user.op == "call_module":
             module = modules[user.target]
             if isinstance(module, (*LAYERS, nn.DropConnect)):
                 yield user
-            elif isinstance(module, _TRANSPARENT):
+            elif isinstance(module, _TRANSPARENT) or _multiplies_activations(module):
                 yield from _readers(dropout, user, modules)
             else:
                 raise ValueError(
-                    f"{source} is read by {_describe(user.target, module)}, which is not linear: no factor on weights "
+                    f"{source} is read by {described(user.target, module)}, which is not linear: no factor on weights "
                     "does what the factor on activations does. Use inference.monte_carlo"
                 )
         elif user.op == "output":
@@ -164,6 +234,10 @@ def _readers(dropout: fx.Node, node: fx.Node, modules: dict[str, torch.nn.Module
             )
         elif user.target in _TRANSPARENT_CALLS:
             yield from _readers(dropout, user, modules)
+        elif user.target in _PRODUCTS:
+            # Both operands may be the same node: then the factor comes twice.
+            for _ in range(sum(operand is node for operand in (*user.args, *user.kwargs.values()))):
+                yield from _readers(dropout, user, modules)
         elif not (user.target in _SHAPES or (user.target is getattr and user.args[1] == "shape")):
             called = getattr(user.target, "__name__", user.target)
             raise ValueError(
@@ -176,12 +250,8 @@ def _check_owned(name: str, layer: torch.nn.Module, modules: dict[str, torch.nn.
     """Raise ValueError unless the layer's weight is a plain parameter which nothing else reads."""
     weight = layer._parameters.get("weight")
     if weight is None:
-        raise ValueError(f"the weight of {_describe(name, layer)} is parametrized: remove the parametrization first")
+        raise ValueError(f"the weight of {described(name, layer)} is parametrized: remove the parametrization first")
     owners = [other for other in modules.values() if any(weight is mine for mine in other._parameters.values())]
     read = [node for node in nodes if node.op == "get_attr" and operator.attrgetter(node.target)(modules[""]) is weight]
     if len(owners) > 1 or read:
-        raise ValueError(f"the weight of {_describe(name, layer)} is tied to another use, which must not be scaled")
-
-
-def _describe(name: str, module: torch.nn.Module) -> str:
-    return f"{type(module).__name__} {name!r}" if name else type(module).__name__
+        raise ValueError(f"the weight of {described(name, layer)} is tied to another use, which must not be scaled")

@@ -14,16 +14,12 @@ from itertools import count, permutations
 
 import sympy as sp
 
+from dropout_lab.symbolic.binding import counts, put
 from dropout_lab.symbolic.operators import Named, Operator, rebuilt, walk
 
 Bound = tuple[sp.Symbol, sp.Expr, sp.Expr]
 #: A product of powers, and the indices that it is summed over.
 Monomial = tuple[dict[sp.Expr, sp.Expr], tuple[Bound, ...]]
-
-
-def is_random_free(expression: sp.Basic) -> bool:
-    """Whether no operator of this package stands in an expression."""
-    return not expression.has(Operator)
 
 
 # -- equality up to the names of bound indices ----------------------------------------------------------------------------
@@ -109,6 +105,9 @@ def rational(expression: sp.Expr, generators: Generators) -> sp.Expr:
     if isinstance(expression, sp.Pow):
         return _power(expression, generators)
     if isinstance(expression, sp.Sum):
+        if _is_infinite(expression.limits[-1]):
+            constant, series = _series(expression)
+            return rational(constant, generators) * generators.symbol(series)
         return sp.Add(*(_summed(monomial, generators) for monomial in monomials(expression)))
     return generators.symbol(_canonical_inside(expression))
 
@@ -197,17 +196,17 @@ def monomials(expression: sp.Expr) -> list[Monomial]:
         return monomials(sp.Mul(*(sp.exp(part) for part in expression.args[0].args), evaluate=False))
     if isinstance(expression, sp.Sum):
         return _summands_of(expression)
-    base, exponent = _base_and_exponent(expression)
-    return [({base: exponent}, ())]
+    return [(_powers(expression), ())]
 
 
-def _base_and_exponent(factor: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+def _powers(factor: sp.Expr) -> dict[sp.Expr, sp.Expr]:
     if isinstance(factor, sp.exp):
         number, rest = canonical(factor.args[0]).as_coeff_Mul()
-        return sp.exp(rest), number
+        # exp(x/2) is no power of exp(x) to be taken apart: for imaginary x the root may be the other one.
+        return {sp.exp(rest / number.q): sp.Integer(number.p)} if number.is_Rational else {sp.exp(number * rest): sp.Integer(1)}
     if isinstance(factor, sp.Pow) and factor.exp.is_Rational:
-        return _opaque(factor.base), factor.exp
-    return _opaque(factor), sp.Integer(1)
+        return {_opaque(factor.base): factor.exp}
+    return {_opaque(factor): sp.Integer(1)}
 
 
 def _opaque(part: sp.Expr) -> sp.Expr:
@@ -221,17 +220,26 @@ def _summands_of(total: sp.Sum) -> list[Monomial]:
     inner = sp.Sum(total.function, *rest) if rest else total.function
     if lower.is_Integer and upper.is_Integer and upper - lower < 8:
         values = range(int(lower), int(upper) + 1)
-        return [monomial for value in values for monomial in monomials(inner.subs(index, value))]
+        return [monomial for value in values for monomial in monomials(put(inner, {index: sp.Integer(value)}))]
+    if _is_infinite(total.limits[-1]):
+        constant, series = _series(total)
+        return [({**powers, series: sp.Integer(1)}, bounds) for powers, bounds in monomials(constant)]
     fresh = sp.Dummy(index.name, integer=True)
     return [
-        (factors, ((fresh, lower, upper), *bounds)) for factors, bounds in monomials(substituted(inner, index, fresh))
+        (factors, ((fresh, lower, upper), *bounds)) for factors, bounds in monomials(put(inner, {index: fresh}))
     ]
 
 
-def substituted(expression: sp.Expr, index: sp.Symbol, value: sp.Expr) -> sp.Expr:
-    """Replace a free index; an inner sum over an index of the same name keeps its own."""
-    bound = {limit[0] for part in expression.atoms(sp.Sum, sp.Product, sp.Integral) for limit in part.limits}
-    return expression.subs(index, value) if index in bound else expression.xreplace({index: value})
+def _is_infinite(limit: Bound) -> bool:
+    return bool(limit[1].is_infinite or limit[2].is_infinite)
+
+
+def _series(total: sp.Sum) -> tuple[sp.Expr, sp.Sum]:
+    """An infinite sum stays whole, but for a constant factor: its parts may have no value by themselves."""
+    limit, rest = total.limits[-1], total.limits[:-1]
+    inner = canonical(sp.Sum(total.function, *rest) if rest else total.function)
+    constant, summand = inner.as_independent(limit[0], as_Add=False)
+    return constant, sp.Sum(summand, limit)
 
 
 def _multiplied(factors: list[list[Monomial]]) -> list[Monomial]:
@@ -241,7 +249,7 @@ def _multiplied(factors: list[list[Monomial]]) -> list[Monomial]:
         for powers, bounds in result:
             for others, more in factor:
                 names = {index: sp.Dummy(index.name, integer=True) for index, _, _ in more}
-                renamed = tuple((names[index], lower, upper) for index, lower, upper in more)
+                renamed = tuple((names[own], low.xreplace(names), high.xreplace(names)) for own, low, high in more)
                 merged = dict(powers)
                 for base, exponent in others.items():
                     base = base.xreplace(names)
@@ -256,41 +264,49 @@ def _summed(monomial: Monomial, generators: Generators) -> sp.Expr:
     powers, bounds = monomial
     factors = [sp.Pow(base, exponent) for base, exponent in powers.items()]
     # A delta is 0 or 1: its powers are itself. That much is arithmetic.
-    factors = [factor.base if isinstance(factor, sp.Pow) and _is_delta(factor.base) else factor for factor in factors]
-    indices = {index for index, _, _ in bounds}
+    factors = [factor.base if _is_power_of_delta(factor) else factor for factor in factors]
     value = sp.Integer(1)
+    used = set().union(*(factor.free_symbols for factor in factors), *(end.free_symbols for _, *ends in bounds for end in ends))
     for index, lower, upper in bounds:
-        if not any(index in factor.free_symbols for factor in factors):
+        if index not in used and counts(lower, upper):
             value *= rational(upper - lower + 1, generators)
+        elif index not in used:
+            value *= generators.symbol(standard_sum([], ((index, lower, upper),)))
+    bounds = tuple(bound for bound in bounds if bound[0] in used)
+    indices = {index for index, _, _ in bounds}
     groups: list[tuple[set[sp.Symbol], list[sp.Expr]]] = []
-    for factor in factors:
-        own = factor.free_symbols & indices
+    # Indices belong together where a factor holds both, and where one is in the range of the other.
+    ranges = [({index, *(sp.Tuple(*ends).free_symbols & indices)}, []) for index, *ends in bounds]
+    for own, group in [*((factor.free_symbols & indices, [factor]) for factor in factors), *ranges]:
         if not own:
-            value *= rational(factor, generators)
+            value *= rational(group[0], generators)
             continue
-        joined, group = set(own), [factor]
+        joined = set(own)
         for other in [other for other in groups if other[0] & own]:
             groups.remove(other)
             joined |= other[0]
             group += other[1]
-        groups.append((joined, group))
+        groups.append((joined, list(group)))
     for own, group in groups:
         connected = tuple(bound for bound in bounds if bound[0] in own)
         value *= generators.symbol(standard_sum(group, connected))
     return value
 
 
-def _is_delta(part: sp.Basic) -> bool:
-    return isinstance(part, sp.KroneckerDelta)
+def _is_power_of_delta(factor: sp.Expr) -> bool:
+    return isinstance(factor, sp.Pow) and isinstance(factor.base, sp.KroneckerDelta) and bool(factor.exp.is_positive)
 
 
 def standard_sum(factors: Iterable[sp.Expr], bounds: tuple[Bound, ...]) -> sp.Sum:
     """A sum of a product with standard names and a standard order of its indices."""
     product = sp.Mul(*factors)
     # Names of sums inside the factors are taken: none of them may catch an index of this sum.
-    taken = sum(symbol.name.startswith("#") for symbol in product.atoms(sp.Symbol))
+    names_inside = [symbol.name[1:] for symbol in sp.Tuple(product, *(sp.Tuple(*bound) for bound in bounds)).atoms(sp.Symbol) if symbol.name[0] == "#"]
+    taken = 1 + max(map(int, names_inside), default=-1)
     candidates = []
     for order in permutations(bounds):
+        if any(index in end.free_symbols for place, (index, *_) in enumerate(order) for _, *ends in order[place:] for end in ends):
+            continue
         names = {
             bound[0]: sp.Symbol(f"#{taken + place}", integer=True, positive=True) for place, bound in enumerate(order)
         }

@@ -6,7 +6,7 @@ judge it apart from one another. A *swap* leaves the line and takes another rule
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import sympy as sp
@@ -39,17 +39,14 @@ class Attack:
     survivors: list[str] = field(default_factory=list)
     overlaps: list[tuple[str, str]] = field(default_factory=list)
 
-    def to_json(self) -> dict[str, object]:
-        """The counts, as the ledger gives them."""
-        return {
-            "slips": {
-                "tried": self.tried,
-                "by_rule": self.by_rule,
-                "by_numbers": self.by_numbers,
-                "refused": self.refused,
-            },
-            "swaps": {"tried": self.swaps, "refused": self.swaps_refused},
-        }
+    def add(self, other: Attack) -> None:
+        """Add the counts of another attack."""
+        for name in ("tried", "by_rule", "by_numbers", "refused", "swaps", "swaps_refused"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.inequalities += other.inequalities
+        self.inequalities_refused += other.inequalities_refused
+        self.survivors += other.survivors
+        self.overlaps += other.overlaps
 
 
 def attacked(chain: Chain) -> Attack:
@@ -294,14 +291,3 @@ def _follows_by(chain: Chain, before: sp.Expr, line: Line, rules: tuple[Rule, ..
         return chain.follows(before, line.formula, rules, line.relation)
     except (ValueError, TypeError, NotImplementedError, ArithmeticError):
         return False
-
-
-def totals(attacks: Mapping[str, Attack]) -> Attack:
-    """The counts of several attacks together."""
-    total = Attack()
-    for attack in attacks.values():
-        for name in ("tried", "by_rule", "by_numbers", "refused", "swaps", "swaps_refused"):
-            setattr(total, name, getattr(total, name) + getattr(attack, name))
-        total.survivors += attack.survivors
-        total.overlaps += attack.overlaps
-    return total

@@ -9,9 +9,10 @@ line's value is compared with that of the first line at n = 1 to 4, by going thr
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -20,11 +21,10 @@ import sympy as sp
 
 from dropout_lab.symbolic.algebra import equal_by_algebra, same
 from dropout_lab.symbolic.masks import Masks, as_families
-from dropout_lab.symbolic.operators import Definition, Mean, Random, Unknown, walk
+from dropout_lab.symbolic.operators import Definition, Named, Operator, Random, Unknown
 from dropout_lab.symbolic.printing import printed
 from dropout_lab.symbolic.rules.base import RELATIONS, Context, Rule
-from dropout_lab.symbolic.rules.given import matched
-from dropout_lab.symbolic.rules.inequalities import upwards
+from dropout_lab.symbolic.rules.given import substitution
 from dropout_lab.symbolic.values import EXACT, PRECISE, Draws, Evaluator, NotExact, closeness, difference
 
 #: Sizes at which every line is evaluated, as long as that makes no more masks than so many, all families together; and
@@ -32,6 +32,10 @@ from dropout_lab.symbolic.values import EXACT, PRECISE, Draws, Evaluator, NotExa
 SIZES = (1, 2, 3, 4)
 MOST_MASKS = 10
 TOLERANCE = 1e-15
+#: The key of the rule that a statement holds for n.
+HYPOTHESIS = "induction hypothesis"
+#: Keys of the rules that put one side of an equation for the other.
+_EQUATIONS = {"a lemma", "given", "a cited theorem", HYPOTHESIS}
 
 
 class NotDerived(ValueError):
@@ -79,9 +83,10 @@ class Chain:
     :class:`~dropout_lab.symbolic.Masks` or a tuple of them; a chain without masks is an identity. ``definitions`` are the
     letters in it, ``unknowns`` its unknown functions, ``distinct`` pairs of indices that differ, ``within`` bounds for
     parameters that are restricted, ``tied`` values for letters that an assumption ties to each other (see
-    :mod:`dropout_lab.symbolic.tied`), ``name`` what messages call it.
+    :mod:`dropout_lab.symbolic.tied`), ``name`` what messages call it. A ``shared`` chain is shown where it is settled and not
+    again where it is used as a lemma.
 
-    >>> from dropout_lab.symbolic import Masks, rules
+    >>> from dropout_lab.symbolic import Masks, Mean, rules
     >>> n, i = sp.symbols("n i", integer=True, positive=True)
     >>> p, h = sp.Symbol("p", positive=True), sp.IndexedBase("h")
     >>> r = Masks(n, p)
@@ -102,23 +107,40 @@ class Chain:
     within: Mapping[sp.Basic, tuple[Any, Any]] | None = None
     tied: Mapping[sp.Basic, Callable[[Draws], Any]] | None = None
     name: str = ""
-    lines: tuple[Line, ...] = ()
+    shared: bool = False
+    #: Grows by :meth:`then` only, so that every line was checked.
+    lines: tuple[Line, ...] = field(default=(), init=False)
 
     def __post_init__(self) -> None:
-        for field in ("definitions", "unknowns", "distinct"):
-            object.__setattr__(self, field, tuple(getattr(self, field)))
+        for given in ("definitions", "unknowns", "distinct"):
+            object.__setattr__(self, given, tuple(getattr(self, given)))
         object.__setattr__(self, "start", sp.sympify(self.start))
-        if not isinstance(self.start, (sp.Expr, sp.Eq)):
+        if not isinstance(self.start, sp.Expr):
             raise TypeError(f"a chain starts from a SymPy expression, got {type(self.start).__name__}")
+        if self.start.has(sp.nan, sp.zoo):
+            raise ValueError(f"a chain starts from a quantity, and {self.start} is no number")
         as_families(self.masks if self.masks else ())
-        if not self.lines:
-            object.__setattr__(self, "lines", (Line(self.start),))
-            if self.start.has(Mean) and not self.context.families and not self.start.atoms(Random):
-                raise ValueError(
-                    f"{self.start} is a mean, and the chain has no masks: give masks=, or start an identity"
-                )
-            for size in self.sizes:
+        letters = [definition.letter for definition in self.definitions]
+        if len(set(letters)) < len(letters):
+            raise ValueError(f"two definitions have one letter: {', '.join(sorted(letters))}")
+        for pair in self.distinct:
+            if len(pair) != 2 or pair[0] == pair[1]:
+                raise ValueError(f"distinct lists pairs of different indices, as in ((i, j),); got {pair}")
+        object.__setattr__(self, "lines", (Line(self.start),))
+        self._check_means()
+        self._check_letters(self.start)
+        for size in self.sizes:
+            try:
                 self._value(self.start, size)
+            except ZeroDivisionError:
+                raise ValueError(f"{sp.sstr(self.start)} has no value at n = {size}: it divides by 0 there") from None
+
+    def _check_means(self) -> None:
+        for operator in (*self.start.atoms(Operator), *(one for part in self.start.atoms(Named) for one in part.meaning.atoms(Operator))):
+            if not self.context.families and not operator.atoms(Random):
+                raise ValueError(f"{operator} is a mean, and the chain has no masks: give masks=, or start an identity")
+            if not any(map(self.context.is_random, operator.args)):
+                raise ValueError(f"{operator} is a mean of nothing random: without the mean it is an identity")
 
     # -- what a chain is ------------------------------------------------------------------------------------------------
 
@@ -144,20 +166,22 @@ class Chain:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """The sizes at which lines are evaluated: no fewer masks than the first line names (r[2]), and not too many."""
+        """The sizes at which lines are evaluated: no fewer masks than the first line names, as in r[2], nor too many."""
         bases = {family.base for family in self.context.families}
         parts = [part for part in self.start.atoms(sp.Indexed) if part.base in bases]
         least = max((int(index) for part in parts for index in part.indices if index.is_Integer), default=1)
+        least = max(least, 2 if self.distinct else 1)
         few = (size for size in SIZES if size >= least and self._masks_at(size) <= MOST_MASKS)
         return tuple(few) or (least,)
 
     def _masks_at(self, size: int) -> int:
+        draws = self.draws(size)
         return sum(
             math.prod(
-                int(extent.xreplace({symbol: sp.Integer(size) for symbol in extent.free_symbols}))
-                for extent in one.size
+                int(extent.xreplace({one: sp.Integer(draws.symbol(one, "size")) for one in extent.free_symbols}))
+                for extent in family.size
             )
-            for one in self.context.families
+            for family in self.context.families
         )
 
     @cached_property
@@ -177,7 +201,20 @@ class Chain:
         parts = [part for line in self.lines for part in sp.preorder_traversal(line.formula)]
         return [one for one in self.definitions if any(one.names(part) for part in parts)]
 
+    def _check_letters(self, formula: sp.Expr) -> None:
+        for part in sp.preorder_traversal(formula):
+            if isinstance(part, Named) and not any(one.names(part) for one in self.definitions):
+                raise ValueError(
+                    f"the letter {sp.sstr(part)} stands for nothing here, or for something else than its definition "
+                    f"says: list it in definitions=, which has {', '.join(map(str, self.definitions)) or 'none'}"
+                )
+
     @property
+    def hypotheses(self) -> tuple[Rule, ...]:
+        """The induction hypotheses that lines rest on: a chain with one shows nothing by itself."""
+        return tuple(rule for line in self.lines for rule in line.rules if rule.key == HYPOTHESIS)
+
+    @cached_property
     def context(self) -> Context:
         """What the rules may know: masks, unknown functions, indices that differ."""
         families = as_families(self.masks) if self.masks else ()
@@ -210,36 +247,42 @@ class Chain:
             if not isinstance(one, Rule):
                 raise TypeError(f"{self._place}: a reason is a rule or a chain, got {type(one).__name__}")
         line = Line(sp.sympify(formula), relation, rules, why, remainder)
+        if line.formula.has(sp.nan, sp.zoo) or line.formula.is_infinite:
+            raise NotDerived(f"{self._place}: {line.formula} is no number")
+        earlier = {one.relation for one in self.lines[1:]} - {"=", relation}
+        if relation != "=" and earlier:
+            raise ValueError(f"{self._place} has {relation} after {earlier.pop()}: together they say nothing")
+        self._check_letters(line.formula)
         self._check_rules(line)
         self._check_numbers(line)
-        return replace(self, lines=(*self.lines, line))
+        longer = copy.copy(self)
+        longer.__dict__.pop("assumes", None)
+        object.__setattr__(longer, "lines", (*self.lines, line))
+        return longer
 
     def as_rule(self, name: str = "") -> Rule:
         """This chain as a lemma: its first line in place of its last; random letters stand for any random expression."""
         if len(self.lines) < 2:
             raise ValueError(f"the chain {self.name or self.start} has no line yet that could be used")
-        wild, left, right = self.start.atoms(Random), self.start, self.end
-
-        def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:
-            def change(part: sp.Basic) -> sp.Basic:
-                if not wild:
-                    return right if same(part, left) else part
-                found = matched(left, part, {})
-                return right.xreplace(found) if found is not None else part
-
-            # What makes a part larger makes the whole larger only where the whole grows with the part.
-            return upwards(expression, change) if relation == "<=" else walk(expression, change)
-
-        relation = self.relation
-        return Rule(
-            name or self.name or "the line above",
-            "",
-            rewrite,
-            assumes=self.assumes,
-            relation=relation,
-            both=relation == "=",
-            key="a lemma",
+        if self.hypotheses:
+            raise ValueError(f"the chain {self.name or self.start} rests on an induction hypothesis: use the induction")
+        left, right, relation = self.start, self.end, self.relation
+        if relation == ">=":
+            left, right, relation = right, left, "<="
+        name = name or self.name or "the line above"
+        return substitution(
+            left, right, name, "a lemma", relation=relation, assumes=self.assumes, own=self.context, source=self
         )
+
+    @property
+    def lemmas(self) -> tuple[Any, ...]:
+        """The chains that this one uses and that are shown with it, in the order of their use, theirs before them."""
+        found: list[Any] = []
+        for line in self.lines:
+            for rule in line.rules:
+                if rule.source is not None and not getattr(rule.source, "shared", False):
+                    found += [one for one in (*rule.source.lemmas, rule.source) if one not in found]
+        return tuple(found)
 
     @property
     def _place(self) -> str:
@@ -287,9 +330,13 @@ class Chain:
             left = rule.rewrite(left, context)
             if rule.both:
                 right = rule.rewrite(right, context)
-        if any(rule.is_algebra for rule in rules):
-            return equal_by_algebra(left, right)
-        return same(left, right)
+        equal = equal_by_algebra if any(rule.is_algebra for rule in rules) else same
+        if equal(left, right):
+            return True
+        # What a lemma leads to may have another place for the lemma in it: then it is read in one direction.
+        if relation == "=" and any(rule.key in _EQUATIONS for rule in rules):
+            return right != after and equal(left, after) or left != before and equal(before, right)
+        return False
 
     # -- the check by numbers -------------------------------------------------------------------------------------------
 
@@ -329,7 +376,7 @@ class Chain:
 
     def draws(self, size: int, given: Mapping[sp.Basic, Any] | None = None) -> Draws:
         """The numbers at which the lines are evaluated, for ``size`` masks."""
-        return Draws(len(str(self.start)), size, self.context.families, self.within, given, self.tied)
+        return Draws(len(str(self.start)), size, self.context.families, self.within, given, self.distinct, self.tied)
 
     def numbers(self, size: int = 2) -> list[Any]:
         """The value of every line for ``size`` masks: fractions where it has them, else with 50 digits."""
@@ -349,7 +396,7 @@ class Chain:
         width = max(len(sp.sstr(line.formula)) for line in self.lines)
         shown = [f"  {'':2} {sp.sstr(self.start)}"]
         for line in self.lines[1:]:
-            sign = {"~": "≈", "<=": "≤", ">=": "≥", "<=>": "⇔"}.get(line.relation, line.relation)
+            sign = {"~": "≈", "<=": "≤", ">=": "≥"}.get(line.relation, line.relation)
             shown.append(f"  {sign:2} {sp.sstr(line.formula):{width}}  [{line.rule}]")
         return "\n".join(shown)
 

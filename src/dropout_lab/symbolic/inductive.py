@@ -9,9 +9,11 @@ from typing import Any
 import sympy as sp
 
 from dropout_lab.symbolic.algebra import equal_by_algebra
-from dropout_lab.symbolic.chain import Chain, Line, NotDerived
+from dropout_lab.symbolic.binding import put
+from dropout_lab.symbolic.chain import HYPOTHESIS, Chain, Line, NotDerived
 from dropout_lab.symbolic.rules import no_terms, substitution
 from dropout_lab.symbolic.rules.base import Context, Rule
+from dropout_lab.symbolic.rules.given import one_law
 
 
 @dataclass(frozen=True)
@@ -22,15 +24,23 @@ class Statement:
     closed: sp.Expr
     n: sp.Symbol
     name: str = ""
+    relation: str = "="
 
-    @property
+    def __post_init__(self) -> None:
+        if self.relation not in ("=", "<="):
+            raise ValueError(f"a statement for induction has = or <=, got {self.relation!r}")
+
+    @cached_property
     def hypothesis(self) -> Rule:
         """The rule that the statement holds for n, to be used in the step."""
-        return substitution(self.quantity, self.closed, "the statement for n", key="induction hypothesis")
+        return substitution(
+            sp.sympify(self.quantity), sp.sympify(self.closed), "the statement for n", HYPOTHESIS, relation=self.relation
+        )
 
     def at(self, number: sp.Expr | int) -> tuple[sp.Expr, sp.Expr]:
         """The quantity and its closed form for another number of units."""
-        return tuple(one.subs(self.n, number) for one in (self.quantity, self.closed))  # type: ignore[return-value]
+        values = {self.n: sp.sympify(number)}
+        return tuple(put(sp.sympify(one), values) for one in (self.quantity, self.closed))  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)
@@ -54,8 +64,15 @@ class Induction:
                 sides = (no_terms.rewrite(own, plain), no_terms.rewrite(wanted, plain))
                 if not equal_by_algebra(*sides):
                     raise NotDerived(f"{self.name}: the {what} {where} {sp.sstr(own)}, expected {sp.sstr(wanted)}")
-        if not any(rule.key == "induction hypothesis" for line in self.step.lines for rule in line.rules):
+            if chain.relation not in ("=", self.statement.relation):
+                raise NotDerived(f"{self.name}: the {what} leads to {chain.relation}, expected {self.statement.relation}")
+        if not self.step.hypotheses:
             raise NotDerived(f"{self.name}: the step never uses the statement for n, so nothing is shown by induction")
+        if self.base.hypotheses or any(rule != self.statement.hypothesis for rule in self.step.hypotheses):
+            raise NotDerived(f"{self.name}: only the step may use a statement for n, and only this one")
+        for family in self.base.context.families:
+            if not any(one_law(family, other, False) for other in self.step.context.families if other.base == family.base):
+                raise NotDerived(f"{self.name}: base and step have other masks {family.base}")
 
     @property
     def name(self) -> str:
@@ -75,7 +92,12 @@ class Induction:
     @property
     def relation(self) -> str:
         """The relation of the quantity to its closed form."""
-        return self.step.relation
+        return self.statement.relation
+
+    @property
+    def context(self) -> Context:
+        """What the base knows: masks, unknown functions."""
+        return self.base.context
 
     @property
     def scope(self) -> str:
@@ -99,8 +121,21 @@ class Induction:
 
     def as_rule(self, name: str = "") -> Rule:
         """The statement as a lemma."""
-        made = substitution(self.start, self.end, name or self.name, key="a lemma")
-        return Rule(made.name, "", made.rewrite, assumes=self.assumes, key="a lemma")
+        return substitution(
+            self.start,
+            self.end,
+            name or self.name,
+            "a lemma",
+            relation=self.relation,
+            assumes=self.assumes,
+            own=self.context,
+            source=self,
+        )
+
+    @property
+    def lemmas(self) -> tuple[Any, ...]:
+        """The chains that base and step use and that are shown with them."""
+        return tuple(dict.fromkeys((*self.base.lemmas, *self.step.lemmas)))
 
     def latex(self) -> str:
         """Both chains as aligned LaTeX."""

@@ -30,7 +30,7 @@ def mean_of_square() -> Chain:
     Z = Random("Z")
     D = Definition("D", Z - Mean(Z), says="the deviation of Z from its mean")
     return (
-        Chain(Mean(Z**2), definitions=(D,), name="mean of a square")
+        Chain(Mean(Z**2), definitions=(D,), name="mean of a square", shared=True)
         .then(Mean((Mean(Z) + D()) ** 2), definition(D), why="Write Z as its mean and its deviation from it.")
         .then(
             Mean(Z) ** 2 + 2 * Mean(Z) * Mean(D()) + Mean(D() ** 2),
@@ -80,7 +80,7 @@ def variance_of_mask(mask: sp.Indexed, masks: Masks) -> Chain:
     """
     keep = masks.keep_prob(*mask.indices)
     return (
-        Chain(Var(mask), masks=masks, name="variance of a mask")
+        Chain(Var(mask), masks=masks, name="variance of a mask", shared=True)
         .then(
             Mean(mask**2) - Mean(mask) ** 2, mean_of_square(), why="A variance is a mean square minus a squared mean."
         )

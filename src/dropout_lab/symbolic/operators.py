@@ -8,34 +8,37 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import sympy as sp
+
+from dropout_lab.symbolic.binding import put
 
 #: Letters of the parameters of a definition: no reader writes such a symbol, and no other definition has it.
 _PARAMETER = "⟨{} of {}⟩"
 
 
-def depends(expression: sp.Basic, variable: sp.Basic) -> bool:
-    """Whether an expression may change with a variable: with w[k], if any w[i] stands in it.
+def mentions(expression: sp.Basic, variable: sp.Expr) -> bool:
+    """Whether a letter occurs in an expression; of an indexed value w[k], any w[i], as i may be k."""
+    letter = variable.base.label if isinstance(variable, sp.Indexed) else variable
+    return letter in expression.free_symbols
 
-    >>> w, i, k, n = sp.IndexedBase("w"), *sp.symbols("i k n")
-    >>> depends(sp.Sum(w[i], (i, 1, n)), w[k]), depends(sp.Sum(w[i], (i, 1, n)), k)
-    (True, False)
-    """
-    return (variable.base.label if isinstance(variable, sp.Indexed) else variable) in expression.free_symbols
+
+def _left_alone(expression: sp.Expr, symbol: sp.Expr) -> sp.Expr:
+    return sp.Derivative(expression, symbol, evaluate=False) if mentions(expression, symbol) else sp.Integer(0)
 
 
 class Operator(sp.Expr):
     """An inert operator on random expressions."""
 
+    is_commutative = True
+
     @property
     def free_symbols(self) -> set[sp.Basic]:
         return set().union(*(argument.free_symbols for argument in self.args))
 
-    def _eval_derivative(self, symbol: sp.Symbol | sp.Indexed) -> sp.Expr:
-        return sp.Derivative(self, symbol, evaluate=False) if depends(self, symbol) else sp.Integer(0)
+    def _eval_derivative(self, symbol: sp.Expr) -> sp.Expr:
+        return _left_alone(self, symbol)
 
 
 class Mean(Operator):
@@ -141,6 +144,8 @@ class Random(sp.Symbol):
 class Named(sp.Expr):
     """A letter that stands for an expression, taken at arguments: made by calling a :class:`Definition`."""
 
+    is_commutative = True
+
     def __new__(cls, label: sp.Basic, meaning: sp.Lambda, *arguments: Any) -> Named:
         return sp.Expr.__new__(cls, label, meaning, *map(sp.sympify, arguments))
 
@@ -151,15 +156,15 @@ class Named(sp.Expr):
 
     @property
     def meaning(self) -> sp.Expr:
-        """What it stands for. Raises ValueError for an argument that the definition sums over."""
-        return _meaning(self)
+        """What it stands for."""
+        return put(self.args[1].expr, dict(zip(self.args[1].signature, self.args[2:], strict=True)))
 
     @property
     def free_symbols(self) -> set[sp.Basic]:
         return set().union(*(argument.free_symbols for argument in self.args[1:]))
 
-    def _eval_derivative(self, symbol: sp.Symbol | sp.Indexed) -> sp.Expr:
-        return sp.Derivative(self, symbol, evaluate=False) if depends(self, symbol) else sp.Integer(0)
+    def _eval_derivative(self, symbol: sp.Expr) -> sp.Expr:
+        return _left_alone(self, symbol)
 
     def _printed(self, printer: Any) -> str:
         arguments = [printer._print(argument) for argument in self.args[2:]]
@@ -172,19 +177,6 @@ class Named(sp.Expr):
 
     def _sympystr(self, printer: Any) -> str:
         return self._printed(printer).replace("\\", "")
-
-
-@lru_cache(maxsize=1 << 12)
-def _meaning(letter: Named) -> sp.Expr:
-    law, arguments = letter.args[1], letter.args[2:]
-    for part in law.expr.atoms(sp.Sum, sp.Product, sp.Integral):
-        inside = set().union(
-            *(value.free_symbols for own, value in zip(law.signature, arguments, strict=True) if part.has(own))
-        )
-        for limit in part.limits:
-            if limit[0] in inside:
-                raise ValueError(f"the definition of {letter.label} sums over {limit[0]}; call it with another letter")
-    return law(*arguments)
 
 
 class Definition:
@@ -290,5 +282,8 @@ def walk(expression: sp.Basic, change: Callable[[sp.Basic], sp.Basic]) -> sp.Bas
 def rebuilt(expression: sp.Basic, arguments: list[sp.Basic]) -> sp.Basic:
     """The same operation on other arguments, left unevaluated where SymPy would evaluate it."""
     if isinstance(expression, sp.Derivative):
+        # SymPy makes 0 of the derivative of a mean by a letter that stands in the law of the masks alone.
+        if arguments[0].has(Operator) and not all(mentions(arguments[0], one) for one in expression.variables):
+            return expression
         return sp.Derivative(*arguments, evaluate=False)
     return expression.func(*arguments)

@@ -137,10 +137,13 @@ class Draws:
         families: tuple[Masks, ...] = (),
         within: Mapping[sp.Basic, tuple[Any, Any]] | None = None,
         given: Mapping[sp.Basic, Any] | None = None,
+        distinct: tuple[tuple[sp.Expr, sp.Expr], ...] = (),
         tied: Mapping[sp.Basic, Callable[[Draws], Any]] | None = None,
     ) -> None:
         self.seed = seed
         self.size = size
+        self.extents = {extent for family in families for extent in family.size if extent.is_Symbol}
+        self.distinct = distinct
         self.within = dict(within or {})
         self.given = dict(given or {})
         self._tied = {str(getattr(letter, "label", letter)): make for letter, make in (tied or {}).items()}
@@ -168,13 +171,29 @@ class Draws:
             return low + (high - low) * Fraction(source.randint(1, 12), 13)
         if role == "size" or (role == "number" and symbol.is_integer):
             # The end of a sum in one line is a factor in the next: it has one value in both.
-            return Fraction(self.size if source.random() < 0.7 or self.size < 3 else self.size - 1)
+            # The number of masks is what it is said to be, if there is but one; other numbers may be larger by one.
+            alone = symbol in self.extents and len(self.extents) == 1
+            return Fraction(self.size if alone or source.random() < 0.6 else self.size + 1)
         if role == "index":
-            # No larger than any size: a free index lies in the range of the sums.
-            return Fraction(source.randint(1, self.size if self.size < 3 else self.size - 1))
+            return Fraction(self._index(symbol))
         if symbol.name in self.probabilities:
             return Fraction(source.randint(1, 10), 11)
         return self._number(source, positive=bool(symbol.is_positive))
+
+    def _index(self, symbol: sp.Symbol) -> int:
+        """An index in the range of every sum, another one than those that it is said to differ from."""
+        source = self._random(symbol.name)
+        others = [one for pair in self.distinct if symbol in pair for one in pair if one != symbol]
+        # The one with the smaller name is drawn first.
+        taken = {
+            int(one) if one.is_Integer else self._index(one)  # type: ignore[arg-type]
+            for one in others
+            if one.is_Integer or one.is_Symbol and one.name < symbol.name  # type: ignore[attr-defined]
+        }
+        free = [place for place in range(1, self.size + 1) if place not in taken]
+        if not free:
+            raise ValueError(f"there are no {self.size} different values for {symbol} and {', '.join(map(str, others))}")
+        return source.choice(free)
 
     def entry(self, base: str, indices: tuple[int, ...], positive: bool = False) -> Fraction:
         """A value for an indexed value."""

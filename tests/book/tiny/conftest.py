@@ -28,7 +28,7 @@ def running(book: Book) -> Book:
     (package / "book" / "side.py").write_text("", encoding="utf-8")
     (book.folder / "requirements.txt").write_text("torch==2.13.0\n", encoding="utf-8")
     book.claims()
-    book.settings |= {"nb_execution_mode": "cache", "dropout_lab_package": str(package)}
+    book.settings |= {"nb_execution_mode": "cache"}
     return book
 
 
@@ -46,12 +46,12 @@ def full_book(book: Book) -> Book:
     under = {**PROVED, "verdict": "true-under", "under": ["linear"]}
     book.notebook(
         "a-first",
-        "# First\n\n```{claim-statement} 1.1\n```\n",
+        "# First\n\n```{claims} statement 1.1\n```\n",
         cell("1.1", PROVED),
         cell("1.1", ENUMERATED),
-        "As {claim}`1.1` and {claim}`the measurement <2.2>` say.\n\n```{claim-statement} 1.2\n```\n",
+        "As {claim}`1.1` and {claim}`the measurement <2.2>` say.\n\n```{claims} statement 1.2\n```\n",
         cell("1.2", ENUMERATED, REFUTED),
-        "```{claims-settled}\n```\n\n```{claim-map}\n:section: 1\n```\n",
+        "```{claims} settled\n```\n\n```{claims} map\n:section: 1\n```\n",
     )
     book.notebook(
         "b-second",
@@ -60,11 +60,11 @@ def full_book(book: Book) -> Book:
         cell("2.2", MEASURED),
         cell("2.3", CITED),
         cell("3.1", OPEN),
-        "```{claim-map}\n:section: 2\n```\n",
+        "```{claims} map\n:section: 2\n```\n",
     )
-    book.page("c-ledger", "# Ledger\n\n```{claim-ledger}\n```\n")
-    book.page("d-errata", "# Errata\n\n```{claim-errata}\n```\n\n```{chapter-times}\n```\n")
-    book.page("e-map", "# Map\n\n```{claim-map}\n```\n")
-    book.page("g-measured", "# Measured\n\n```{empirical-claims}\n```\n")
+    book.page("c-ledger", "# Ledger\n\n```{claims} ledger\n```\n")
+    book.page("d-errata", "# Errata\n\n```{claims} errata\n```\n")
+    book.page("e-map", "# Map\n\n```{claims} map\n```\n")
+    book.page("g-measured", "# Measured\n\n```{claims} empirical\n```\n")
     book.page("f-sources", "# Sources\n\n```{bibliography}\n```\n")
     return book

@@ -27,8 +27,8 @@ def jupyter_book(book: Book) -> Book:
     shutil.move(book.folder / "references.bib", book.folder / "chapters")
     book.claims(claim("1.1"), claim("1.2"))
     chapters = Book(book.folder / "chapters", book.patch)
-    chapters.page("index", "# A book\n\n```{claim-ledger}\n```\n")
-    chapters.notebook("a-first", "# First\n", cell("1.1", PROVED), "```{claim-map}\n```\n")
+    chapters.page("index", "# A book\n\n```{claims} ledger\n```\n")
+    chapters.notebook("a-first", "# First\n", cell("1.1", PROVED), "```{claims} map\n```\n")
     return book
 
 

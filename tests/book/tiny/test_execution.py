@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 from pathlib import Path
@@ -12,7 +11,8 @@ import pytest
 from tiny_book import PROVED, Book, chapter, claim
 
 from dropout_lab.book.costs import peak_mib
-from dropout_lab.book.executor import KERNEL_SETTINGS, kernel_environment
+from dropout_lab.book import executor
+from dropout_lab.book.kernels import KERNEL_SETTINGS, kernel_environment
 
 
 def runs(book: Book) -> int:
@@ -48,28 +48,25 @@ def test_what_the_package_says_is_what_the_page_says(running, monkeypatch):
 
 
 def test_the_longest_chapter_begins(running, monkeypatch):
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    monkeypatch.setenv("DROPOUT_LAB_JOBS", "1")
     for name in ("a-short", "b-long", "c-unknown"):
         running.page(name, chapter(name, "1 + 1"))
-    cache = running.folder / "_build" / ".jupyter_cache"
-    cache.mkdir(parents=True)
-    (cache / "times.json").write_text(json.dumps({"a-short": 1.0, "b-long": {"seconds": 9.0}}), encoding="utf-8")
-    running.page("d-times", "# Times\n\n```{chapter-times}\n```\n")
+    noted = running.folder / "_build" / "costs.json"
+    noted.parent.mkdir()
+    known = {"a-short": {"seconds": 1.0, "peak_mib": None}, "b-long": {"seconds": 9.0, "peak_mib": 300}}
+    noted.write_text(json.dumps(known), encoding="utf-8")
     built = running.build()
     order = [line.split()[1] for line in built.said.splitlines() if " executed in " in line]
     assert order == ["c-unknown.md", "b-long.md", "a-short.md"]
     assert "[3/3] a-short.md executed in" in built.said
-    costs = json.loads((cache / "times.json").read_text(encoding="utf-8"))
-    assert set(costs) == {"a-short", "b-long", "c-unknown"}
-    page = built.page("d-times")
-    for name, cost in costs.items():
-        assert f">{name}</a></th><td>{cost['seconds']:.1f}</td><td>{cost['peak_mib'] or '–'}</td>" in page
-    index = (built.site / "searchindex.js").read_bytes()
-    # As an earlier version of the package left it: seconds alone.
-    (cache / "times.json").write_text(json.dumps({**costs, "a-short": 1234.5}), encoding="utf-8")
-    again = running.build()
-    assert ">1234.5</td><td>–</td>" in again.page("d-times")
-    assert (again.site / "searchindex.js").read_bytes() == index, "costs stand on their own page only"
+    assert set(json.loads(noted.read_text(encoding="utf-8"))) == {"a-short", "b-long", "c-unknown"}
+
+
+@pytest.mark.parametrize("wanted", ["0", "-1", "two", "1.5"])
+def test_a_number_of_kernels_that_is_none(monkeypatch, wanted):
+    monkeypatch.setenv("DROPOUT_LAB_JOBS", wanted)
+    with pytest.raises(ValueError, match=f"DROPOUT_LAB_JOBS .*a number from 1, got '{wanted}'"):
+        executor.kernels_at_once()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
@@ -77,7 +74,7 @@ def test_the_peak_of_the_memory_is_noted(running):
     running.page("a-small", chapter("Small", "1 + 1"))
     running.page("b-large", chapter("Large", "block = b'x' * (300 << 20)", "del block", "1 + 1"))
     assert running.build().status == 0
-    noted = json.loads((running.folder / "_build" / ".jupyter_cache" / "times.json").read_text(encoding="utf-8"))
+    noted = json.loads((running.folder / "_build" / "costs.json").read_text(encoding="utf-8"))
     small, large = noted["a-small"]["peak_mib"], noted["b-large"]["peak_mib"]
     assert 20 < small < 300
     assert 290 < large - small < 330
@@ -118,7 +115,7 @@ def test_the_makefile_exports_what_kernels_get():
     makefile = (Path(__file__).resolve().parents[3] / "Makefile").read_text(encoding="utf-8")
     exported = dict(re.findall(r"^export (\w+) [?:]?= *(.*)$", makefile, re.MULTILINE))
     assert exported == KERNEL_SETTINGS
-    assert KERNEL_SETTINGS.items() <= kernel_environment().items()
+    assert KERNEL_SETTINGS.items() <= kernel_environment(Path("/home")).items()
 
 
 def test_evidence_travels_through_the_cache(running):

@@ -67,7 +67,7 @@ def test_a_claims_file_that_is_not_there(book):
     assert "claims.yaml" in failure(book)
 
 
-@pytest.mark.parametrize("prose", ["See {claim}`7.7`.", "See {claim}`this <7.7>`.", "```{claim-statement} 7.7\n```\n"])
+@pytest.mark.parametrize("prose", ["See {claim}`7.7`.", "See {claim}`this <7.7>`.", "```{claims} statement 7.7\n```\n"])
 def test_an_unknown_id_in_prose(book, prose):
     one_claim(book, PROVED, text=prose)
     message = failure(book)
@@ -76,7 +76,7 @@ def test_an_unknown_id_in_prose(book, prose):
 
 
 def test_a_map_of_an_unknown_section(book):
-    one_claim(book, PROVED, text="```{claim-map}\n:section: 8\n```\n")
+    one_claim(book, PROVED, text="```{claims} map\n:section: 8\n```\n")
     assert "no claim of the claims file stands in section '8'" in failure(book)
 
 
@@ -104,7 +104,7 @@ def test_all_problems_are_listed_at_once(book):
 
 def test_a_draft_may_be_without_evidence(book, monkeypatch):
     monkeypatch.setenv("DROPOUT_LAB_DRAFT", "1")
-    one_claim(book, PROVED, text="As {claim}`1.2` will say.\n\n```{claim-statement} 1.2\n```\n", uses=["1.2"])
+    one_claim(book, PROVED, text="As {claim}`1.2` will say.\n\n```{claims} statement 1.2\n```\n", uses=["1.2"])
     book.claims(claim("1.1", uses=["1.2"]), claim("1.2"))
     built = book.build()
     assert built.status == 0, built.error

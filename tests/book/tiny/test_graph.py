@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -36,7 +37,7 @@ def test_edges_lead_right_and_boxes_lie_apart(seed):
     for used, node, path in drawing.edges:
         assert path[0] == Point(drawing.boxes[used].x + WIDTH, drawing.boxes[used].y)
         assert path[-1] == drawing.boxes[node]
-        assert all(one.x < other.x for one, other in zip(path, path[1:]))
+        assert all(one.x < other.x for one, other in pairwise(path))
     places = list(drawing.boxes.values())
     for k, one in enumerate(places):
         assert 0 <= one.x <= drawing.width - WIDTH
@@ -48,7 +49,7 @@ def test_edges_lead_right_and_boxes_lie_apart(seed):
 def test_no_edge_runs_through_a_box(seed):
     drawing = draw(random_graph(seed))
     for _, _, path in drawing.edges:
-        for one, other in zip(path, path[1:]):
+        for one, other in pairwise(path):
             if one.y == other.y and other.x - one.x == WIDTH:
                 crossed = [box for box in drawing.boxes.values() if box.x == one.x and abs(box.y - one.y) < HEIGHT / 2]
                 assert not crossed

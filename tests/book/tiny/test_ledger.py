@@ -10,9 +10,8 @@ import pytest
 from bs4 import BeautifulSoup
 from tiny_book import CITED, ENUMERATED, MEASURED, OPEN, PROVED, REFUTED, Book, cell, claim
 
-from dropout_lab.book.ledger import Ledger
-from dropout_lab.book.records import Page, Settled
-from dropout_lab.claims import Registry
+from dropout_lab.book.ledger import Ledger, Page, Settled
+from dropout_lab.claims import Registry, from_json
 from dropout_lab.claims.registry import Assumption, Claim
 
 
@@ -139,8 +138,8 @@ def test_errata_come_from_the_evidence_the_worst_first(full_book):
 def test_what_lies_beyond_the_source_is_no_erratum_of_it(book):
     book.claims(claim("B1", "true-under", section="Beyond the source", uses=["linear"]))
     under = {**PROVED, "verdict": "true-under", "under": ["linear"]}
-    book.notebook("a-first", "# First\n\n```{claim-statement} B1\n```\n", cell("B1", under))
-    book.page("b-errata", "# Errata\n\n```{claim-errata}\n```\n")
+    book.notebook("a-first", "# First\n\n```{claims} statement B1\n```\n", cell("B1", under))
+    book.page("b-errata", "# Errata\n\n```{claims} errata\n```\n")
     built = book.build()
     assert built.status == 0, built.error
     assert not parsed(built.page("b-errata")).select(".claim-erratum")
@@ -190,7 +189,11 @@ def test_two_builds_in_two_folders_are_the_same(full_book, tmp_path):
 def test_a_changed_verdict_is_written_on_unchanged_pages(full_book):
     assert "✗ wrong" in full_book.build().page("e-map")
     entries = [claim("1.1"), claim("1.2", "imprecise")]
-    entries += [claim("2.1", "true-under", uses=["linear"]), claim("2.2", "supported", kind="E"), claim("2.3")]
+    entries += [
+        claim("2.1", "true-under", uses=["linear"]),
+        claim("2.2", "supported", kind="E"),
+        claim("2.3", kind="H"),
+    ]
     full_book.claims(*entries, claim("3.1", "open", kind="E"))
     notebook = full_book.folder / "a-first.ipynb"
     text = notebook.read_text(encoding="utf-8")
@@ -230,7 +233,7 @@ def test_nothing_is_written_when_nothing_changed(full_book):
 def pages(**evidence: tuple[str, list[dict]]) -> dict[str, Page]:
     """Pages by docname, each settling one claim."""
     return {
-        docname: Page([Settled(claim_id, tuple(records), f"claim-{claim_id}", f"{docname}.md:1")])
+        docname: Page([Settled(claim_id, tuple(map(from_json, records)), f"claim-{claim_id}", f"{docname}.md:1")])
         for docname, (claim_id, records) in evidence.items()
     }
 
@@ -239,7 +242,8 @@ def test_the_first_page_in_reading_order_settles():
     registry = Registry([entry("1")], [])
     found = pages(later=("1", [ENUMERATED]), earlier=("1", [PROVED]))
     ledger = Ledger(registry, found, ["earlier", "later"])
-    assert (ledger.entries["1"].docname, ledger.entries["1"].evidence) == ("earlier", (PROVED, ENUMERATED))
+    evidence = [piece.to_json() for piece in ledger.entries["1"].evidence]
+    assert (ledger.entries["1"].docname, evidence) == ("earlier", [PROVED, ENUMERATED])
 
 
 @pytest.mark.parametrize("below, full", [(PROVED, {"1", "2", "3"}), (OPEN, set())])

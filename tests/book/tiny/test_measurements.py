@@ -6,7 +6,7 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 from tiny_book import CITED, MEASURED, OPEN, PROVED, REFUTED, Book, cell, claim
 
-from dropout_lab.claims.records import number
+from dropout_lab.claims.kinds import readable
 
 HEAD = ["Measured", "Effect", "95 % interval", "Seeds", "Decision rule", "Smallest effect it could have seen"]
 MISSED = {
@@ -49,7 +49,7 @@ def mixed(book: Book) -> Book:
     refuted = cell("1.1", PROVED, REFUTED, MEASURED)
     book.notebook("b-second", "# Second\n", cell("1.2", MEASURED), refuted, cell("1.5", OPEN))
     book.page("c-sources", "# Sources\n\n```{bibliography}\n```\n")
-    book.page("g-measured", "# Measured\n\n```{empirical-claims}\n```\n")
+    book.page("g-measured", "# Measured\n\n```{claims} empirical\n```\n")
     return book
 
 
@@ -106,7 +106,7 @@ def test_measurements_are_found_by_the_search(mixed):
 
 def test_a_book_without_empirical_claims(book):
     book.claims(claim("1.1"))
-    book.notebook("a-first", "# First\n", cell("1.1", PROVED), "```{empirical-claims}\n```\n")
+    book.notebook("a-first", "# First\n", cell("1.1", PROVED), "```{claims} empirical\n```\n")
     built = book.build()
     assert built.status == 0, built.error
     assert "No claim is empirical." in built.page("a-first")
@@ -115,7 +115,7 @@ def test_a_book_without_empirical_claims(book):
 def test_a_draft_says_what_has_no_evidence_yet(book, monkeypatch):
     monkeypatch.setenv("DROPOUT_LAB_DRAFT", "1")
     book.claims(claim("1.1", "supported", kind="E"))
-    book.page("g-measured", "# Measured\n\n```{empirical-claims}\n```\n")
+    book.page("g-measured", "# Measured\n\n```{claims} empirical\n```\n")
     assert texts(table(book).tbody) == [
         ["Claim 1.1 title of 1.1 not settled yet"],
         ["Not measured", "no evidence yet"],
@@ -143,4 +143,4 @@ def test_a_new_reason_is_written_on_the_unchanged_page(full_book):
     ],
 )
 def test_numbers_have_three_digits_and_no_power_of_ten(value, text):
-    assert number(value) == text
+    assert readable(value) == text

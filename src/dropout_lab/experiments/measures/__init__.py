@@ -1,14 +1,20 @@
 """What is measured on a trained stack: each function takes a ``Trained`` and returns named arrays with a first axis S.
 
-Those that take settings (``monte_carlo``, ``disturbed``, ``weight_noise``, ``hessian_trace``) are called with them and return
-the measure.
+Those that take settings (``monte_carlo``, ``disturbed``, ``weight_noise``, ``hessian_trace``) are called with them and
+return the measure. A measure that means nothing for a network, or for data without classes, raises ValueError and says
+why.
 """
 
-from dropout_lab.experiments.measures.accuracy import error, nll, train_error, train_nll
 from dropout_lab.experiments.measures.activations import correlation, reconstruction, sparsity, variance_shift
-from dropout_lab.experiments.measures.averaging import all_masks, mask_left_on, monte_carlo, probabilities, spread
+from dropout_lab.experiments.measures.averaging import (
+    all_masks,
+    mask_left_on,
+    monte_carlo,
+    probabilities,
+    training_set_variance,
+)
 from dropout_lab.experiments.measures.curvature import hessian_trace, weight_noise
-from dropout_lab.experiments.measures.rates import learned_keep_probs
+from dropout_lab.experiments.measures.outcome import error, learned_keep_probs, nll, train_error, train_nll
 from dropout_lab.experiments.measures.robustness import disturbed, half_removed, single_removal
 
 __all__ = [
@@ -26,9 +32,9 @@ __all__ = [
     "reconstruction",
     "single_removal",
     "sparsity",
-    "spread",
     "train_error",
     "train_nll",
+    "training_set_variance",
     "variance_shift",
     "weight_noise",
 ]

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dropout_lab.experiments.networks import Place
 from dropout_lab.experiments.places import Recorder
 from dropout_lab.experiments.trained import Trained
 
@@ -14,11 +15,21 @@ _EXAMPLES = 1000
 
 
 @torch.no_grad()
-def recorded(trained: Trained, kind: str = "hidden", examples: int = _EXAMPLES) -> dict[str, Tensor]:
-    """The values (S, b, …) at all places of a kind, in eval mode, on test examples spread evenly through the data."""
+def recorded(trained: Trained, kind: str = "hidden", examples: int = _EXAMPLES) -> dict[Place, Tensor]:
+    """The values (S, b, …) at all places of a kind, in eval mode, on test examples spread evenly through the data.
+
+    Raises ValueError for a network without such places.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> {place.name: tuple(values.shape) for place, values in recorded(quick(), examples=10).items()}
+    {'hidden1': (2, 10, 8), 'hidden2': (2, 10, 6)}
+    """
+    places = trained.network.of_kind(kind)
+    if not places:
+        raise ValueError(f"the measure looks at {kind} places, and {trained.network!r} has none")
     at = Recorder()
     trained.forward(trained.sample(examples)[0], at)
-    return {place: values for place, values in at.values.items() if place.rstrip("0123456789") == kind}
+    return {place: at.values[place.name] for place in places}
 
 
 def sparsity(trained: Trained) -> dict[str, np.ndarray]:
@@ -27,11 +38,16 @@ def sparsity(trained: Trained) -> dict[str, np.ndarray]:
     ``zeros`` is the fraction of activations that are exactly 0, ``dead`` the fraction of units that are 0 for every
     example, ``mean`` the mean activation. ``hoyer`` is Hoyer's measure (2004) of an example's activations, averaged:
     (√n − ‖h‖₁/‖h‖₂)/(√n − 1), from 0 where all n units are equal to 1 where one unit is alone; it does not change when
-    the layer is rescaled. Examples with no activation at all are left out of it.
+    the layer is rescaled. Examples with no activation at all are left out of it. Raises ValueError for a network
+    without hidden layers of ReLUs.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> list(sparsity(quick()))[:4]
+    ['zeros1', 'dead1', 'mean1', 'hoyer1']
     """
     found = {}
     for place, values in recorded(trained).items():
-        number, values = place.removeprefix("hidden"), values.double()
+        number, values = place.number, values.double()
         found[f"zeros{number}"] = (values == 0).double().mean((1, 2))
         found[f"dead{number}"] = (values == 0).all(1).double().mean(1)
         found[f"mean{number}"] = values.mean((1, 2))
@@ -47,19 +63,25 @@ def correlation(trained: Trained) -> dict[str, np.ndarray]:
     ``correlation`` is the mean absolute correlation of two units over examples; ``participation`` the participation
     ratio (Σλ)²/Σλ² of the eigenvalues of their correlations, divided by the number of units: 1 where all directions are
     used alike. ``redundancy`` is the mean R² of a unit predicted linearly from all others, with a ridge of 1 % of the
-    variance. Units that never change are left out."""
-    found: dict[str, list[tuple[float, float, float]]] = {}
-    for place, values in recorded(trained).items():
-        found[place.removeprefix("hidden")] = [_alike(one) for one in values.double()]
+    variance. Units that never change are left out; where fewer than two are left, nothing can be said: not a number.
+    Raises ValueError for a network without hidden layers.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> list(correlation(quick()))
+    ['correlation1', 'participation1', 'redundancy1', 'correlation2', 'participation2', 'redundancy2']
+    """
+    found = {place: [_alike(one) for one in values.double()] for place, values in recorded(trained).items()}
     return {
-        f"{name}{number}": np.array([triple[column] for triple in triples])
-        for number, triples in found.items()
+        f"{name}{place.number}": np.array([triple[column] for triple in triples])
+        for place, triples in found.items()
         for column, name in enumerate(("correlation", "participation", "redundancy"))
     }
 
 
 def _alike(values: Tensor) -> tuple[float, float, float]:
     changing = values[:, values.std(0) > 0]
+    if changing.shape[1] < 2:
+        return (np.nan, np.nan, np.nan)
     matrix = torch.corrcoef(changing.T)
     units = len(matrix)
     pairs = matrix.abs().sum() - units
@@ -77,12 +99,20 @@ def variance_shift(trained: Trained) -> dict[str, np.ndarray]:
     """``variance_ratio1``, … (S,): what each normalization meets in test mode over what it remembers from training.
 
     The mean over units of the test variance divided by the running variance; 1 where nothing shifts (Li et al. 2019).
+    Nothing for arms without normalization, which stand beside those that have it.
+
+    >>> from dropout_lab.experiments.networks import MLP
+    >>> from dropout_lab.experiments.training import quick
+    >>> list(variance_shift(quick(MLP((6, 5), batch_norm=True)))), variance_shift(quick())
+    (['variance_ratio1', 'variance_ratio2'], {})
     """
-    found = {}
-    for place, values in recorded(trained, "sum").items():
-        number = place.removeprefix("sum")
-        ratio = values.double().var(1) / trained.parameters[f"running_variance{number}"].double()
-        found[f"variance_ratio{number}"] = ratio.mean(1).cpu().numpy()
+    found: dict[str, np.ndarray] = {}
+    if not trained.network.normalizations:
+        return found
+    sums = recorded(trained, "sum")
+    for one in trained.network.normalizations:
+        ratio = sums[one.place].double().var(1) / trained.parameters[one.variance].double()
+        found[f"variance_ratio{one.place.number}"] = ratio.mean(1).cpu().numpy()
     return found
 
 
@@ -90,13 +120,21 @@ def reconstruction(trained: Trained) -> dict[str, np.ndarray]:
     """``r2_features1``, … (S,): how much of a pixel of a feature map its neighbors tell, linearly.
 
     R² of the pixel on its four neighbors (up, down, left, right) in the same map, fitted for each map over all examples
-    and inner pixels and averaged over the maps that are not constant.
+    and inner pixels and averaged over the maps that are not constant. Layers whose maps are smaller than 3×3 are left
+    out. Raises ValueError where no layer is left.
+
+    >>> from dropout_lab.experiments.networks import CNN
+    >>> from dropout_lab.experiments.training import quick
+    >>> list(reconstruction(quick(CNN((2,), (6,), (1, 8, 8)))))
+    ['r2_features1']
     """
     found = {}
     for place, maps in recorded(trained, "features").items():
         if min(maps.shape[-2:]) < 3:
             continue
         found[f"r2_{place}"] = np.array([_neighbors_tell(one) for one in maps.double().cpu().numpy()])
+    if not found:
+        raise ValueError(f"no feature map of {trained.network!r} has inner pixels, which needs 3×3 at least")
     return found
 
 

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from dropout_lab.experiments.draws import Bits, NormalDraws
-from dropout_lab.experiments.measures.accuracy import percent_wrong
-from dropout_lab.experiments.trained import Trained, mean_loss
+from dropout_lab.experiments.measures.outcome import percent_wrong
+from dropout_lab.experiments.networks import Layer
+from dropout_lab.experiments.trained import Part, Trained, mean_loss
 
 
 def weight_noise(relative: float = 0.5, draws: int = 5) -> Callable[[Trained], dict[str, np.ndarray]]:
@@ -18,17 +19,26 @@ def weight_noise(relative: float = 0.5, draws: int = 5) -> Callable[[Trained], d
 
     Each unit's incoming weights get Gaussian noise of ``relative`` times their own norm (Li et al. 2018, "Visualizing
     the loss landscape", section 4). ``noisy_weights_error`` is the test error in percent under it, ``sharpness`` the
-    rise of the training loss in nats; each (S,), the mean over ``draws``."""
+    rise of the training loss in nats; each (S,), the mean over ``draws``.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> list(weight_noise(0.5)(quick()))
+    ['noisy_weights_error', 'sharpness']
+    """
 
     @torch.no_grad()
     def measure(trained: Trained) -> dict[str, np.ndarray]:
         normal = NormalDraws(trained.streams(3))
+        weights = {layer.weight: layer for layer in trained.network.layers}
         inputs, labels = trained.sample(1000)
         seen, targets = trained.sample(1000, "train")
         loss = mean_loss(trained.dataset, trained.forward(seen), targets)
         errors, rises = [], []
         for _ in range(draws):
-            moved = {name: _moved(trained, name, value, relative, normal) for name, value in trained.parameters.items()}
+            moved = dict(trained.parameters)
+            # In the order of the parameters: it is the order of the draws.
+            for name in filter(weights.__contains__, trained.parameters):
+                moved[name] = _moved(trained.parameters[name], weights[name], relative, normal)
             errors.append(percent_wrong(trained.forward(inputs, parameters=moved), labels))
             noisy = mean_loss(trained.dataset, trained.forward(seen, parameters=moved), targets)
             rises.append((noisy - loss).double().cpu().numpy())
@@ -37,11 +47,16 @@ def weight_noise(relative: float = 0.5, draws: int = 5) -> Callable[[Trained], d
     return measure
 
 
-def hessian_trace(probes: int = 20, part: str = "train") -> Callable[[Trained], dict[str, np.ndarray]]:
-    """A measure of the trace of the loss's Hessian over all learned weights, ``hessian_trace`` (S,).
+def hessian_trace(probes: int = 20, part: Part = "train") -> Callable[[Trained], dict[str, np.ndarray]]:
+    """A measure of the trace of the loss's Hessian over the network's learned parameters, ``hessian_trace`` (S,).
 
     Hutchinson's estimate: the mean of vᵀHv over ``probes`` vectors v of random signs, on up to 1000 examples of a part,
-    in eval mode. ReLU networks are piecewise smooth; the Hessian is that of the piece.
+    in eval mode. ReLU networks are piecewise smooth; the Hessian is that of the piece. Learned rates of noise, on which
+    the loss in eval mode does not depend, have no part in it.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> hessian_trace(probes=2)(quick())["hessian_trace"].shape
+    (2,)
     """
 
     def measure(trained: Trained) -> dict[str, np.ndarray]:
@@ -49,7 +64,7 @@ def hessian_trace(probes: int = 20, part: str = "train") -> Callable[[Trained], 
         learned = {
             name: value.clone().requires_grad_()
             for name, value in trained.parameters.items()
-            if not name.startswith("running")
+            if name in trained.network.learned
         }
         loss = mean_loss(trained.dataset, trained.forward(inputs, parameters=trained.parameters | learned), labels)
         weights = list(learned.values())
@@ -58,21 +73,19 @@ def hessian_trace(probes: int = 20, part: str = "train") -> Callable[[Trained], 
         traces = []
         for _ in range(probes):
             signs = [_signs(bits, value) for value in weights]
-            product = sum((slope * sign).sum() for slope, sign in zip(slopes, signs, strict=True))
+            product = torch.stack([(slope * sign).sum() for slope, sign in zip(slopes, signs, strict=True)]).sum()
             curved = torch.autograd.grad(product, weights, retain_graph=True)
             pairs = zip(curved, signs, strict=True)
-            traces.append(sum((one * sign).flatten(1).double().sum(1) for one, sign in pairs))
+            traces.append(torch.stack([(one * sign).flatten(1).double().sum(1) for one, sign in pairs]).sum(0))
         return {"hessian_trace": torch.stack(traces).mean(0).cpu().numpy()}
 
     return measure
 
 
-def _moved(trained: Trained, name: str, value: Tensor, relative: float, normal: NormalDraws) -> Tensor:
-    if not name.startswith("weight"):
-        return value
-    axes = trained.network.incoming(name)
+def _moved(value: Tensor, layer: Layer, relative: float, normal: NormalDraws) -> Tensor:
+    """Stacked weights of a layer with noise in proportion to the norm of what comes into each unit."""
     noise = normal.draw(tuple(value.shape[1:])).to(value.device)
-    norms = (torch.linalg.vector_norm(one, dim=axes, keepdim=True) for one in (value, noise))
+    norms = (torch.linalg.vector_norm(one, dim=layer.incoming, keepdim=True) for one in (value, noise))
     return value + relative * noise * torch.div(*norms)
 
 

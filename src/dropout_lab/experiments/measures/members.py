@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dropout_lab.experiments.networks import At, Place
 from dropout_lab.experiments.noisy import Noisy
-from dropout_lab.experiments.places import At
 from dropout_lab.experiments.trained import Trained, example_losses, mean_loss
 
 #: So many members pass through the network together.
@@ -17,20 +17,33 @@ _TOGETHER = 20
 
 
 class Member(At):
-    """One subnetwork of each replica: the first mask that is drawn at a place serves all examples and all passes."""
+    """One subnetwork of each replica: the first mask that is drawn at a place serves all examples and all passes.
+
+    Raises ValueError for noise at weights, which has no mask for all examples here.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> from dropout_lab.experiments.stack_noise import Bernoulli
+    >>> trained = quick(hidden=Bernoulli(0.5))
+    >>> member = Member(trained.noisy())
+    >>> member.factor(trained.network.place("hidden1"), (5, 8)).shape
+    torch.Size([2, 1, 8])
+    """
 
     def __init__(self, noise: Noisy) -> None:
+        for place, _ in noise.noises:
+            if place.at_weights:
+                raise ValueError(f"a member is a mask of values; there is noise at {place}")
         self._noise = noise
         #: The masks so far, (S, 1, …), by their places.
         self.drawn: dict[str, Tensor] = {}
 
-    def factor(self, place: str, shape: tuple[int, ...]) -> Tensor | None:
-        if place not in self.drawn:
+    def factor(self, place: Place, shape: tuple[int, ...]) -> Tensor | None:
+        if place.name not in self.drawn:
             factor = self._noise.factor(place, (1, *shape[1:]))
             if factor is None:
                 return None
-            self.drawn[place] = factor
-        return self.drawn[place]
+            self.drawn[place.name] = factor
+        return self.drawn[place.name]
 
 
 def one_update(
@@ -41,7 +54,12 @@ def one_update(
     A member is drawn, and a plain step of ``learning_rate`` is taken on its loss over ``batch`` training examples, the
     weights being shared. ``trained_improved`` says how often that member's loss on these examples falls,
     ``others_improved`` how many of ``others`` further members improve on them, and ``others_improved_unseen`` on as
-    many test examples; each (S,), the mean over ``updates`` steps, each taken from the trained weights.
+    many test examples; each (S,), the mean over ``updates`` steps, each taken from the trained weights. Running
+    statistics and learned rates stay as they are. The measure raises ValueError for noise at weights.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> list(one_update(0.05, others=2)(quick()))
+    ['trained_improved', 'others_improved', 'others_improved_unseen']
     """
 
     def measure(trained: Trained) -> dict[str, np.ndarray]:
@@ -65,11 +83,17 @@ def _stepped(
 ) -> dict[str, Tensor]:
     """The parameters after one step on a member's loss."""
     inputs, labels = examples
-    learned = {name: value.clone().requires_grad_() for name, value in trained.parameters.items()}
-    loss = mean_loss(trained.dataset, trained.forward(inputs, member, learned), labels)
+    learned = {
+        name: value.clone().requires_grad_()
+        for name, value in trained.parameters.items()
+        if name in trained.network.learned
+    }
+    loss = mean_loss(trained.dataset, trained.forward(inputs, member, trained.parameters | learned), labels)
     slopes = torch.autograd.grad(loss.sum(), list(learned.values()))
-    pairs = zip(trained.parameters.items(), slopes, strict=True)
-    return {name: value - learning_rate * slope for (name, value), slope in pairs}
+    moved = {
+        name: trained.parameters[name] - learning_rate * slope for name, slope in zip(learned, slopes, strict=True)
+    }
+    return trained.parameters | moved
 
 
 @torch.no_grad()

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dropout_lab.experiments.measures.accuracy import percent_wrong
 from dropout_lab.experiments.measures.activations import recorded
+from dropout_lab.experiments.measures.outcome import need_classes, percent_wrong
 from dropout_lab.experiments.places import Recorder
-from dropout_lab.experiments.trained import Trained
+from dropout_lab.experiments.trained import Part, Trained
 
 _EXAMPLES = 1000
 #: The read-out's ridge, relative to the mean square of the activations it reads.
@@ -24,8 +24,13 @@ def unit_information(trained: Trained) -> dict[str, np.ndarray]:
 
     The correlation ratio of a unit: the variance of its mean activation between the classes, divided by its variance
     over all test examples; 0 where the classes look alike to it, 1 where it is a function of the class. The mean over
-    the units that change at all.
+    the units that change at all. Raises ValueError for a network without hidden layers, and for regression.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> list(unit_information(quick()))
+    ['unit_information1', 'unit_information2']
     """
+    need_classes(trained)
     labels = trained.sample(_EXAMPLES)[1]
     classes = _one_hot(trained, labels)
     counts = classes.sum(1).unsqueeze(-1)
@@ -36,22 +41,25 @@ def unit_information(trained: Trained) -> dict[str, np.ndarray]:
         means = torch.bmm(classes.transpose(1, 2), centered) / counts.clamp_min(1)
         between = (counts * means.square()).sum(1)
         share = between / centered.square().sum(1)
-        found[f"unit_information{place.removeprefix('hidden')}"] = share.nanmean(1).cpu().numpy()
+        found[f"unit_information{place.number}"] = share.nanmean(1).cpu().numpy()
     return found
 
 
 @torch.no_grad()
 def decision_units(trained: Trained) -> dict[str, np.ndarray]:
-    """``decision_units`` (S,): the effective number of last-layer units behind a decision, on test examples.
+    """``decision_units`` (S,): the effective number of units behind a decision, of those that the last layer reads.
 
-    Unit j adds h_j (w_ja − w_jb) to the lead of the chosen class a over the runner-up b. The participation ratio
-    (Σ|c|)²/Σc² of these contributions is 1 where one unit decides and n where n decide equally; the mean over examples.
+    On test examples. Unit j adds h_j (w_ja − w_jb) to the lead of the chosen class a over the runner-up b. The
+    participation ratio (Σ|c|)²/Σc² of these contributions is 1 where one unit decides and n where n decide equally; the
+    mean over examples. Raises ValueError for a network whose last layer reads the inputs, and for regression.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> decision_units(quick())["decision_units"].shape
+    (2,)
     """
-    inputs = trained.sample(_EXAMPLES)[0]
-    at = Recorder()
-    outputs = trained.forward(inputs, at)
-    last = sum(place.startswith("hidden") for place in at.values)
-    hidden, weight = at.values[f"hidden{last}"], trained.parameters[f"weight{last + 1}"]
+    need_classes(trained)
+    hidden, outputs, _ = _last_read(trained, "test")
+    weight = trained.parameters[trained.network.layers[-1].weight]
     first, second = outputs.topk(2, dim=-1).indices.unbind(-1)
     columns = weight.transpose(1, 2)
     lead = _rows(columns, first) - _rows(columns, second)
@@ -61,17 +69,26 @@ def decision_units(trained: Trained) -> dict[str, np.ndarray]:
 
 
 def few_units(counts: Sequence[int] = (16, 128), draws: int = 5) -> Callable[[Trained], dict[str, np.ndarray]]:
-    """A measure of what a linear read-out gets from some random units of the last hidden layer.
+    """A measure of what a linear read-out gets from some random units of those that the last layer reads.
 
     For each of ``counts``, so many units are drawn, a ridge regression onto the classes is fitted to their activations
     on the training examples, and ``readout_error`` (S, len(counts)) is its test error in percent, the mean over
-    ``draws`` choices of units.
+    ``draws`` choices of units. The measure raises ValueError for a count of more units than there are, for a network
+    whose last layer reads the inputs, and for regression.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> few_units((2, 4))(quick())["readout_error"].shape
+    (2, 2)
     """
 
     @torch.no_grad()
     def measure(trained: Trained) -> dict[str, np.ndarray]:
-        seen, answers = _last_layer(trained, "train")
-        unseen, labels = _last_layer(trained, "test")
+        need_classes(trained)
+        seen, _, answers = _last_read(trained, "train")
+        unseen, _, labels = _last_read(trained, "test")
+        seen, unseen = seen.double(), unseen.double()
+        if not 0 < min(counts) <= max(counts) <= seen.shape[-1]:
+            raise ValueError(f"counts must lie in 1 … {seen.shape[-1]}, the units there are; got {tuple(counts)}")
         targets = _one_hot(trained, answers)
         sources = trained.streams(11)
         errors = np.zeros((len(trained), len(counts)))
@@ -86,13 +103,15 @@ def few_units(counts: Sequence[int] = (16, 128), draws: int = 5) -> Callable[[Tr
     return measure
 
 
-def _last_layer(trained: Trained, part: str) -> tuple[Tensor, Tensor]:
-    """The last hidden layer's activations (S, b, n), float64, and labels (S, b), of up to 1000 examples of a part."""
+def _last_read(trained: Trained, part: Part) -> tuple[Tensor, Tensor, Tensor]:
+    """What the last layer reads (S, b, n), its outputs, and labels (S, b), of up to 1000 examples of a part."""
+    last = trained.network.layers[-1]
+    if last in trained.network.reader("input"):
+        raise ValueError(f"the measure looks at hidden units; the last layer of {trained.network!r} reads the inputs")
     inputs, labels = trained.sample(_EXAMPLES, part)
     at = Recorder()
-    trained.forward(inputs, at)
-    hidden = [values for place, values in at.values.items() if place.startswith("hidden")]
-    return hidden[-1].double(), labels
+    outputs = trained.forward(inputs, at)
+    return at.read[last.weight], outputs, labels
 
 
 def _one_hot(trained: Trained, labels: Tensor) -> Tensor:

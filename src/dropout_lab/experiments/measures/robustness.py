@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from dropout_lab.experiments.draws import NormalDraws
-from dropout_lab.experiments.measures.accuracy import percent_wrong
 from dropout_lab.experiments.measures.activations import recorded
-from dropout_lab.experiments.places import At, Fixed
+from dropout_lab.experiments.measures.outcome import need_classes, percent_wrong
+from dropout_lab.experiments.networks import At, Place
+from dropout_lab.experiments.places import Fixed
 from dropout_lab.experiments.trained import Trained, mean_loss
 
 _EXAMPLES = 1000
@@ -24,11 +25,18 @@ def single_removal(trained: Trained) -> dict[str, np.ndarray]:
     """The worst that the removal of one hidden unit does, over all units of all layers, on 500 test examples; (S,).
 
     ``worst_flips`` is the percent of predictions that change, ``worst_nll`` the rise of the loss in nats;
-    ``mean_flips`` and ``mean_nll`` are the means over units."""
+    ``mean_flips`` and ``mean_nll`` are the means over units. Raises ValueError for a network without hidden layers, and
+    for regression.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> list(single_removal(quick()))
+    ['worst_flips', 'mean_flips', 'worst_nll', 'mean_nll']
+    """
+    need_classes(trained)
     inputs, labels = trained.sample(500)
     intact = trained.forward(inputs)
     chosen, loss = intact.argmax(-1), mean_loss(trained.dataset, intact, labels)
-    widths = {place: one.shape[-1] for place, one in recorded(trained, examples=1).items()}
+    widths = {place.name: one.shape[-1] for place, one in recorded(trained, examples=1).items()}
     # Made at once: small results that stay between large ones that go would leave holes in memory.
     flips, rises = torch.zeros(2, sum(widths.values()), len(trained), dtype=torch.float64, device=inputs.device)
     for row, outputs in enumerate(_each_removed(trained, inputs, widths)):
@@ -46,10 +54,15 @@ def single_removal(trained: Trained) -> dict[str, np.ndarray]:
 def half_removed(trained: Trained, draws: int = 5) -> dict[str, np.ndarray]:
     """``half_removed_error``, percent, (S,): half the units of each hidden layer removed, the others doubled.
 
-    The mean over ``draws`` choices of units, each the same for all examples.
+    The mean over ``draws`` choices of units, each the same for all examples. Raises ValueError for a network without
+    hidden layers, and for regression.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> half_removed(quick())["half_removed_error"].shape
+    (2,)
     """
     streams = trained.streams(1)
-    errors = [_error(trained, Fixed(_halves(trained, streams))) for _ in range(draws)]
+    errors = [_error(trained, Fixed(trained.network, _halves(trained, streams))) for _ in range(draws)]
     return {"half_removed_error": np.mean(errors, 0)}
 
 
@@ -57,26 +70,32 @@ def disturbed(deviation: float = 0.5, draws: int = 5) -> Callable[[Trained], dic
     """A measure of a disturbance that no network was trained on: noise *added* to the hidden activations.
 
     Gaussian, independent for each example and unit, with ``deviation`` times the layer's root mean square.
-    ``disturbed_error`` is percent, (S,), the mean over ``draws``.
+    ``disturbed_error`` is percent, (S,), the mean over ``draws``. The measure raises ValueError for a network without
+    hidden layers, and for regression.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> disturbed(0.5)(quick())["disturbed_error"].shape
+    (2,)
     """
 
     @torch.no_grad()
     def measure(trained: Trained) -> dict[str, np.ndarray]:
-        at = _Added(deviation, NormalDraws(trained.streams(2)))
+        at = _Added(recorded(trained, examples=1), deviation, NormalDraws(trained.streams(2)))
         return {"disturbed_error": np.mean([_error(trained, at) for _ in range(draws)], 0)}
 
     return measure
 
 
 class _Added(At):
-    """Adds noise at the hidden places, in proportion to what is there."""
+    """Adds noise at some places, in proportion to what is there."""
 
-    def __init__(self, deviation: float, normal: NormalDraws) -> None:
+    def __init__(self, places: Collection[Place], deviation: float, normal: NormalDraws) -> None:
+        self._places = places
         self._deviation = deviation
         self._normal = normal
 
-    def __call__(self, place: str, values: Tensor) -> Tensor:
-        if not place.startswith("hidden"):
+    def __call__(self, place: Place, values: Tensor) -> Tensor:
+        if place not in self._places:
             return values
         scale = self._deviation * values.square().mean((1, 2), keepdim=True).sqrt()
         return values + scale * self._normal.draw(tuple(values.shape[1:])).to(values.device)
@@ -96,7 +115,7 @@ def _halves(trained: Trained, streams: list[np.random.Generator]) -> dict[str, T
         units = values.shape[-1]
         orders = np.stack([source.permutation(units) for source in streams])
         kept = torch.from_numpy(orders).to(values.device) < (units + 1) // 2
-        factors[place] = (kept.to(values.dtype) * (units / ((units + 1) // 2))).unsqueeze(1)
+        factors[place.name] = (kept.to(values.dtype) * (units / ((units + 1) // 2))).unsqueeze(1)
     return factors
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dropout_lab.symbolic.rules.approximations import expansion
 from dropout_lab.symbolic.rules.base import RELATIONS, RULES, Context, Rule
 from dropout_lab.symbolic.rules.functions import (
     derivative,
@@ -58,6 +59,7 @@ __all__ = [
     "derivative",
     "derivative_of_sum",
     "fixed_by_log_odds",
+    "expansion",
     "exponential_of_logarithm",
     "given",
     "homogeneity",

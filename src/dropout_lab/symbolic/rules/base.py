@@ -2,34 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sympy as sp
 
+from dropout_lab.symbolic.binding import BINDERS, Limit
 from dropout_lab.symbolic.masks import Masks
-from dropout_lab.symbolic.operators import Named, Operator, Random, Unknown, Weight
+from dropout_lab.symbolic.operators import Named, Operator, Random, Unknown, Weight, mentions, rebuilt
 
 Rewriting = Callable[[sp.Expr, "Context"], sp.Expr]
 
 #: The relations of a line to the line before, as they are written; ``~`` stands for ≈.
-RELATIONS = {"=": "=", "<=": r"\le", ">=": r"\ge", "~": r"\approx", "<=>": r"\Longleftrightarrow"}
+RELATIONS = {"=": "=", "<=": r"\le", ">=": r"\ge", "~": r"\approx"}
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a chain knows: its masks, its unknown functions, pairs of indices that differ."""
+    """What a chain knows: its masks, its unknown functions, pairs of indices that differ.
+
+    ``ranges`` are those of the sums that a part of a line stands under.
+    """
 
     families: tuple[Masks, ...] = ()
     unknowns: tuple[Unknown, ...] = ()
     distinct: frozenset[frozenset[sp.Expr]] = frozenset()
+    ranges: tuple[Limit, ...] = ()
+
+    def under(self, limits: Iterable[Limit]) -> Context:
+        """What is known under a sum: its indices are others than those of the same name outside."""
+        limits = tuple(limits)
+        own = {limit[0] for limit in limits}
+        distinct = frozenset(pair for pair in self.distinct if not any(own & one.free_symbols for one in pair))
+        outer = (limit for limit in self.ranges if not any(own & part.free_symbols for part in limit))
+        return replace(self, distinct=distinct, ranges=(*outer, *(limit for limit in limits if len(limit) == 3)))
+
+    def range(self, index: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:
+        """The ends between which an index runs, if a sum around it says so."""
+        return next(((low, high) for own, low, high in self.ranges if own == index), None)
 
     def family(self, part: sp.Basic) -> Masks | None:
         """The masks that an indexed value belongs to, or None."""
         if not isinstance(part, sp.Indexed):
             return None
         return next((family for family in self.families if family.base == part.base), None)
+
+    def keep_prob(self, mask: sp.Indexed) -> sp.Expr:
+        """The keep probability of a mask; ValueError for one that surely does not exist, such as r[n + 1] of n masks."""
+        family = self.family(mask)
+        if family is None:
+            raise ValueError(f"{mask} is no mask of this chain")
+        for index, extent in zip(mask.indices, family.size, strict=True):
+            low, high = self.range(index) or (index, index)
+            if (high - extent).is_positive or (1 - low).is_positive:
+                raise ValueError(f"there is no mask {mask} here: the masks {family.base} are numbered from 1 to {extent}")
+        return family.keep_prob(*mask.indices)
+
+    def varies(self, expression: sp.Basic, variable: sp.Expr) -> bool:
+        """Whether an expression may vary with a letter: by itself, or because the law of its masks does."""
+        if mentions(expression, variable):
+            return True
+        if not expression.has(Operator, Weight):
+            return False
+        samples = [family.keep_prob(*(sp.Dummy(integer=True) for _ in family.size)) for family in self.families]
+        return any(mentions(sample, variable) for sample in samples)
 
     def is_random(self, expression: sp.Basic) -> bool:
         """Whether an expression varies with the masks or with an unknown random variable; a mean does not."""
@@ -69,6 +106,8 @@ class Rule:
     is_algebra: bool = False
     key: str = ""
     example: Callable[[], tuple[sp.Expr, Context]] | None = field(default=None, repr=False, compare=False)
+    #: The chain that a lemma stands for.
+    source: Any = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
         return self.name
@@ -102,3 +141,19 @@ def rule(name: str, statement: str, *, example: Any = None, **options: Any) -> C
         return RULES[name]
 
     return made
+
+
+def walk_within(
+    expression: sp.Basic, context: Context, change: Callable[[sp.Basic, Context], sp.Basic]
+) -> sp.Basic:
+    """Rebuild an expression as :func:`~dropout_lab.symbolic.operators.walk` does; ``change`` is told what is known there."""
+    if isinstance(expression, (sp.Lambda, sp.Indexed, sp.Tuple)) or not expression.args:
+        return change(expression, context) if isinstance(expression, sp.Expr) else expression
+    if isinstance(expression, Named):
+        arguments = [walk_within(argument, context, change) for argument in expression.args[2:]]
+        return change(Named(*expression.args[:2], *arguments), context)
+    inner = context.under(expression.limits) if isinstance(expression, BINDERS) else context
+    arguments = [walk_within(argument, inner, change) for argument in expression.args]
+    if any(new is not old for new, old in zip(arguments, expression.args, strict=True)):
+        expression = rebuilt(expression, arguments)
+    return change(expression, context)

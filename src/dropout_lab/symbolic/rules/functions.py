@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import sympy as sp
 
-from dropout_lab.symbolic.operators import (
-    Named,
-    Operator,
-    ProductOverMasks,
-    SumOverMasks,
-    Unknown,
-    Weight,
-    depends,
-    walk,
-)
+from dropout_lab.symbolic.binding import bound_symbols, put
+from dropout_lab.symbolic.operators import Named, Operator, ProductOverMasks, SumOverMasks, Unknown, Weight, mentions, walk
 from dropout_lab.symbolic.rules.base import Context, Rule, rule
+from dropout_lab.symbolic.rules.signs import is_positive, is_real
 
 _x, _y = sp.symbols("x y", positive=True)
 _t = sp.Symbol("t", real=True)
@@ -26,7 +21,7 @@ _plain = Context()
 
 @rule(
     "logarithm of a product",
-    r"$\log(ab) = \log a + \log b$, $\log a^c = c \log a$ and $\log e^x = x$ for positive $a$, $b$; so the logarithm of a "
+    r"$\log(ab) = \log a + \log b$, $\log a^c = c \log a$ and $\log e^x = x$ for positive $a$, $b$ and real $c$, $x$; so the logarithm of a "
     r"weighted product is a weighted sum: $\log \prod_r P_r^{\pi_r} = \sum_r \pi_r \log P_r$.",
     example=lambda: (sp.log(_x**3 / _y), _plain),
 )
@@ -41,33 +36,16 @@ def logarithm(expression: sp.Expr, context: Context) -> sp.Expr:
 
 def _logarithm(inside: sp.Expr) -> sp.Expr:
     if isinstance(inside, sp.exp):
-        return inside.args[0]
+        return inside.args[0] if is_real(inside.args[0]) else sp.log(inside)
     if isinstance(inside, sp.Mul) and all(map(is_positive, inside.args)):
         return sp.Add(*map(_logarithm, inside.args))
-    if isinstance(inside, sp.Pow) and is_positive(inside.base):
+    if isinstance(inside, sp.Pow) and is_positive(inside.base) and is_real(inside.exp):
         return inside.exp * _logarithm(inside.base)
     if isinstance(inside, ProductOverMasks) and is_positive(inside.args[0]):
         return SumOverMasks(_logarithm(inside.args[0]))
     if isinstance(inside, sp.Product) and is_positive(inside.function):
         return sp.Sum(_logarithm(inside.function), *inside.limits)
     return sp.log(inside)
-
-
-def is_positive(expression: sp.Expr) -> bool:
-    """Whether an expression is surely positive."""
-    if isinstance(expression, (sp.exp, Weight)) or expression.is_positive:
-        return True
-    if isinstance(expression, Named):
-        return is_positive(expression.meaning)
-    if isinstance(expression, sp.Indexed):
-        return bool(expression.base.label.is_positive)
-    if isinstance(expression, (sp.Sum, sp.Product)):
-        return is_positive(expression.function)
-    if isinstance(expression, (ProductOverMasks, SumOverMasks)):
-        return is_positive(expression.args[0])
-    if isinstance(expression, (sp.Add, sp.Mul)):
-        return all(map(is_positive, expression.args))
-    return isinstance(expression, sp.Pow) and is_positive(expression.base)
 
 
 @rule(
@@ -81,7 +59,7 @@ def exponential_of_logarithm(expression: sp.Expr, context: Context) -> sp.Expr:
     def change(part: sp.Basic) -> sp.Basic:
         if not isinstance(part, sp.exp):
             return part
-        terms = sp.Add.make_args(sp.expand(part.args[0]))
+        terms = sp.Add.make_args(sp.expand(part.args[0], log=False, power_base=False, power_exp=False))
         found, rest = sp.Integer(1), []
         for term in terms:
             logs = [factor for factor in sp.Mul.make_args(term) if isinstance(factor, sp.log)]
@@ -128,9 +106,7 @@ def derivative(expression: sp.Expr, context: Context) -> sp.Expr:
             return _put_in(part)
         if not isinstance(part, sp.Derivative) or context.unknown(part.expr):
             return part
-        variables = {variable for variable, _ in part.variable_count}
-        inert = part.expr.atoms(Operator, Named)
-        if any(depends(one, variable) for one in inert for variable in variables):
+        if _is_inert(part.expr, part.variables, context):
             return part
         return _differentiated(part)
 
@@ -140,21 +116,25 @@ def derivative(expression: sp.Expr, context: Context) -> sp.Expr:
 def _put_in(part: sp.Subs) -> sp.Expr:
     """The value of a derivative at a point, once it is carried out; what a letter means is left alone."""
     moved = set(part.variables)
-    bound = {limit[0] for total in part.expr.atoms(sp.Sum, sp.Product, sp.Integral) for limit in total.limits}
     inert = part.expr.atoms(Operator, Named, sp.Derivative, sp.Integral, sp.Limit)
-    if any(moved & one.free_symbols for one in inert) or bound & set().union(*(at.free_symbols for at in part.point)):
+    if any(mentions(one, variable) for one in inert for variable in moved):
         return part
-    return part.expr.xreplace(dict(zip(part.variables, part.point, strict=True)))
+    return put(part.expr, dict(zip(part.variables, part.point, strict=True)))
 
 
 def _differentiated(part: sp.Derivative) -> sp.Expr:
     value = part.expr
     for variable, count in part.variable_count:
-        bound = {limit[0] for total in value.atoms(sp.Sum, sp.Product) for limit in total.limits}
-        if bound & variable.free_symbols:
-            raise ValueError(f"{variable} has the index of a sum in {value}; take a letter that is not summed over")
+        _check_index(variable, value)
+        if any(sp.oo in limit for total in value.atoms(sp.Sum, sp.Product) for limit in total.limits):
+            return part
         value = sp.diff(value, variable, count)
     return value
+
+
+def _check_index(variable: sp.Expr, value: sp.Expr) -> None:
+    if bound_symbols(value) & variable.free_symbols:
+        raise ValueError(f"{variable} has the index of a sum in {value}; take a letter that is not summed over")
 
 
 def _exchange_example() -> tuple[sp.Expr, Context]:
@@ -172,25 +152,34 @@ def derivative_of_sum(expression: sp.Expr, context: Context) -> sp.Expr:
     """A derivative taken inside sums over indices and over masks; constant factors come out."""
 
     def change(part: sp.Basic) -> sp.Basic:
-        return _inside(part.expr, part.variable_count) if isinstance(part, sp.Derivative) else part
+        if not isinstance(part, sp.Derivative):
+            return part
+        for variable in part.variables:
+            _check_index(variable, part.expr)
+            # The keep probability itself: the weights of the masks would have to be differentiated, too.
+            if part.expr.has(Operator) and context.varies(Weight(), variable):
+                return part
+        return _inside(part.expr, part.variable_count)
 
     return walk(expression, change)
 
 
 def _inside(expression: sp.Expr, variables: sp.Tuple) -> sp.Expr:
-    moving = set().union(*(variable.free_symbols | {variable} for variable, _ in variables))
-    if not expression.free_symbols & moving:
+    def moves(part: sp.Basic) -> bool:
+        return any(mentions(part, variable) for variable, _ in variables)
+
+    if not moves(expression):
         return sp.Integer(0)
     if isinstance(expression, sp.Add):
         return sp.Add(*(_inside(part, variables) for part in expression.args))
     if isinstance(expression, SumOverMasks):
         return SumOverMasks(_inside(expression.args[0], variables))
-    if isinstance(expression, sp.Sum):
+    if isinstance(expression, sp.Sum) and not any(moves(limit) or sp.oo in limit for limit in expression.limits):
         return sp.Sum(_inside(expression.function, variables), *expression.limits)
     if isinstance(expression, sp.Mul):
-        constant = [part for part in expression.args if not part.free_symbols & moving]
+        constant = [part for part in expression.args if not moves(part)]
         if constant:
-            rest = sp.Mul(*(part for part in expression.args if part.free_symbols & moving))
+            rest = sp.Mul(*(part for part in expression.args if moves(part)))
             return sp.Mul(*constant) * _inside(rest, variables)
     return sp.Derivative(expression, *variables, evaluate=False)
 
@@ -208,12 +197,18 @@ def integral(expression: sp.Expr, context: Context) -> sp.Expr:
     """Integrals that SymPy can evaluate without a condition."""
 
     def change(part: sp.Basic) -> sp.Basic:
-        if not isinstance(part, sp.Integral):
+        if not isinstance(part, sp.Integral) or _is_inert(part.function, part.variables, context):
             return part
         done = part.doit()
         return part if done.has(sp.Integral, sp.Piecewise) else sp.simplify(done)
 
     return walk(expression, change)
+
+
+def _is_inert(function: sp.Expr, variables: Iterable[sp.Expr], context: Context) -> bool:
+    """Whether a letter stands in a mean or in another letter, about which SymPy knows nothing."""
+    inert = function.atoms(Operator, Named)
+    return any(context.varies(one, variable) for one in inert for variable in variables)
 
 
 @rule(
@@ -248,7 +243,7 @@ def limit(expression: sp.Expr, context: Context) -> sp.Expr:
     """Limits that SymPy can evaluate."""
 
     def change(part: sp.Basic) -> sp.Basic:
-        if not isinstance(part, sp.Limit):
+        if not isinstance(part, sp.Limit) or _is_inert(part.args[0], part.args[1:2], context):
             return part
         done = part.doit()
         return part if done.has(sp.Limit) else done

@@ -6,9 +6,10 @@ from collections.abc import Collection
 
 import sympy as sp
 
-from dropout_lab.symbolic.algebra import multiplied_out, substituted
-from dropout_lab.symbolic.operators import walk
-from dropout_lab.symbolic.rules.base import Context, rule
+from dropout_lab.symbolic.algebra import multiplied_out
+from dropout_lab.symbolic.binding import is_not_empty, put
+from dropout_lab.symbolic.operators import Named, Operator, walk
+from dropout_lab.symbolic.rules.base import Context, rule, walk_within
 
 _i, _j = sp.symbols("i j", integer=True, positive=True)
 _n = sp.Symbol("n", integer=True, positive=True)
@@ -49,9 +50,7 @@ def split_diagonal(expression: sp.Expr, context: Context) -> sp.Expr:
         delta = sp.KroneckerDelta(i, j)
         if part.function.has(delta):
             return part
-        return sp.Sum(part.function * (1 - delta), *part.limits) + sp.Sum(
-            part.function.xreplace({j: i}), part.limits[0]
-        )
+        return sp.Sum(part.function * (1 - delta), *part.limits) + sp.Sum(put(part.function, {j: i}), part.limits[0])
 
     return walk(expression, change)
 
@@ -69,52 +68,51 @@ def _delta_example() -> tuple[sp.Expr, Context]:
 def delta_picks(expression: sp.Expr, context: Context) -> sp.Expr:
     """A sum with a Kronecker delta as a factor is its one term."""
 
-    def change(part: sp.Basic) -> sp.Basic:
-        return used_up(part) if isinstance(part, sp.Sum) else part
+    def change(part: sp.Basic, here: Context) -> sp.Basic:
+        return used_up(part, here) if isinstance(part, sp.Sum) else part
 
-    return walk(expression, change)
+    return walk_within(expression, context, change)
 
 
-def used_up(total: sp.Sum, only: Collection[sp.Expr] | None = None) -> sp.Expr:
+def used_up(total: sp.Sum, context: Context, only: Collection[sp.Expr] | None = None) -> sp.Expr:
     """A sum whose Kronecker deltas over its own indices are used up; ``only`` names those that may be.
 
-    A free index is taken to lie in the range of the sum, unless it is a number: then it is looked at. A delta that is no
-    factor, or whose index may leave the range, is left alone.
+    A free index is taken to lie in the range of the sum, unless it is a number or bound by a sum further out: then it is
+    looked at. A delta that is no factor, or whose index may leave the range, is left alone.
     """
     if isinstance(total.function, sp.Add):
-        return sp.Add(*(used_up(sp.Sum(part, *total.limits), only) for part in total.function.args))
+        return sp.Add(*(used_up(sp.Sum(part, *total.limits), context, only) for part in total.function.args))
     limits = list(total.limits)
     for delta in [factor for factor in sp.Mul.make_args(total.function) if isinstance(factor, sp.KroneckerDelta)]:
         if only is not None and delta not in only:
             continue
         for gone, kept in (delta.args[:2], delta.args[1::-1]):
             own = next((limit for limit in limits if limit[0] == gone), None)
-            if own is None:
+            if own is None or any(gone in end.free_symbols for limit in limits for end in limit[1:]):
                 continue
-            inside = _inside(kept, own, limits)
+            inside = _inside(kept, own, context.under(limits))
             if inside is None:
                 continue
             if not inside:
                 return sp.Integer(0)
             rest = [limit for limit in limits if limit is not own]
             function = sp.Mul(*(factor for factor in sp.Mul.make_args(total.function) if factor != delta))
-            function = substituted(function, gone, kept)
-            return used_up(sp.Sum(function, *rest), only) if rest else function
+            function = put(function, {gone: kept})
+            return used_up(sp.Sum(function, *rest), context, only) if rest else function
     return total
 
 
-def _inside(kept: sp.Expr, own: tuple, limits: list) -> bool | None:
+def _inside(kept: sp.Expr, own: tuple, context: Context) -> bool | None:
     """Whether an index lies in a range: True, False, or None where that is open."""
     _, low, high = own
-    other = next((limit for limit in limits if limit[0] == kept), None)
-    if other is not None:
-        return True if other[1:] == own[1:] else None
-    if kept.is_Symbol:
+    if context.range(kept) == (low, high):
         return True
-    above, below = kept - low, high - kept
-    if above.is_negative or below.is_negative:
+    if kept.is_Symbol and context.range(kept) is None:
+        return True
+    least, largest = context.range(kept) or (kept, kept)
+    if (largest - low).is_negative or (high - least).is_negative:
         return False
-    return True if above.is_nonnegative and below.is_nonnegative else None
+    return True if (least - low).is_nonnegative and (high - largest).is_nonnegative else None
 
 
 def _last_example() -> tuple[sp.Expr, Context]:
@@ -134,9 +132,9 @@ def last_term(expression: sp.Expr, context: Context) -> sp.Expr:
             return part
         ((index, low, high),) = part.limits
         number, symbols = high.as_coeff_Add()
-        if number != 1 or not symbols.is_Symbol:
+        if number != 1 or not symbols.is_Symbol or not (low == 1 or is_not_empty(low, high)):
             return part
-        rest, last = part.func(part.function, (index, low, high - 1)), substituted(part.function, index, high)
+        rest, last = part.func(part.function, (index, low, high - 1)), put(part.function, {index: high})
         return rest + last if isinstance(part, sp.Sum) else rest * last
 
     return walk(expression, change)
@@ -167,7 +165,7 @@ def closed_form(expression: sp.Expr, context: Context) -> sp.Expr:
     """Sums that have a closed form, as SymPy knows it."""
 
     def change(part: sp.Basic) -> sp.Basic:
-        if isinstance(part, (sp.Sum, sp.Product)) and not part.has(sp.Indexed):
+        if isinstance(part, (sp.Sum, sp.Product)) and not part.has(sp.Indexed, sp.KroneckerDelta, Operator, Named):
             found = part.doit()
             return part if found.has(sp.Piecewise, sp.Sum, sp.Product) else sp.simplify(found)
         return part
@@ -189,7 +187,7 @@ def written_out(expression: sp.Expr, context: Context) -> sp.Expr:
         ((index, low, high),) = part.limits
         if not (low.is_Integer and high.is_Integer):
             return part
-        terms = [substituted(part.function, index, sp.Integer(k)) for k in range(int(low), int(high) + 1)]
+        terms = [put(part.function, {index: sp.Integer(k)}) for k in range(int(low), int(high) + 1)]
         return sp.Add(*terms) if isinstance(part, sp.Sum) else sp.Mul(*terms)
 
     return walk(expression, change)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import sympy as sp
 
 from dropout_lab.symbolic.masks import Masks
-from dropout_lab.symbolic.operators import Cov, Mean, Var
+from dropout_lab.symbolic.operators import Mean, Named, Var
 from dropout_lab.symbolic.rules.base import Context, rule
-from dropout_lab.symbolic.rules.functions import is_positive
+from dropout_lab.symbolic.rules.signs import is_nonnegative, is_positive, is_real, raised
 
 _i = sp.Symbol("i", integer=True, positive=True)
 _n, _p = sp.Symbol("n", integer=True, positive=True), sp.Symbol("p", positive=True)
@@ -19,14 +17,16 @@ _context = Context((_r,))
 
 
 def _is_convex(function: sp.Expr, variable: sp.Symbol, context: Context) -> bool:
-    """Whether a function of one variable is surely convex everywhere."""
-    if not function.has(variable):
+    """Whether a function of one variable is surely convex everywhere where it has a value."""
+    if not function.has(variable) or _is_affine(function, variable):
         return True
     unknown = context.unknown(function)
     if unknown is not None:
-        return "convex" in unknown.properties and _is_affine(function.args[0], variable)
+        return "convex" in unknown.properties and len(function.args) == 1 and _is_affine(function.args[0], variable)
     if isinstance(function, sp.Add):
         return all(_is_convex(part, variable, context) for part in function.args)
+    if isinstance(function, sp.Sum):
+        return not any(limit.has(variable) for limit in function.limits) and _is_convex(function.function, variable, context)
     if isinstance(function, sp.Pow) and function.exp.is_Integer and function.exp > 0 and function.exp % 2 == 0:
         return _is_affine(function.base, variable)
     if isinstance(function, (sp.exp, sp.Abs)):
@@ -35,36 +35,22 @@ def _is_convex(function: sp.Expr, variable: sp.Symbol, context: Context) -> bool
         constant, rest = function.as_independent(variable, as_Add=False)
         if isinstance(rest, sp.log):
             return is_positive(-constant) and _is_affine(rest.args[0], variable)
-        return is_positive(constant) and _is_convex(rest, variable, context)
-    return _is_affine(function, variable)
-
-
-def upwards(expression: sp.Expr, change: Callable[[sp.Expr], sp.Expr]) -> sp.Expr:
-    """``change``, which makes a part larger, done only where the whole grows with the part.
-
-    Those places are summands, terms of sums, insides of means, and a factor beside others that are not negative.
-    """
-    changed = change(expression)
-    if changed != expression:
-        return changed
-    if isinstance(expression, sp.Add):
-        return sp.Add(*(upwards(part, change) for part in expression.args))
-    if isinstance(expression, sp.Sum):
-        return sp.Sum(upwards(expression.function, change), *expression.limits)
-    if isinstance(expression, Mean):
-        return Mean(upwards(expression.args[0], change))
-    if isinstance(expression, sp.Mul):
-        for place, factor in enumerate(expression.args):
-            rest = sp.Mul(*(other for k, other in enumerate(expression.args) if k != place))
-            larger = upwards(factor, change)
-            if larger != factor and is_nonnegative(rest):
-                return rest * larger
-    return expression
+        return is_nonnegative(constant) and _is_convex(rest, variable, context)
+    return False
 
 
 def _is_affine(function: sp.Expr, variable: sp.Symbol) -> bool:
-    slope = sp.diff(function, variable)
-    return not slope.has(variable)
+    """Whether a variable enters as a constant times itself, plus a constant."""
+    if not function.has(variable) or function == variable:
+        return is_real(function)
+    if isinstance(function, sp.Add):
+        return all(_is_affine(part, variable) for part in function.args)
+    if isinstance(function, sp.Sum):
+        return not any(limit.has(variable) for limit in function.limits) and _is_affine(function.function, variable)
+    if isinstance(function, sp.Mul):
+        constant, rest = function.as_independent(variable, as_Add=False)
+        return constant != 1 and is_real(constant) and _is_affine(rest, variable)
+    return False
 
 
 def _jensen_example() -> tuple[sp.Expr, Context]:
@@ -80,12 +66,22 @@ def _jensen_example() -> tuple[sp.Expr, Context]:
 )
 def jensen(expression: sp.Expr, context: Context) -> sp.Expr:
     """A convex function of a mean is at most the mean of the function."""
-    means = sorted(expression.atoms(Mean), key=sp.default_sort_key)
-    for mean in means:
+    whole = _raised_by_jensen(expression, context)
+    return whole if whole != expression else raised(expression, lambda part: _raised_by_jensen(part, context))
+
+
+def _raised_by_jensen(expression: sp.Expr, context: Context) -> sp.Expr:
+    for mean in sorted(expression.atoms(Mean), key=sp.default_sort_key):
         variable = sp.Dummy("x", real=True)
         function = expression.xreplace({mean: variable})
-        if not context.is_random(function) and not function.has(Mean) and _is_convex(function, variable, context):
-            return Mean(function.xreplace({variable: mean.args[0]}))
+        if function == variable or context.is_random(function) or function.has(Mean, Named):
+            continue
+        inside = mean.args[0]
+        if not is_real(inside) or not all(is_positive(one.args[0].xreplace({variable: inside})) for one in function.atoms(sp.log)):
+            continue
+        if _is_convex(function, variable, context):
+            # In place, as it was taken out: under a sum, its index is that sum's again.
+            return Mean(function.xreplace({variable: inside}))
     return expression
 
 
@@ -108,12 +104,12 @@ def cauchy_schwarz(expression: sp.Expr, context: Context) -> sp.Expr:
             return part
         total = part.base
         factors = sp.Mul.make_args(total.function)
-        if len(factors) != 2:
+        if len(factors) != 2 or not all(map(is_real, factors)):
             return part
         one, other = factors
         return sp.Sum(one**2, *total.limits) * sp.Sum(other**2, *total.limits)
 
-    return upwards(expression, change)
+    return raised(expression, change)
 
 
 @rule(
@@ -129,11 +125,11 @@ def relu_shrinks(expression: sp.Expr, context: Context) -> sp.Expr:
     def change(part: sp.Expr) -> sp.Expr:
         if isinstance(part, sp.Pow) and part.exp == 2 and isinstance(part.base, sp.Max):
             inside = [argument for argument in part.base.args if argument != 0]
-            if len(inside) == 1 and len(part.base.args) == 2:
+            if len(inside) == 1 and len(part.base.args) == 2 and is_real(inside[0]):
                 return inside[0] ** 2
         return part
 
-    return upwards(expression, change)
+    return raised(expression, change)
 
 
 def _nonnegative_example() -> tuple[sp.Expr, Context]:
@@ -152,20 +148,3 @@ def nonnegative(expression: sp.Expr, context: Context) -> sp.Expr:
     terms = sp.Add.make_args(expression)
     kept = [term for term in terms if not is_nonnegative(-term)]
     return sp.Add(*kept) if len(kept) < len(terms) else expression
-
-
-def is_nonnegative(expression: sp.Expr) -> bool:
-    """Whether an expression is surely at least 0."""
-    if is_positive(expression) or expression.is_nonnegative or isinstance(expression, Var):
-        return True
-    if isinstance(expression, sp.Pow) and expression.exp.is_even:
-        return True
-    if isinstance(expression, Cov):
-        return expression.args[0] == expression.args[1]
-    if isinstance(expression, (sp.Sum, sp.Product)):
-        return is_nonnegative(expression.function)
-    if isinstance(expression, Mean):
-        return is_nonnegative(expression.args[0])
-    if isinstance(expression, (sp.Add, sp.Mul)):
-        return all(map(is_nonnegative, expression.args))
-    return False

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
 
 import sympy as sp
 
+from dropout_lab.symbolic.binding import BINDERS, fresh, put
 from dropout_lab.symbolic.masks import Masks
-from dropout_lab.symbolic.operators import Mean, Named, SumOverMasks, Weight, walk
-from dropout_lab.symbolic.rules.base import Context, Rule, rule
+from dropout_lab.symbolic.operators import Mean, Named, Operator, SumOverMasks, Weight, rebuilt, walk
+from dropout_lab.symbolic.rules.base import Context, Rule, rule, walk_within
 
 
 def _example_masks() -> tuple[Masks, Context]:
@@ -46,7 +50,7 @@ def _linear(inside: sp.Expr, context: Context) -> sp.Expr:
         return inside
     if isinstance(inside, sp.Add):
         return sp.Add(*(_linear(part, context) for part in inside.args))
-    if isinstance(inside, sp.Sum):
+    if isinstance(inside, sp.Sum) and not any(map(context.is_random, inside.limits)):
         return sp.Sum(_linear(inside.function, context), *inside.limits)
     if isinstance(inside, sp.Mul):
         constant = [part for part in inside.args if not context.is_random(part)]
@@ -64,14 +68,12 @@ def _linear(inside: sp.Expr, context: Context) -> sp.Expr:
 def mean_of_mask(expression: sp.Expr, context: Context) -> sp.Expr:
     """The mean of a single mask is its keep probability."""
 
-    def change(part: sp.Basic) -> sp.Basic:
-        if isinstance(part, Mean):
-            family = context.family(part.args[0])
-            if family is not None:
-                return family.keep_prob(*part.args[0].indices)
+    def change(part: sp.Basic, here: Context) -> sp.Basic:
+        if isinstance(part, Mean) and here.family(part.args[0]) is not None:
+            return here.keep_prob(part.args[0])
         return part
 
-    return walk(expression, change)
+    return walk_within(expression, context, change)
 
 
 @rule(
@@ -84,7 +86,7 @@ def idempotence(expression: sp.Expr, context: Context) -> sp.Expr:
 
     def change(part: sp.Basic) -> sp.Basic:
         if isinstance(part, sp.Pow) and context.family(part.base) is not None:
-            if part.exp.is_Integer and part.exp > 0 or part.exp.is_positive:
+            if part.exp.is_positive:
                 return part.base
         return part
 
@@ -106,41 +108,45 @@ def _independence_example() -> tuple[sp.Expr, Context]:
 def independence(expression: sp.Expr, context: Context) -> sp.Expr:
     """The mean of a product of expressions in different masks is the product of their means."""
 
-    def change(part: sp.Basic) -> sp.Basic:
-        if not isinstance(part, Mean):
-            return part
-        inside = part.args[0]
-        if isinstance(inside, sp.Product) and context.is_random(inside):
-            return sp.Product(Mean(inside.function), *inside.limits)
-        return _factored(inside, context) if isinstance(inside, sp.Mul) else part
+    def change(part: sp.Basic, here: Context) -> sp.Basic:
+        if isinstance(part, Mean):
+            inside = part.args[0]
+            return _of_product(inside, here) if isinstance(inside, sp.Product) else _factored(inside, here)
+        return _guarded(part, here) if isinstance(part, sp.Sum) else part
 
-    return walk(_guarded(expression, context), change)
+    return walk_within(expression, context, change)
 
 
-def _guarded(expression: sp.Expr, context: Context) -> sp.Expr:
+def _of_product(inside: sp.Product, context: Context) -> sp.Expr:
+    """E of a product over an index, if no two of its factors have a mask in common; one index after the other."""
+    (limit, rest) = inside.limits[-1], inside.limits[:-1]
+    factor = sp.Product(inside.function, *rest) if rest else inside.function
+    if not context.is_random(factor) or any(map(context.is_random, limit[1:])):
+        return Mean(inside)
+    here = context.under([limit])
+    other = fresh(limit[0], factor.atoms(sp.Symbol) | sp.Tuple(*limit).atoms(sp.Symbol))
+    apart = replace(here, distinct=here.distinct | {frozenset((limit[0], other))})
+    if not disjoint(factor, put(factor, {limit[0]: other}), apart):
+        return Mean(inside)
+    return sp.Product(_of_product(factor, here) if rest else Mean(factor), limit)
+
+
+def _guarded(part: sp.Sum, context: Context) -> sp.Expr:
     """Under a sum over i ≠ j, written with the factor 1 − δ_ij, the two masks differ: their mean factorizes there."""
+    factors = sp.Mul.make_args(part.function)
+    guards = [frozenset(one.args[:2]) for factor in factors if _is_guard(factor) for one in factor.atoms(sp.KroneckerDelta)]
+    if not guards:
+        return part
+    here = context.under(part.limits)
+    here = replace(here, distinct=here.distinct | frozenset(guards))
+    done = (_factored(factor.args[0], here) if isinstance(factor, Mean) else factor for factor in factors)
+    return sp.Sum(sp.Mul(*done), *part.limits)
 
-    def change(part: sp.Basic) -> sp.Basic:
-        if not isinstance(part, sp.Sum):
-            return part
-        pairs = {
-            frozenset(delta.args[:2])
-            for factor in sp.Mul.make_args(part.function)
-            for delta in factor.atoms(sp.KroneckerDelta)
-            if factor == 1 - delta
-        }
-        if not pairs:
-            return part
-        inner = Context(context.families, context.unknowns, context.distinct | pairs)
-        function = sp.Mul(
-            *(
-                _factored(factor.args[0], inner) if isinstance(factor, Mean) else factor
-                for factor in sp.Mul.make_args(part.function)
-            )
-        )
-        return sp.Sum(function, *part.limits)
 
-    return walk(expression, change)
+def _is_guard(factor: sp.Expr) -> bool:
+    """Whether a factor is 1 − δ."""
+    deltas = factor.atoms(sp.KroneckerDelta)
+    return len(deltas) == 1 and factor == 1 - next(iter(deltas))
 
 
 def _factored(inside: sp.Expr, context: Context) -> sp.Expr:
@@ -163,39 +169,44 @@ def _factored(inside: sp.Expr, context: Context) -> sp.Expr:
     return constant * sp.Mul(*map(Mean, random))
 
 
+#: A mask, with the ranges of the indices that are bound where it stands.
+_Occurrence = tuple[sp.Indexed, dict[sp.Basic, tuple[sp.Expr, sp.Expr]]]
+
+
 def disjoint(one: sp.Expr, other: sp.Expr, context: Context) -> bool:
     """Whether two expressions surely have no mask in common, nor any other random thing."""
     if not context.is_random(one) or not context.is_random(other):
         return True
-    first, second = _masks_in(one, context), _masks_in(other, context)
-    if first is None or second is None:
+    numbers = count()
+    first: list[_Occurrence] = []
+    second: list[_Occurrence] = []
+    if not _masks_in(one, {}, context, first, numbers) or not _masks_in(other, {}, context, second, numbers):
         return False
     return all(_differ(a, b, context) for a in first for b in second)
 
 
-_Occurrence = tuple[sp.Indexed, dict[sp.Symbol, tuple[sp.Expr, sp.Expr]]]
-
-
-def _masks_in(expression: sp.Basic, context: Context) -> list[_Occurrence] | None:
-    """All masks with the ranges of their bound indices; None if something else is random."""
-    found: list[_Occurrence] = []
-
-    def look(part: sp.Basic, ranges: dict[sp.Symbol, tuple[sp.Expr, sp.Expr]]) -> bool:
-        if context.family(part) is not None:
-            found.append((part, ranges))
-            return True
-        if isinstance(part, Mean):
-            return True
-        if isinstance(part, sp.Symbol) and context.is_random(part):
-            return False
-        if isinstance(part, Named):
-            return look(part.meaning, ranges)
-        if isinstance(part, (sp.Sum, sp.Product)):
-            ranges = ranges | {index: (low, high) for index, low, high in part.limits}
-            return look(part.function, ranges)
-        return all(look(argument, ranges) for argument in part.args)
-
-    return found if look(expression, {}) else None
+def _masks_in(
+    part: sp.Basic, ranges: dict, context: Context, found: list[_Occurrence], numbers: Iterator[int]
+) -> bool:
+    """Collect all masks, their bound indices renamed apart; False if something else is random."""
+    if context.family(part) is not None:
+        found.append((part, ranges))  # type: ignore[arg-type]
+        return True
+    if isinstance(part, Operator) or not context.is_random(part):
+        return True
+    if isinstance(part, sp.Symbol):
+        return False
+    if isinstance(part, Named):
+        return _masks_in(part.meaning, ranges, context, found, numbers)
+    if isinstance(part, BINDERS):
+        names: dict[sp.Basic, sp.Basic] = {}
+        own = dict(ranges)
+        for index, *ends in reversed(part.limits):
+            low, high = (put(end, names) for end in ends) if len(ends) == 2 else (-sp.oo, sp.oo)
+            names[index] = sp.Dummy(f"b{next(numbers)}", **index.assumptions0)
+            own[names[index]] = (low, high)
+        return _masks_in(put(part.function, names), own, context, found, numbers)
+    return all(_masks_in(argument, ranges, context, found, numbers) for argument in part.args)
 
 
 def _differ(one: _Occurrence, other: _Occurrence, context: Context) -> bool:
@@ -205,11 +216,25 @@ def _differ(one: _Occurrence, other: _Occurrence, context: Context) -> bool:
     for a, b in zip(first.indices, second.indices, strict=True):
         if frozenset((a, b)) in context.distinct:
             return True
-        low_a, high_a = one[1].get(a, (a, a))
-        low_b, high_b = other[1].get(b, (b, b))
+        low_a, high_a = _ends(a, one[1])
+        low_b, high_b = _ends(b, other[1])
         if (low_a - high_b).is_positive or (low_b - high_a).is_positive:
             return True
     return False
+
+
+def _ends(index: sp.Expr, ranges: dict) -> tuple[sp.Expr, sp.Expr]:
+    """The least and the largest value of an index such as i + 1, for a bound i; the ends hold no bound index."""
+    bound = index.free_symbols & set(ranges)
+    if not bound:
+        return index, index
+    shift = index - next(iter(bound))
+    if len(bound) > 1 or shift.free_symbols & bound:
+        return -sp.oo, sp.oo
+    low, high = ranges[next(iter(bound))]
+    if (low.free_symbols | high.free_symbols) & set(ranges):
+        return -sp.oo, sp.oo
+    return low + shift, high + shift
 
 
 @rule(
@@ -262,9 +287,9 @@ def _fair_example() -> tuple[sp.Expr, Context]:
 
 @rule(
     "r and 1 − r have the same law",
-    r"At $p = \tfrac12$ a mask and its complement have the same law, so "
+    r"At $p = \tfrac12$ independent masks and their complements have the same law, so "
     r"$\mathbb{E}[f(r)] = \tfrac12\,\mathbb{E}[f(r) + f(1 - r)]$.",
-    assumes=("fair-coin",),
+    assumes=("fair-coin", "independent-masks"),
     both=False,
     example=_fair_example,
 )
@@ -272,41 +297,51 @@ def symmetry(expression: sp.Expr, context: Context) -> sp.Expr:
     """A mean over fair masks is the mean over the masks and their complements."""
     half = sp.Rational(1, 2)
 
-    def change(part: sp.Basic) -> sp.Basic:
-        if not isinstance(part, Mean):
+    def change(part: sp.Basic, here: Context) -> sp.Basic:
+        if not isinstance(part, Mean) or any(map(here.is_random, part.args[0].atoms(Named))):
             return part
-        masks = [one for one in part.args[0].atoms(sp.Indexed) if context.family(one) is not None]
-        if not masks or any(context.family(one).keep_prob(*one.indices) != half for one in masks):  # type: ignore[union-attr]
+        masks = [one for one in part.args[0].atoms(sp.Indexed) if here.family(one) is not None]
+        if not masks or any(here.family(one).keep_prob(*one.indices) != half for one in masks):  # type: ignore[union-attr]
             return part
-        inside = part.args[0]
-        return Mean(half * (inside + inside.xreplace({one: 1 - one for one in masks})))
+        turned = _complemented(part.args[0], here)
+        return part if turned is None else Mean(half * (part.args[0] + turned))
 
-    return walk(expression, change)
+    return walk_within(expression, context, change)
+
+
+def _complemented(part: sp.Basic, context: Context) -> sp.Expr | None:
+    """1 − r for every mask r, outside inner means; None if something else is random."""
+    if context.family(part) is not None:
+        return 1 - part
+    if not context.is_random(part):
+        return part  # type: ignore[return-value]
+    if isinstance(part, sp.Symbol):
+        return None
+    arguments = [_complemented(argument, context) for argument in part.args]
+    return None if None in arguments else rebuilt(part, arguments)  # type: ignore[arg-type, return-value]
 
 
 def two_outcomes(mask: sp.Indexed) -> Rule:
     """Average over one mask by its two outcomes: E X = p E[X at r = 1] + (1 − p) E[X at r = 0].
 
-    Needs that the mask is independent of everything else in X, if there is anything else.
+    Needs that the mask is independent of everything else in X, if there is anything else. A letter that stands for
+    something with the mask in it has to be written out before.
     """
 
+    def change(part: sp.Basic, here: Context) -> sp.Basic:
+        if not isinstance(part, Mean):
+            return part
+        values = [_with_outcome(part.args[0], mask, sp.Integer(bit), here) for bit in (1, 0)]
+        if values[0] == part.args[0] or not all(disjoint(mask, value, here) for value in values):
+            return part
+        one, zero = (Mean(value) if here.is_random(value) else value for value in values)
+        keep = here.keep_prob(mask)
+        return keep * one + (1 - keep) * zero
+
     def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:
-        family = context.family(mask)
-        if family is None:
+        if context.family(mask) is None:
             raise ValueError(f"{mask} is no mask of this chain")
-        keep = family.keep_prob(*mask.indices)
-
-        def change(part: sp.Basic) -> sp.Basic:
-            if not isinstance(part, Mean) or not part.args[0].has(mask):
-                return part
-            one, zero = (part.args[0].xreplace({mask: sp.Integer(bit)}) for bit in (1, 0))
-            for value in (one, zero):
-                if not disjoint(mask, value, context):
-                    return part
-            averages = [Mean(value) if context.is_random(value) else value for value in (one, zero)]
-            return keep * averages[0] + (1 - keep) * averages[1]
-
-        return walk(expression, change)
+        return walk_within(expression, context, change)
 
     return Rule(
         f"the mask {sp.sstr(mask)} is 1 or 0",
@@ -316,3 +351,10 @@ def two_outcomes(mask: sp.Indexed) -> Rule:
         assumes=("independent-masks",),
         key="a mask is 1 or 0",
     )
+
+
+def _with_outcome(inside: sp.Expr, mask: sp.Indexed, bit: sp.Integer, context: Context) -> sp.Expr:
+    """The expression at one value of a mask; what stands in inner means and in letters is left."""
+    hidden = {part: sp.Dummy() for part in inside.atoms(Operator, Named)}
+    shown = put(inside.xreplace(hidden), {mask: bit})
+    return shown.xreplace({letter: part for part, letter in hidden.items()})

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sympy as sp
 
+from dropout_lab.symbolic.binding import apart
 from dropout_lab.symbolic.masks import Masks
 from dropout_lab.symbolic.operators import Cov, Mean, Var, walk
-from dropout_lab.symbolic.rules.base import Context, rule
+from dropout_lab.symbolic.rules.base import Context, rule, walk_within
 from dropout_lab.symbolic.rules.index_sums import used_up
 
 _i = sp.Symbol("i", integer=True, positive=True)
@@ -72,23 +73,16 @@ def variance_of_sum(expression: sp.Expr, context: Context) -> sp.Expr:
 
 
 def _bilinear(one: sp.Expr, other: sp.Expr, context: Context) -> sp.Expr:
+    # Indices of the two sums get different letters, none of which stands free beside them.
+    taken = one.free_symbols | other.free_symbols
+    one, other = apart(one, taken), apart(other, taken)
     total = sp.Integer(0)
     for factor, variable, limits in _linear_terms(one, context):
         for others, second, more in _linear_terms(other, context):
-            names = {limit[0]: _fresh(limit[0], limits, factor, variable) for limit in more}
-            others, second = others.xreplace(names), second.xreplace(names)
-            bounds = [*limits, *((names[index], low, high) for index, low, high in more)]
             inside = Var(variable) if variable == second else Cov(variable, second)
+            bounds = [*limits, *more]
             total += sp.Sum(factor * others * inside, *bounds) if bounds else factor * others * inside
     return total
-
-
-def _fresh(index: sp.Symbol, limits: list, factor: sp.Expr, variable: sp.Expr) -> sp.Symbol:
-    """A name for an index of the second sum: its own, unless the first sum has taken it."""
-    taken = {limit[0] for limit in limits} | factor.free_symbols | variable.free_symbols
-    letters = [index.name, *"jklmst"]
-    name = next(letter for letter in letters if all(symbol.name != letter for symbol in taken))
-    return sp.Symbol(name, **index.assumptions0)
 
 
 def _linear_terms(expression: sp.Expr, context: Context) -> list[tuple[sp.Expr, sp.Expr, list]]:
@@ -97,7 +91,7 @@ def _linear_terms(expression: sp.Expr, context: Context) -> list[tuple[sp.Expr, 
         return []
     if isinstance(expression, sp.Add):
         return [term for part in expression.args for term in _linear_terms(part, context)]
-    if isinstance(expression, sp.Sum):
+    if isinstance(expression, sp.Sum) and not any(map(context.is_random, expression.limits)):
         return [
             (factor, variable, [*limits, *expression.limits])
             for factor, variable, limits in _linear_terms(expression.function, context)
@@ -157,22 +151,22 @@ def zero_covariance(expression: sp.Expr, context: Context) -> sp.Expr:
     """Covariances of different masks are 0, so that only the diagonal of a double sum stays."""
     deltas: set[sp.Expr] = set()
 
-    def change(part: sp.Basic) -> sp.Basic:
+    def change(part: sp.Basic, here: Context) -> sp.Basic:
         if isinstance(part, Cov):
-            one, other = part.args
-            family = context.family(one)
-            if family is None or context.family(other) is None:
-                return part
-            if family is not context.family(other):
-                return sp.Integer(0)
-            if any(frozenset(pair) in context.distinct for pair in zip(one.indices, other.indices, strict=True)):
-                return sp.Integer(0)
-            pairs = zip(one.indices, other.indices, strict=True)
-            made = [sp.KroneckerDelta(a, b) for a, b in pairs]
-            deltas.update(delta for delta in made if isinstance(delta, sp.KroneckerDelta))
-            return sp.Mul(*made) * Var(one)
-        if isinstance(part, sp.Sum) and deltas:
-            return used_up(part, only=deltas)
-        return part
+            return _on_diagonal(*part.args, here, deltas)
+        return used_up(part, here, only=deltas) if isinstance(part, sp.Sum) and deltas else part
 
-    return walk(expression, change)
+    return walk_within(expression, context, change)
+
+
+def _on_diagonal(one: sp.Expr, other: sp.Expr, context: Context, deltas: set[sp.Expr]) -> sp.Expr:
+    """Cov of two masks as δ Var; the deltas made are added to ``deltas``."""
+    family, second = context.family(one), context.family(other)
+    if family is None or second is None:
+        return Cov(one, other)
+    pairs = list(zip(one.indices, other.indices, strict=True)) if family is second else []
+    if family is not second or any(frozenset(pair) in context.distinct for pair in pairs):
+        return sp.Integer(0)
+    made = [sp.KroneckerDelta(a, b) for a, b in pairs]
+    deltas.update(delta for delta in made if isinstance(delta, sp.KroneckerDelta))
+    return sp.Mul(*made) * Var(one)

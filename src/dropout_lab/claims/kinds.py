@@ -1,0 +1,258 @@
+"""The kinds of evidence, one class each: what a piece holds, what it is worth, and which claims it can settle."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+
+from dropout_lab.claims.records import Evidence
+from dropout_lab.claims.registry import Claim, Grade, Registry
+
+#: Characters of LaTeX up to which both sides of an equation stand on one line.
+_ONE_LINE = 90
+#: Where a decision rule says that the interval has to lie.
+_NUMBER = r"([+\-−]?(?:\d+\.?\d*|\.\d+)(?:[eE][+\-]?\d+)?)"
+_RULE = re.compile(rf"\b(below|above|between|within)\s+{_NUMBER}(?:\s+and\s+{_NUMBER})?")
+#: Bounds and intervals are written with six digits.
+_SIX_DIGITS = 1e-5
+_NO_NUMBER = re.compile(r"\b(?:nan|inf|infinity|zoo|oo)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof(Evidence, kind="prove", noun="proof", done="Proved", grades="true true-under", settles="I Th A D"):
+    """A quantity derived from its definition equals a closed form; ``under`` names the assumptions that it needs."""
+
+    scope: str
+    under: tuple[str, ...]
+    left: str
+    right: str
+    instances: int = field(metadata={"minimum": 1})
+    against: str
+
+    def _check(self) -> None:
+        if (self.verdict is Grade.TRUE_UNDER) != bool(self.under):
+            raise ValueError(f"a proof is true-under if it names assumptions, got {self.verdict} under {self.under}")
+        if len(set(self.under)) < len(self.under):
+            raise ValueError(f"under names an assumption twice: {', '.join(self.under)}")
+
+    @property
+    def strength(self) -> str:
+        """The scope: any n, symbolic parameters, or one n."""
+        return self.scope if self.scope.startswith("symbolic") else f"symbolic, {self.scope}"
+
+    def details(self, registry: Registry) -> list[tuple[str, str]]:
+        """The assumptions, and the second check."""
+        named = ", ".join(registry.assumptions[used].name for used in self.under if used in registry.assumptions)
+        checked = f"{self.instances} instances with random rationals agree with {self.against}"
+        return [*([("under", named)] if named else []), ("checked again", checked)]
+
+    @property
+    def equation(self) -> str:
+        """Both sides; a long one has its right side on a line of its own, so that it fits a narrow page."""
+        if len(self.left) + len(self.right) <= _ONE_LINE:
+            return f"{self.left} = {self.right}"
+        return rf"\begin{{aligned}} & {self.left} \\ & \quad = {self.right} \end{{aligned}}"
+
+    @property
+    def formula(self) -> str:
+        """The closed form."""
+        return self.right
+
+    def problems(self, claim: Claim, registry: Registry) -> list[str]:
+        """Assumptions that the claim does not name."""
+        named = registry.assumptions_of(claim.id)
+        return super().problems(claim, registry) + [
+            f"claim {claim.id} is proved under {assumption!r}, which its entry in the claims file does not use; "
+            f"it names {', '.join(named) or 'no assumption'}"
+            for assumption in self.under
+            if assumption not in named
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Enumeration(Evidence, kind="enumerate", noun="enumeration", done="Enumerated", grades="true", settles="I A D"):
+    """A quantity enumerated over all masks of an example is what is expected, within a tolerance."""
+
+    masks: int = field(metadata={"minimum": 1})
+    tolerance: float = field(metadata={"minimum": 0})
+    difference: float = field(metadata={"minimum": 0})
+
+    def _check(self) -> None:
+        if self.difference > self.tolerance:
+            raise ValueError(f"the difference {self.difference:.3g} is more than the tolerance {self.tolerance:.3g}")
+
+    @property
+    def strength(self) -> str:
+        """The number of masks."""
+        return f"enumerated, {self.masks:,} mask{'s' if self.masks != 1 else ''}"
+
+    def details(self, registry: Registry) -> list[tuple[str, str]]:
+        """The largest difference and the tolerance."""
+        difference = f"at most {self.difference:.2g}" if self.difference else "0, exactly"
+        return [("largest difference", difference), ("tolerance", f"{self.tolerance:.2g}")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement(
+    Evidence, kind="measure", noun="measurement", done="Measured", grades="supported not-seen", settles="E"
+):
+    """An effect over seeds with its 95 % interval, judged by a rule that was fixed before."""
+
+    effect: float
+    interval: tuple[float, float]
+    seeds: int = field(metadata={"minimum": 2})
+    rule: str
+    unit: str = field(metadata={"blank": True})
+    supported: bool
+    smallest_detectable: float = field(metadata={"minimum": 0})
+
+    def _check(self) -> None:
+        low, high = self.interval
+        if not low <= self.effect <= high:
+            raise ValueError(f"the effect {self.effect} lies outside its interval, {low} to {high}")
+        if self.supported != (self.verdict is Grade.SUPPORTED):
+            raise ValueError(f"a measurement is supported if its rule is met; got {self.verdict}, {self.supported}")
+        least, most = rule_bounds(self.rule)
+        if self.supported and not (_at_most(least, low) and _at_most(high, most)):
+            raise ValueError(f"the interval, {low} to {high}, does not lie where the rule wants it: {self.rule}")
+
+    @property
+    def strength(self) -> str:
+        """The number of seeds."""
+        return f"measured, {self.seeds} seeds"
+
+    def details(self, registry: Registry) -> list[tuple[str, str]]:
+        """Effect and interval, the rule and whether it is met, and what the seeds could have shown."""
+        low, high = self.interval
+        unit = f" {self.unit}" if self.unit else ""
+        effect = f"{readable(self.effect)}{unit}, 95 % interval {readable(low)} to {readable(high)}"
+        return [
+            ("effect", f"{effect}, {self.seeds} seeds"),
+            ("rule", f"{self.rule}: {'met' if self.supported else 'not met'}"),
+            ("smallest effect it could have seen", f"{readable(self.smallest_detectable)}{unit} (power 0.8)"),
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refutation(
+    Evidence, kind="refute", noun="counterexample", done="Refuted", grades="wrong imprecise", settles="I Th A D"
+):
+    """A counterexample: what the claim gives there, what comes out, and the right statement in its place."""
+
+    counterexample: str
+    claimed: str
+    actual: str
+    correction: str
+    corrected_by: str
+
+    def _check(self) -> None:
+        for name in ("claimed", "actual"):
+            if _NO_NUMBER.search(text := getattr(self, name)):
+                raise ValueError(f"{name} is no number: {text}")
+        if self.claimed == self.actual or _fraction(self.claimed) == _fraction(self.actual) is not None:
+            raise ValueError(f"no counterexample, since the claimed {self.claimed} is what comes out: {self.actual}")
+
+    def details(self, registry: Registry) -> list[tuple[str, str]]:
+        """The counterexample and both values."""
+        return [("counterexample", self.counterexample), ("claimed", self.claimed), ("actual", self.actual)]
+
+    def problems(self, claim: Claim, registry: Registry) -> list[str]:
+        """A correction by a claim that does not exist."""
+        found = super().problems(claim, registry)
+        if self.corrected_by in registry:
+            return found
+        return [*found, f"claim {claim.id} is corrected by claim {self.corrected_by!r}, which the claims file lacks"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Citation(Evidence, kind="cite", noun="citation", done="Cited", grades="true wrong imprecise", settles="H D"):
+    """History or attribution, settled by a source of the bibliography."""
+
+    key: str
+    locator: str = field(default="", metadata={"blank": True})
+
+    def _check(self) -> None:
+        if re.search(r"[\s,{}`]", self.key):
+            raise ValueError(f"key is one key of the bibliography, got {self.key!r}")
+
+    @property
+    def strength(self) -> str:
+        """``cited``."""
+        return "cited"
+
+    def details(self, registry: Registry) -> list[tuple[str, str]]:
+        """The key and the place."""
+        return [("source", ", ".join(filter(None, (self.key, self.locator))))]
+
+    @property
+    def sources(self) -> tuple[tuple[str, str], ...]:
+        """The key and the place."""
+        return ((self.key, self.locator),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unsettled(
+    Evidence, kind="none", noun="opinion or open question", done="Not settled", grades="opinion open",
+    settles="I Th A E H D O", is_evidence=False,
+):  # fmt: skip
+    """No evidence, and why: the claim is an opinion, or it stays open."""
+
+    @property
+    def strength(self) -> str:
+        """``opinion`` or ``open``."""
+        return str(self.verdict)
+
+    def can_settle(self, claim: Claim) -> bool:
+        """Any claim may stay open; an opinion is only what is called one in the claims file."""
+        return self.verdict is Grade.OPEN or "O" in claim.kinds
+
+
+def readable(value: float) -> str:
+    """A number of three significant digits at most, without a power of ten, and with a real minus sign.
+
+    Example
+    -------
+    >>> readable(-0.00139479), readable(71.4167)
+    ('−0.00139', '71.4')
+    """
+    return f"{Decimal(f'{value:z.3g}'):f}".replace("-", "−")
+
+
+def rule_bounds(rule: str) -> tuple[float, float]:
+    """Where a decision rule says that the whole interval must lie; raises ValueError for a rule that does not say it.
+
+    Example
+    -------
+    >>> rule_bounds("the 95 % interval lies below 0.5, Holm over 2 comparisons")
+    (-inf, 0.5)
+    """
+    found = _RULE.search(rule)
+    if found is None or (found[1] in ("between", "within")) != (found[3] is not None):
+        raise ValueError(
+            f"the rule {rule!r} does not say where the interval has to lie; expected 'below 0', 'above 0' or "
+            "'between -1 and 1' in it"
+        )
+    first = float(found[2].replace("−", "-"))
+    match found[1]:
+        case "below":
+            return -math.inf, first
+        case "above":
+            return first, math.inf
+    second = float(found[3].replace("−", "-"))
+    if not first < second:
+        raise ValueError(f"the rule {rule!r} leaves no room between {first:g} and {second:g}")
+    return first, second
+
+
+def _at_most(low: float, high: float) -> bool:
+    return low <= high + (_SIX_DIGITS * abs(high) if math.isfinite(high) else 0)
+
+
+def _fraction(text: str) -> Fraction | None:
+    try:
+        return Fraction(text.strip())
+    except (ValueError, ZeroDivisionError):
+        return None

@@ -1,0 +1,98 @@
+"""What a cell shows that settles a claim: the evidence, which travels in the output, and how it reads in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import entry_points
+
+from dropout_lab.claims.records import Evidence, Json
+from dropout_lab.claims.registry import Claim, Registry
+
+MIME_TYPE = "application/vnd.dropout-lab.claim+json"
+
+#: Entry points with which other packages give a settlement more faces: ``html`` makes one from a :class:`Settlement`,
+#: ``glue`` makes its formula available to the prose. This package knows text and LaTeX only.
+FACES = "dropout_lab.faces"
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """Evidence for one claim. The last expression of a cell: shows itself, and carries its records to the ledger.
+
+    ``evidence`` has the main piece last: a correction stands before the refutation that it mends. ``registry`` is the
+    one that the claim comes from.
+    """
+
+    claim: Claim
+    evidence: tuple[Evidence, ...]
+    registry: Registry = field(repr=False, compare=False)
+
+    @property
+    def main(self) -> Evidence:
+        """The main piece of evidence."""
+        return self.evidence[-1]
+
+    @property
+    def records(self) -> tuple[dict[str, Json], ...]:
+        """The pieces of evidence as they travel in the cell's output."""
+        return tuple(piece.to_json() for piece in self.evidence)
+
+    @property
+    def record(self) -> dict[str, Json]:
+        """The main piece as it travels in the cell's output."""
+        return self.main.to_json()
+
+    def glue(self, name: str) -> Settlement:
+        """Make the checked formula available to the prose as ``{glue:math}`name```, and return the settlement itself.
+
+        Raises :class:`ValueError` if there is no formula, and :class:`NotImplementedError` where the book's side of the
+        package cannot be loaded.
+        """
+        if not self.main.formula:
+            raise ValueError(
+                f"the {self.main.noun} of claim {self.claim.id} has no formula to glue as {name!r}; a proof has"
+            )
+        if "glue" not in _faces():
+            raise NotImplementedError("formulas are glued by the book: install dropout_lab with its extra 'book'")
+        _faces()["glue"](self, name)
+        return self
+
+    def __str__(self) -> str:
+        return "\n".join(self._plain(piece) for piece in self.evidence)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Json]:
+        records: list[Json] = list(self.records)
+        bundle: dict[str, Json] = {MIME_TYPE: {"claim": self.claim.id, "evidence": records}}
+        if "html" in _faces():
+            bundle["text/html"] = str(_faces()["html"](self))
+        bundle["text/latex"] = "\n\n".join(self._latex(piece) for piece in self.evidence)
+        bundle["text/plain"] = str(self)
+        return bundle
+
+    def _plain(self, piece: Evidence) -> str:
+        head = f"{piece.done} ({piece.strength}): claim {self.claim.id}, {self.claim.title}. {piece.says}"
+        return "\n".join(
+            [
+                head,
+                *([piece.plain] if piece.plain else []),
+                *(f"  {label}: {text}" for label, text in piece.details(self.registry)),
+            ]
+        )
+
+    def _latex(self, piece: Evidence) -> str:
+        formula = f"\\[{piece.equation}\\]" if piece.equation else ""
+        return f"\\textbf{{{piece.done}: claim {self.claim.id}}} {piece.says} {formula}"
+
+
+@cache
+def _faces() -> Mapping[str, Callable[..., object]]:
+    """What is registered under :data:`FACES`, but for what an extra that was not installed would need."""
+    found: dict[str, Callable[..., object]] = {}
+    for point in entry_points(group=FACES):
+        try:
+            found[point.name] = point.load()
+        except ImportError:
+            continue
+    return found

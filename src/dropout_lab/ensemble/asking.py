@@ -1,0 +1,96 @@
+"""What the test-time rules ask a model: which of its modules have noise, at which rates, and how it is switched off."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+import torch
+
+from dropout_lab import nn
+
+#: Layers of torch with noise inside, which is no layer of its own.
+_NOISY_INSIDE = (torch.nn.RNNBase, torch.nn.MultiheadAttention)
+#: In ``eval()`` this takes a short cut past the dropout layers in it; its mode decides about nothing else.
+_SHORTCUT = torch.nn.TransformerEncoderLayer
+
+
+def keep_probs(module: torch.nn.Module) -> list[torch.Tensor]:
+    """The keep probabilities of a module's own noise, where its kind of noise is known; empty where it has none.
+
+    Raises TypeError for a subclass of this package's layers that gives no variant.
+    """
+    if isinstance(module, torch.nn.RNNBase):
+        values = [1 - module.dropout] if module.num_layers > 1 else []
+    elif isinstance(module, torch.nn.MultiheadAttention):
+        values = [1 - module.dropout]
+    elif isinstance(module, nn.OF_TORCH):
+        values = [1 - module.p]
+    elif hasattr(type(module), "variant"):
+        values = [module.keep_prob, getattr(module, "recurrent_keep_prob", 1.0)]
+    else:
+        # It is ours, and says nothing.
+        nn.variant_of(module)
+        values = []
+    return [torch.as_tensor(value) for value in values]
+
+
+def has_noise(module: torch.nn.Module) -> bool:
+    """Whether ``module`` itself multiplies by known noise in training mode: some keep probability is below 1."""
+    return any(bool((value < 1).any()) for value in keep_probs(module))
+
+
+def is_random(module: torch.nn.Module) -> bool:
+    """Whether the known noise of ``module`` itself is random: some keep probability lies strictly between 0 and 1."""
+    return any(bool(((value > 0) & (value < 1)).any()) for value in keep_probs(module))
+
+
+def is_enumerable(module: torch.nn.Module) -> bool:
+    """Whether the masks of ``module`` are independent 0/1 draws that can be given in place of drawn ones.
+
+    Raises TypeError for a subclass of this package's or torch's dropout layers whose noise is not known.
+    """
+    variant = nn.variant_of(module)
+    return variant is not None and variant.enumerable
+
+
+def keep_prob(module: torch.nn.Module) -> float:
+    """The keep probability of a module with an enumerable variant."""
+    return 1 - module.p if isinstance(module, nn.OF_TORCH) else module.keep_prob
+
+
+def eagerly() -> AbstractContextManager[object]:
+    """A context in which compiled parts of a model run operation by operation, so that hooks are called in them."""
+    # Where nothing was compiled, the compiler has not been imported, and need not be.
+    return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
+
+
+def hookable(model: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Module]]:
+    """The modules of ``model`` that take hooks, by name: not those that were scripted or traced."""
+    return ((name, part) for name, part in model.named_modules() if not isinstance(part, torch.jit.ScriptModule))
+
+
+@contextmanager
+def evaluating(model: torch.nn.Module) -> Iterator[None]:
+    """``model.eval()`` for a while; afterwards, also after an error, each module's mode is what it was."""
+    modes = [(module, module.training) for module in model.modules()]
+    switch_off(model)
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def switch_off(model: torch.nn.Module) -> None:
+    """``model.eval()``, and no short cut is taken past the dropout layers in it."""
+    model.eval()
+    for module in model.modules():
+        if isinstance(module, _SHORTCUT):
+            module.training = True
+
+
+def described(name: str, module: torch.nn.Module) -> str:
+    """A module as errors name it: its class, and its name in the model."""
+    return f"{type(module).__name__} {name!r}" if name else type(module).__name__

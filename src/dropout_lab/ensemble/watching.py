@@ -1,0 +1,275 @@
+"""Which modules of a model draw random numbers: found by watching a forward pass.
+
+The test-time rules know the noise of this package's layers and of torch's. Whatever else a model draws, in a forward of
+its own or in a function that it calls, would be left out without a word. So each rule lets copies of the model run
+first, in training mode and as it will run itself, with the state of every source of random numbers watched at each
+border between modules. What a source gave between two borders, the innermost module there has drawn. Draws from a
+source that cannot be seen show as a difference between two passes that start from the same state.
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.parameter import is_lazy
+from torch.overrides import TorchFunctionMode
+
+from dropout_lab.ensemble import asking
+
+#: Batch normalization needs more than one example in training mode, and draws nothing.
+_NORMS = (
+    *(torch.nn.BatchNorm1d, torch.nn.BatchNorm2d, torch.nn.BatchNorm3d, torch.nn.SyncBatchNorm),
+    *(torch.nn.InstanceNorm1d, torch.nn.InstanceNorm2d, torch.nn.InstanceNorm3d),
+)
+#: Objects that hold a stream of random numbers, and how their states are read.
+_STREAMS: dict[type, Callable[[Any], object]] = {
+    torch.Generator: lambda stream: stream.get_state().cpu().numpy().tobytes(),
+    np.random.Generator: lambda stream: repr(stream.bit_generator.state),
+    np.random.RandomState: lambda stream: _of_numpy(stream.get_state()),
+    random.Random: lambda stream: stream.getstate(),
+}
+
+#: Brings a copy of a model into the state that a pass is to have, and returns the context to run it in.
+Prepare = Callable[[torch.nn.Module], AbstractContextManager[object]]
+
+
+@dataclass
+class Pass:
+    """What was seen of a forward pass, each module by its name in the model."""
+
+    #: Modules that drew random numbers themselves, without those inside them.
+    draws: dict[str, None] = field(default_factory=dict)
+    #: Modules in the order in which they were called.
+    called: list[str] = field(default_factory=list)
+    #: Modules whose own buffers the pass changed.
+    changed: list[str] = field(default_factory=list)
+    #: What went into and came out of each module, as sums, if that was asked for.
+    marks: list[tuple[str, str, tuple[float, ...]]] = field(default_factory=list)
+    output: object = None
+
+
+def switch_on(model: torch.nn.Module) -> None:
+    """Training mode for all of ``model`` but its batch normalization."""
+    model.train()
+    for module in model.modules():
+        if type(module) in _NORMS:
+            module.training = False
+
+
+def watch(model: torch.nn.Module, x: Tensor, prepare: Prepare) -> Pass:
+    """A forward pass of a copy of ``model`` at ``x``, with the modules that draw, also from sources out of sight.
+
+    Neither the model nor any random state is changed.
+    """
+    first = _observe(model, x, prepare)
+    if not _equal(first.output, _observe(model, x, prepare).output, x.device):
+        # Both started from the same states, so a source out of sight was drawn from. Where do two passes part?
+        one, two = (_observe(model, x, prepare, marking=True) for _ in range(2))
+        first.draws[_parting(one.marks, two.marks)] = None
+    return first
+
+
+def watch_training(model: torch.nn.Module, x: Tensor, prepare: Prepare) -> Pass:
+    """:func:`watch`, for a pass in training mode that the model's user may never have made.
+
+    Raises ValueError, from the model's own error, if the model does not run so.
+    """
+    try:
+        return watch(model, x, prepare)
+    # The model's own code runs, which can fail in any way.
+    except Exception as error:
+        raise ValueError(
+            f"what {type(model).__name__} draws in training cannot be seen: a forward pass in training mode failed "
+            f"with {type(error).__name__}: {error}"
+        ) from error
+
+
+def _observe(model: torch.nn.Module, x: Tensor, prepare: Prepare, marking: bool = False) -> Pass:
+    with torch.no_grad(), asking.eagerly(), states_kept(x.device), _twin(model, x) as twin:
+        torch.manual_seed(0)
+        np.random.seed(0)
+        random.seed(0)
+        observer = _Observer(twin, x.device, marking)
+        # What is prepared may hook itself into the layers: the observer looks at a layer before and after all others.
+        with prepare(twin), observer:
+            observer.seen.output = twin(x.clone())
+        return observer.seen
+
+
+class _Observer(TorchFunctionMode):
+    """Watches the modules of ``model`` while it is entered."""
+
+    def __init__(self, model: torch.nn.Module, device: torch.device, marking: bool) -> None:
+        super().__init__()
+        self.seen = Pass()
+        self._model = model
+        self._marking = marking
+        self._stack = [""]
+        held = [value for module in model.modules() for value in vars(module).values()]
+        self._streams = {id(value): value for value in held if isinstance(value, tuple(_STREAMS))}
+        self._sources: list[Callable[[], object]] = [
+            global_states,
+            *(lambda stream=stream: _state_of(stream) for stream in self._streams.values()),
+        ]
+        if device.type == "cuda":
+            self._sources.append(lambda: torch.cuda.get_rng_state(device).numpy().tobytes())
+
+    def __enter__(self) -> _Observer:
+        self._hooks = ExitStack()
+        for name, module in asking.hookable(self._model):
+            for handle in (
+                module.register_forward_pre_hook(self._before(name), prepend=True, with_kwargs=True),
+                module.register_forward_hook(self._after(name), with_kwargs=True),
+            ):
+                self._hooks.callback(handle.remove)
+        self._buffers = {
+            name: [buffer.clone() for buffer in module.buffers(recurse=False)]
+            for name, module in self._model.named_modules()
+        }
+        self._last = [read() for read in self._sources]
+        super().__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
+        self._hooks.close()
+        self._settle()
+        for name, module in self._model.named_modules():
+            after = list(module.buffers(recurse=False))
+            if not _equal(self._buffers[name], after, torch.device("cpu")):
+                self.seen.changed.append(name)
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        # A generator that no module holds shows when it is handed to an operation.
+        kwargs = kwargs or {}
+        given = [value for value in (*args, *kwargs.values()) if isinstance(value, torch.Generator)]
+        others = [stream for stream in given if id(stream) not in self._streams]
+        before = [_state_of(stream) for stream in others]
+        result = func(*args, **kwargs)
+        if [_state_of(stream) for stream in others] != before:
+            self.seen.draws[self._stack[-1]] = None
+        return result
+
+    def _settle(self) -> None:
+        """What was drawn since the last border, the innermost module has drawn."""
+        states = [read() for read in self._sources]
+        if states != self._last:
+            self.seen.draws[self._stack[-1]] = None
+            self._last = states
+
+    def _before(self, name: str) -> Callable[..., None]:
+        def look(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            self._settle()
+            if self._marking:
+                self.seen.marks.append((name, self._stack[-1], _sums((args, kwargs))))
+            self._stack.append(name)
+            self.seen.called.append(name)
+
+        return look
+
+    def _after(self, name: str) -> Callable[..., None]:
+        def look(module: torch.nn.Module, args: object, kwargs: object, output: object) -> None:
+            self._settle()
+            self._stack.pop()
+            if self._marking:
+                self.seen.marks.append((name, name, _sums(output)))
+
+        return look
+
+
+def _parting(one: list[tuple[str, str, tuple[float, ...]]], two: list[tuple[str, str, tuple[float, ...]]]) -> str:
+    """The module in which two passes first differ: the one around a module that was called with something else."""
+    for (name, owner, sums), (other, _, others) in zip(one, two, strict=False):
+        if name != other or repr(sums) != repr(others):
+            return owner
+    return ""
+
+
+@contextmanager
+def _twin(model: torch.nn.Module, x: Tensor) -> Iterator[torch.nn.Module]:
+    """A copy of ``model`` that shares its parameters; the model itself, put back afterwards, if it cannot be copied."""
+    shared: dict[int, Any] = {id(weight): weight for weight in model.parameters() if not is_lazy(weight)}
+    try:
+        twin = copy.deepcopy(model, shared)
+    # A module may hold anything.
+    except Exception:
+        modes = [(module, module.training) for module in model.modules()]
+        buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
+        try:
+            yield model
+        finally:
+            for module, training in modes:
+                module.training = training
+            for buffer, before in buffers:
+                buffer.copy_(before)
+        return
+    if any(map(is_lazy, twin.parameters())):
+        # A lazy layer draws its weights in its first pass.
+        twin.eval()(x.clone())
+    yield twin
+
+
+def global_states() -> tuple[object, ...]:
+    """The global random states of torch on the CPU, of NumPy and of Python."""
+    return torch.get_rng_state().numpy().tobytes(), _of_numpy(np.random.get_state()), random.getstate()
+
+
+@contextmanager
+def states_kept(device: torch.device) -> Iterator[None]:
+    """The global random states of torch, NumPy and Python are afterwards what they were."""
+    of_numpy, of_python = np.random.get_state(), random.getstate()
+    try:
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            yield
+    finally:
+        np.random.set_state(of_numpy)
+        random.setstate(of_python)
+
+
+def _of_numpy(state: Any) -> tuple[object, ...]:
+    kind, words, *rest = state
+    return (kind, words.tobytes(), *rest)
+
+
+def _state_of(stream: object) -> object:
+    return next(read(stream) for kind, read in _STREAMS.items() if isinstance(stream, kind))
+
+
+def _tensors(value: object) -> Iterator[Tensor]:
+    """The tensors in nested containers."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for part in value:
+            yield from _tensors(part)
+    elif isinstance(value, dict):
+        yield from _tensors(list(value.values()))
+
+
+def _equal(one: object, two: object, device: torch.device) -> bool:
+    """Whether two outputs are the same: bit for bit on a CPU, up to rounding on a device that may sum in any order."""
+    parts, others = list(_tensors(one)), list(_tensors(two))
+    tolerance = 0.0 if device.type == "cpu" else 1e-4
+    return len(parts) == len(others) and all(
+        part.shape == other.shape and torch.allclose(part, other, rtol=tolerance, atol=tolerance, equal_nan=True)
+        for part, other in zip(parts, others, strict=True)
+    )
+
+
+def _sums(value: object) -> tuple[float, ...]:
+    """A number for each tensor that changes with the place of an element and not only with its value."""
+    found = []
+    for tensor in _tensors(value):
+        flat = tensor.detach().double().flatten()
+        found.append(float(flat @ torch.arange(1.0, len(flat) + 1, dtype=flat.dtype, device=flat.device).cos()))
+    return tuple(found)

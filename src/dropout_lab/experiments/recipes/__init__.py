@@ -1,0 +1,38 @@
+"""What the book trains: the arms of its experiments, fixed before their numbers were seen, and at which scale.
+
+Each experiment is a function that takes the recipe it varies as ``base``, so that one experiment runs at the scale of
+the :func:`book`, small enough for two cores, and at that of a :func:`paper`, for a machine with time. The arms of a
+chapter stand in a module of their own: :mod:`~.recipes.interpretations`, :mod:`~.recipes.regularizers`,
+:mod:`~.recipes.variants`, :mod:`~.recipes.guidance`, and the quick ones in :mod:`~.recipes.practice`.
+
+>>> list(error_against_keep_prob())[:2]
+['hidden 1', 'hidden 0.9']
+>>> list(variants.sequences())
+['none', 'output', 'each step', 'one mask']
+"""
+
+from dropout_lab.experiments.recipes import guidance, interpretations, practice, regularizers, variants
+from dropout_lab.experiments.recipes.scales import (
+    FULL,
+    HIDDEN_SWEEP,
+    MNIST,
+    Scale,
+    book,
+    error_against_keep_prob,
+    paper,
+)
+
+__all__ = [
+    "FULL",
+    "HIDDEN_SWEEP",
+    "MNIST",
+    "Scale",
+    "book",
+    "error_against_keep_prob",
+    "guidance",
+    "interpretations",
+    "paper",
+    "practice",
+    "regularizers",
+    "variants",
+]

@@ -1,0 +1,113 @@
+"""What the chapters on memorizing, on the ensemble and on co-adaptation train; pilots ran on tuning seeds.
+
+Each function takes the recipe it varies as ``base``: the book's by default, or a larger one for a machine with time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dropout_lab.experiments.networks import MLP
+from dropout_lab.experiments.plan import Recipe
+from dropout_lab.experiments.recipes.scales import MNIST
+from dropout_lab.experiments.stack_noise import Bernoulli
+
+#: Chosen on tuning seeds by test error among 0.0001, 0.0003, …, 0.03.
+WEIGHT_DECAY = 0.003
+#: Training examples of the networks that learn true labels.
+FEW = (50, 100, 200, 500, 1000)
+#: Those at which Srivastava et al. (2014, section 7.4) saw dropout gain nothing.
+NO_GAIN = (100, 500)
+#: Steps after which a single update is looked at.
+STAGES = (10, 100, 1000)
+
+
+def random_labels(base: Recipe = MNIST) -> dict[str, Recipe]:
+    """Arms for memorizing (claim 1.1): every training label is drawn at random, so only memory can fit them.
+
+    ``network`` has two hidden layers; ``network, dropout`` drops its hidden units with p = 1/2; ``linear`` has no
+    hidden layer and sees the same inputs. Twice the usual number of steps.
+
+    >>> list(random_labels())
+    ['network', 'network, dropout', 'linear']
+    """
+    network = replace(base, label_noise=1.0, steps=2 * base.steps)
+    return {
+        "network": network,
+        "network, dropout": network.with_noise(hidden=Bernoulli(0.5)),
+        "linear": replace(network, network=MLP(())),
+    }
+
+
+def few_examples(base: Recipe = MNIST) -> dict[str, Recipe]:
+    """Arms for poor generalization (claim 1.2): true labels, from 50 to 1000 training examples, no dropout.
+
+    >>> list(few_examples())
+    ['50 examples', '100 examples', '200 examples', '500 examples', '1000 examples']
+    """
+    return {f"{size} examples": replace(base, train_size=size) for size in FEW}
+
+
+def few_examples_with_dropout(base: Recipe = MNIST) -> dict[str, Recipe]:
+    """Arms named as those of :func:`few_examples`, with dropout of inputs (p = 0.8) and hidden units (p = 1/2).
+
+    >>> list(few_examples_with_dropout())
+    ['100 examples', '500 examples']
+    """
+    dropped = base.with_noise(input=Bernoulli(0.8), hidden=Bernoulli(0.5))
+    return {f"{size} examples": replace(dropped, train_size=size) for size in NO_GAIN}
+
+
+def deep_ensemble(base: Recipe = MNIST) -> dict[str, Recipe]:
+    """Arms for weight scaling in deep networks (claim 3.8): hidden units dropped, and inputs besides.
+
+    >>> list(deep_ensemble())
+    ['hidden 0.5', 'input 0.8, hidden 0.5']
+    """
+    hidden = base.with_noise(hidden=Bernoulli(0.5))
+    return {"hidden 0.5": hidden, "input 0.8, hidden 0.5": hidden.with_noise(input=Bernoulli(0.8))}
+
+
+def small_ensemble(base: Recipe = MNIST) -> dict[str, Recipe]:
+    """Arms for the exact averages of a deep network (claim 3.8): two layers of six units, all 2¹² masks.
+
+    >>> list(small_ensemble())
+    ['hidden 0.8', 'hidden 0.5']
+    """
+    small = replace(base, network=MLP((6, 6)))
+    return {f"hidden {keep_prob}": small.with_noise(hidden=Bernoulli(keep_prob)) for keep_prob in (0.8, 0.5)}
+
+
+def stages(base: Recipe = MNIST) -> dict[str, Recipe]:
+    """Arms for one update of one member (claim 3.3): hidden dropout, early, midway and late in training.
+
+    The learning rate is constant, so that the three are one training stopped at three times.
+
+    >>> list(stages())
+    ['10 steps', '100 steps', '1000 steps']
+    """
+    going = replace(base.with_noise(hidden=Bernoulli(0.5)), schedule="constant")
+    return {f"{steps} steps": replace(going, steps=steps) for steps in STAGES}
+
+
+def representation(base: Recipe = MNIST) -> dict[str, Recipe]:
+    """Arms for hidden units (claims 4.3, 4.4, 4.8, 4.10): none, dropout of hidden units, and weight decay instead.
+
+    >>> list(representation())
+    ['none', 'dropout', 'weight decay']
+    """
+    return {
+        "none": base,
+        "dropout": base.with_noise(hidden=Bernoulli(0.5)),
+        "weight decay": replace(base, weight_decay=WEIGHT_DECAY),
+    }
+
+
+def plain_and_dropout(base: Recipe = MNIST) -> dict[str, Recipe]:
+    """Arms for features that need a partner (claim 4.2), on the data of :mod:`.planted`, and for the variance over
+    training sets (claim 3.9): without dropout, and with dropout of hidden units.
+
+    >>> list(plain_and_dropout())
+    ['none', 'dropout']
+    """
+    return {"none": base, "dropout": base.with_noise(hidden=Bernoulli(0.5))}

@@ -1,0 +1,86 @@
+"""At which scale the book trains, at which a paper would, and the arms of the sweep of test error against p."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from dropout_lab.experiments import data
+from dropout_lab.experiments.data import Dataset
+from dropout_lab.experiments.networks import MLP
+from dropout_lab.experiments.plan import Recipe
+from dropout_lab.experiments.stack_noise import Bernoulli
+
+#: Pilot settings: He initialization, learning rate 0.05 decayed linearly, momentum 0.9, batches of 50.
+MNIST = Recipe(network=MLP((128, 128)), train_size=500, steps=1000)
+#: Three layers of 1024 ReLUs as in Srivastava et al. (2014, table 2), 100 epochs of all 60 000 training images.
+FULL = Recipe(
+    network=MLP((1024, 1024, 1024)), train_size=60_000, batch_size=100, steps=60_000, learning_rate=0.1, max_norm=3.0
+)
+
+#: Keep probabilities of hidden units in the sweep of test error against p.
+HIDDEN_SWEEP = (1.0, 0.9, 0.7, 0.5, 0.3)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Where an experiment runs: on which data, varying which recipe, with how many seeds, on which device.
+
+    >>> book().dataset.name, len(book().seeds)
+    ('mnist 14', 10)
+    """
+
+    dataset: Dataset
+    base: Recipe
+    seeds: range
+    device: str
+
+
+def dense(base: Recipe) -> MLP:
+    """The network of a recipe whose widths an experiment varies. Raises TypeError if it is no MLP.
+
+    >>> dense(MNIST)
+    MLP(hidden=(128, 128), batch_norm=False)
+    """
+    if not isinstance(base.network, MLP):
+        raise TypeError(f"the experiment varies the widths of an MLP, got {base.network!r}")
+    return base.network
+
+
+def book() -> Scale:
+    """5000 MNIST digits of 14×14 pixels, 500 of them for training, ten seeds, on the processor.
+
+    >>> book().base.network, book().device
+    (MLP(hidden=(128, 128), batch_norm=False), 'cpu')
+    """
+    return Scale(data.mnist(14), MNIST, range(10), "cpu")
+
+
+def paper(folder: str | Path) -> Scale:
+    """The full MNIST or Fashion-MNIST files in ``folder``, large networks, five seeds, on a GPU if there is one.
+
+    Hours on a processor. Raises FileNotFoundError naming the file that is missing.
+
+    >>> paper("no such folder")
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: neither no such folder/train-images-idx3-ubyte nor ...
+    """
+    return Scale(data.full(folder), FULL, range(5), "cuda" if torch.cuda.is_available() else "cpu")
+
+
+def error_against_keep_prob(base: Recipe = MNIST) -> dict[str, Recipe]:
+    """Arms for test error against p (claim 4.7), input and hidden dropout told apart.
+
+    ``hidden 1`` has no dropout at all; ``hidden p`` drops hidden units alone; ``input 0.8`` drops inputs alone; and
+    ``input 0.8, hidden 0.5`` does both.
+
+    >>> list(error_against_keep_prob())
+    ['hidden 1', 'hidden 0.9', 'hidden 0.7', 'hidden 0.5', 'hidden 0.3', 'input 0.8', 'input 0.8, hidden 0.5']
+    """
+    arms = {f"hidden {keep_prob:g}": base.with_noise(hidden=Bernoulli(keep_prob)) for keep_prob in HIDDEN_SWEEP}
+    arms["input 0.8"] = base.with_noise(input=Bernoulli(0.8))
+    arms["input 0.8, hidden 0.5"] = base.with_noise(input=Bernoulli(0.8), hidden=Bernoulli(0.5))
+    return arms

@@ -1,0 +1,159 @@
+"""The pages of the package's reference: every public name is there, once, and everything they refer to exists."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from tiny_book import BIBLIOGRAPHY, Book, Built
+
+from dropout_lab.book import api
+
+PAGES = Path(__file__).resolve().parents[3] / "chapters" / "back" / "api"
+_DIRECTIVE = re.compile(r"^\.\. reference:: (.+)$", re.MULTILINE)
+
+#: How Python writes an object without a text of its own: by its kind and address, or as what is made anew each time.
+_MOMENTARY = re.compile(r"[^<>]*\bat 0x[0-9a-f]+|&lt;factory&gt;|default_value.><span class=.pre.>&lt;.*")
+_ENTRY = re.compile(r'<dt class="sig sig-object py" id="([^"]+)"')
+
+
+def page(*floors: str) -> str:
+    """A page of the reference, without words of its own."""
+    return f"# Reference\n\n```{{eval-rst}}\n.. reference:: {' '.join(floors)}\n```\n"
+
+
+def shown() -> list[str]:
+    """The floors that the pages of the book show, with their repetitions."""
+    pages = (path.read_text(encoding="utf-8") for path in PAGES.glob("*.md"))
+    return [floor for text in pages for found in _DIRECTIVE.findall(text) for floor in found.split()]
+
+
+def texts(built: Built) -> list[str]:
+    """The pages of the built reference."""
+    return [path.read_text(encoding="utf-8") for path in sorted(built.site.glob("*.html"))]
+
+
+def documented(built: Built) -> list[str]:
+    """What has an entry on the pages, as often as it has one, page by page."""
+    return [name for text in texts(built) for name in _ENTRY.findall(text)]
+
+
+def read_again(built: Built) -> set[str]:
+    """The pages that a build has read, but for the index, which a tiny book writes each time."""
+    return set(re.findall(r"reading sources\.\.\. \[ *\d+%\] (\S+)", built.said)) - {"index"}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """A book of nothing but the reference, one page a floor."""
+    folder = tmp_path_factory.mktemp("reference")
+    (folder / "references.bib").write_text(BIBLIOGRAPHY, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        book = Book(folder, patch)
+        book.claims()
+        for floor in api.floors():
+            book.page(floor, page(floor))
+        return book.build()
+
+
+def test_every_floor_is_on_one_page_of_the_book() -> None:
+    assert Counter(shown()) == Counter(api.floors())
+
+
+def test_every_public_name_has_one_entry(whole: Built) -> None:
+    modules = [module for floor in api.floors() for module in api.modules(floor)]
+    wanted = {f"{module}.{name}" for module in modules for name in api.names(module)}
+    assert len(wanted) > 100
+    found = Counter(documented(whole))
+    assert wanted - set(found) == set()
+    assert [name for name, times in found.items() if times > 1] == []
+
+
+def test_every_reference_in_a_docstring_leads_somewhere(whole: Built) -> None:
+    assert (whole.warnings, whole.error, whole.status) == ("", None, 0)
+
+
+def test_no_signature_depends_on_where_and_when_it_is_made(whole: Built) -> None:
+    assert [found for text in texts(whole) for found in _MOMENTARY.findall(text)] == []
+
+
+def test_no_constant_says_what_its_type_says_of_itself(whole: Built) -> None:
+    # Without a comment of its own, a text would be introduced by how Python makes texts.
+    assert [found for text in texts(whole) for found in re.findall(r".*bytes_or_buffer.*", text)] == []
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A package with a floor that lists its names, one that does not, a folder of modules, and what is private."""
+    # Python and Sphinx remember what they have imported, so each test has a package of its own.
+    name = f"package_of_{tmp_path.name}"
+    files = {
+        "__init__.py": "",
+        "_hidden.py": "def secret(): 'Nobody calls this.'\n",
+        "book/__init__.py": "def page(): 'Not for callers.'\n",
+        "pinned.py": "def trick(): 'Not for callers.'\n",
+        "ground.py": "from math import sqrt\nLIMIT = 3\ndef draw(): 'Draw.'\ndef _help(): 'Help.'\n",
+        "listed/__init__.py": (
+            f"from {name}.listed.inner import deep\nfrom {name}.ground import draw\nfrom {name}.listed import told\n"
+            "#: How deep.\nDEPTH = 2\n__all__ = ['DEPTH', 'deep', 'draw', 'told']\n"
+        ),
+        "listed/told.py": "def tell(): 'Tell.'\n",
+        "listed/inner.py": "def deep(x=len, y=list): 'Deep.'\ndef unlisted(): 'Not offered.'\n",
+        "folder/__init__.py": "'Modules.'\n",
+        "folder/one.py": "class One:\n    'The first.'\n    def run(self): 'See :func:`draw_nothing`.'\n",
+        "folder/_two.py": "def two(): 'Private.'\n",
+    }
+    for path, text in files.items():
+        target = tmp_path / name / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(api, "PACKAGE", name)
+    return name
+
+
+def test_what_is_public_follows_from_the_code(package: str) -> None:
+    assert api.floors() == ["folder", "ground", "listed"]
+    assert api.modules("folder") == [f"{package}.folder", f"{package}.folder.one"]
+    assert api.modules("listed") == [f"{package}.listed", f"{package}.listed.told"]
+    assert api.names(f"{package}.ground") == ["draw"]
+    assert api.names(f"{package}.folder.one") == ["One"]
+    assert api.names(f"{package}.listed") == ["DEPTH", "deep"], "draw is offered by the floor that defines it"
+
+
+def test_a_reference_to_nothing_stops_the_build(book: Book, package: str) -> None:
+    book.claims()
+    book.page("reference", page("folder", "listed"))
+    built = book.build()
+    assert built.status == 1
+    assert "draw_nothing" in built.warnings
+    one, listed = f"{package}.folder.one.One", f"{package}.listed"
+    assert documented(built) == [one, f"{one}.run", f"{listed}.DEPTH", f"{listed}.deep", f"{listed}.told.tell"]
+
+
+def test_a_page_is_made_anew_where_a_module_comes_or_a_source_changes(book: Book, package: str, tmp_path: Path) -> None:
+    book.claims()
+    book.page("reference", page("folder"))
+    book.page("other", page("ground"))
+    source = tmp_path / package / "folder" / "one.py"
+    source.write_text("class One:\n    'The first.'\n", encoding="utf-8")
+    assert book.build().status == 0
+    assert read_again(book.build()) == set()
+    (tmp_path / package / "folder" / "three.py").write_text("def three(): 'New.'\n", encoding="utf-8")
+    importlib.invalidate_caches()
+    built = book.build()
+    assert read_again(built) == {"reference"}
+    assert documented(built) == [f"{package}.ground.draw", f"{package}.folder.one.One", f"{package}.folder.three.three"]
+    source.write_text("class One:\n    'The first, in other words.'\n", encoding="utf-8")
+    assert read_again(book.build()) == {"reference"}
+
+
+def test_an_unknown_floor_is_named_with_those_that_exist(book: Book, package: str) -> None:
+    book.claims()
+    book.page("reference", page("ground", "cellar"))
+    built = book.build()
+    assert built.status == 1
+    assert "no floor of the package is called cellar; folder, ground, listed are" in built.warnings

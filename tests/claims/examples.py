@@ -1,0 +1,58 @@
+"""A record of each kind of evidence, whole, and claims to settle with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dropout_lab.claims import Claim
+
+RECORDS: dict[str, dict[str, Any]] = {
+    "prove": {
+        "verdict": "true",
+        "scope": "any n",
+        "under": [],
+        "left": r"\mathbb{E}[r h]",
+        "right": "h p",
+        "instances": 4,
+        "against": "enumeration",
+    },
+    "enumerate": {"verdict": "true", "masks": 16, "tolerance": 1e-9, "difference": 0.0},
+    "measure": {
+        "verdict": "supported",
+        "effect": -1.5,
+        "interval": [-2.0, -1.0],
+        "seeds": 30,
+        "rule": "the 95 % interval lies below 0",
+        "unit": "points",
+        "supported": True,
+        "smallest_detectable": 0.4,
+    },
+    "refute": {
+        "verdict": "wrong",
+        "counterexample": "one unit, p = 4/5",
+        "claimed": "1/2",
+        "actual": "4/5",
+        "correction": "The weights are p.",
+        "corrected_by": "1",
+    },
+    "cite": {"verdict": "true", "key": "hinton2012", "locator": ""},
+    "none": {"verdict": "open"},
+}
+
+
+def record(kind: str, verdict: str = "", **changes: Any) -> dict[str, Any]:
+    """A record as a cell leaves it, consistent with its verdict, but for the ``changes``."""
+    own = {"kind": kind, "says": "So it is.", **RECORDS[kind]}
+    if verdict:
+        own["verdict"] = verdict
+    if verdict == "true-under":
+        own["under"] = ["fair"]
+    if verdict == "not-seen":
+        own |= {"supported": False, "interval": [-2.0, 1.0], "effect": -0.5}
+    return {**own, **changes}
+
+
+def claim(claim_id: str = "1", *uses: str, **changes: Any) -> Claim:
+    """A claim, an identity that is expected to be true but for the ``changes``."""
+    own = {"section": "1 A", "title": "title", "kind": "I", "statement": "statement", "expected": "true", "uses": uses}
+    return Claim(id=claim_id, **{**own, **changes})
