@@ -89,7 +89,7 @@ def test_wrong_numbers_are_noticed_where_a_rule_is_wrong(mean, monkeypatch):
     [
         ([], {}, ValueError, "line 3 names no rule"),
         (["algebra"], {}, TypeError, "a reason is a rule or a chain, got str"),
-        ([mean_of_mask], {"relation": "=="}, ValueError, "a relation is one of =, <=, >=, ~; got '=='"),
+        ([mean_of_mask], {"relation": "=="}, ValueError, "a relation is one of =, <=, >=, <, >, ~, <=>; got '=='"),
         ([mean_of_mask], {"relation": "~"}, ValueError, "says what it leaves out"),
         ([mean_of_mask], {"remainder": Remainder(p, 2, "small")}, ValueError, "says what it leaves out"),
     ],
@@ -125,7 +125,9 @@ def test_a_start_that_is_none(start, options, message):
 
 
 def test_a_chain_starts_from_an_expression():
-    with pytest.raises(TypeError, match="starts from a SymPy expression, got Equality"):
+    with pytest.raises(TypeError, match="starts from a SymPy expression, got StrictLessThan"):
+        Chain(y < p)
+    with pytest.raises(ValueError, match="an equation is solved for a symbol"):
         Chain(sp.Eq(y, p))
     with pytest.raises(TypeError, match="masks are symbolic.Masks"):
         Chain(E(r[1]), masks="r")

@@ -328,6 +328,10 @@ def equal_by_algebra(one: sp.Expr, other: sp.Expr) -> bool:
     """
     if same(one, other):
         return True
+    if isinstance(one, sp.Eq) or isinstance(other, sp.Eq):
+        # The same may be added to both sides of an equation.
+        both = isinstance(one, sp.Eq) and isinstance(other, sp.Eq)
+        return both and equal_by_algebra(one.lhs - one.rhs, other.lhs - other.rhs)
     generators = Generators()
     difference = rational(one, generators) - rational(other, generators)
     expanded = sp.expand(difference, power_base=False, power_exp=False, log=False)

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
-from dropout_lab.symbolic.algebra import equal_by_algebra
 from dropout_lab.symbolic.chain import Chain, Line, agrees
-from dropout_lab.symbolic.operators import Named
+from dropout_lab.symbolic.equations import equivalent, value_of
+from dropout_lab.symbolic.operators import Named, SlopeAt, rebuilt
 from dropout_lab.symbolic.rules import idempotence
-from dropout_lab.symbolic.rules.base import RULES, Rule
-from dropout_lab.symbolic.values import EXACT, FLOAT, PRECISE, Evaluator, NotExact, closeness
+from dropout_lab.symbolic.rules.base import EXACT_RELATIONS, RULES, Rule
+from dropout_lab.symbolic.values import EXACT, FLOAT, PRECISE, Arithmetic, Draws, Evaluator, NotExact, closeness
 
 #: Floating point values farther apart than this belong to different numbers; nearer ones are looked at exactly.
 _APART = 1e-6
@@ -66,14 +66,16 @@ def attacked(chain: Chain) -> Attack:
 
 def _slips(chain: Chain, place: int, attack: Attack) -> None:
     before, line = chain.lines[place - 1].formula, chain.lines[place]
-    numbers = _Numbers(chain, before)
+    instances = max([1, *(len(one.instances) for one in chain.unknowns)])
+    numbers = [_Numbers(chain, before, instance) for instance in range(instances)]
     for kind, altered in slips(line.formula, chain):
         # No slip at all: the same expression, also by r² = r, which holds for the masks in whatever stands here.
-        if equal_by_algebra(*(idempotence.rewrite(one, chain.context) for one in (altered, line.formula))):
+        plain = (idempotence.rewrite(one, chain.context) for one in (altered, line.formula))
+        if equivalent(*plain, chain.solve_for):
             continue
         by_rule = not _accepted(chain, before, altered, line)
-        by_numbers = numbers.refuse(altered, line)
-        if line.relation == "=":
+        by_numbers = any(one.refuse(altered, line) for one in numbers)
+        if line.relation in EXACT_RELATIONS:
             attack.tried += 1
             attack.by_rule += by_rule
             attack.by_numbers += by_numbers
@@ -93,14 +95,14 @@ def _accepted(chain: Chain, before: sp.Expr, altered: sp.Expr, line: Line) -> bo
 
 
 class _Numbers:
-    """The values of the line before, and whether an altered line has others."""
+    """The values of the line before, and whether an altered line has others, with one instance of each unknown function."""
 
-    def __init__(self, chain: Chain, before: sp.Expr) -> None:
+    def __init__(self, chain: Chain, before: sp.Expr, instance: int = 0) -> None:
         self._chain = chain
         self._before = before
         self._values: dict[tuple[int, str], object] = {}
         families = chain.context.families
-        self._evaluator = Evaluator(families, chain.unknowns)
+        self._evaluator = Evaluator(families, chain.unknowns, instance)
 
     def refuse(self, altered: sp.Expr, line: Line) -> bool:
         if line.remainder is not None:
@@ -109,16 +111,16 @@ class _Numbers:
             try:
                 before, after = (
                     self._value(self._before, size, FLOAT),
-                    self._evaluator.value(altered, self._chain.draws(size), FLOAT),
+                    self._valued(altered, self._chain.draws(size), FLOAT),
                 )
             except (ValueError, ZeroDivisionError, OverflowError, TypeError, NotImplementedError):
                 return True
-            if line.relation == "=":
+            if line.relation in EXACT_RELATIONS:
                 if not closeness(before, after) < _APART:
                     return True
             elif not agrees(before, after, line.relation) and closeness(before, after) > _APART:
                 return True
-        if line.relation != "=":
+        if line.relation not in EXACT_RELATIONS:
             return False
         return any(not self._agrees_exactly(altered, size) for size in self._chain.sizes)
 
@@ -126,8 +128,8 @@ class _Numbers:
         draws = self._chain.draws(size)
         for arithmetic in (EXACT, PRECISE):
             try:
-                before = self._evaluator.value(self._before, draws, arithmetic)
-                return agrees(before, self._evaluator.value(altered, draws, arithmetic), "=")
+                before = self._valued(self._before, draws, arithmetic)
+                return agrees(before, self._valued(altered, draws, arithmetic), "=")
             except NotExact:
                 continue
         return False
@@ -148,8 +150,11 @@ class _Numbers:
     def _value(self, expression: sp.Expr, size: int, arithmetic: object) -> object:
         key = size, "float"
         if key not in self._values:
-            self._values[key] = self._evaluator.value(expression, self._chain.draws(size), FLOAT)
+            self._values[key] = self._valued(expression, self._chain.draws(size), FLOAT)
         return self._values[key]
+
+    def _valued(self, expression: sp.Expr, draws: Draws, arithmetic: Arithmetic) -> object:
+        return value_of(self._evaluator, expression, draws, arithmetic, self._chain.solve_for)
 
 
 def slips(formula: sp.Expr, chain: Chain) -> Iterator[tuple[str, sp.Expr]]:
@@ -158,7 +163,7 @@ def slips(formula: sp.Expr, chain: Chain) -> Iterator[tuple[str, sp.Expr]]:
     for kind, make in _KINDS.items():
         count = 0
         for altered in make(formula, chain):
-            if altered in seen or altered.has(sp.zoo, sp.nan):
+            if altered in seen or isinstance(altered, sp.Eq) != isinstance(formula, sp.Eq) or altered.has(sp.zoo, sp.nan):
                 continue
             seen.add(altered)
             yield kind, altered
@@ -172,9 +177,7 @@ def _replaced(formula: sp.Expr, path: tuple[int, ...], new: sp.Basic) -> sp.Expr
         return new  # type: ignore[return-value]
     arguments = list(formula.args)
     arguments[path[0]] = _replaced(arguments[path[0]], path[1:], new)
-    if isinstance(formula, sp.Derivative):
-        return sp.Derivative(*arguments, evaluate=False)
-    return formula.func(*arguments)
+    return rebuilt(formula, arguments)  # type: ignore[return-value]
 
 
 def _parts(formula: sp.Basic, path: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], sp.Basic]]:
@@ -185,9 +188,14 @@ def _parts(formula: sp.Basic, path: tuple[int, ...] = ()) -> Iterator[tuple[tupl
     for place, argument in enumerate(formula.args):
         if isinstance(formula, Named) and place < 2 or isinstance(argument, sp.Tuple):
             continue
-        if isinstance(formula, sp.Derivative) and place > 0:
+        if isinstance(formula, sp.Derivative) and place > 0 or isinstance(formula, SlopeAt) and place == 0:
             continue
         yield from _parts(argument, (*path, place))
+
+
+def _whole(formula: sp.Basic) -> list[tuple[tuple[int, ...], sp.Expr]]:
+    """The whole formula, or each side of an equation."""
+    return [((place,), side) for place, side in enumerate(formula.args)] if isinstance(formula, sp.Eq) else [((), formula)]
 
 
 def _signs(formula: sp.Expr, chain: Chain) -> Iterator[sp.Expr]:
@@ -195,7 +203,8 @@ def _signs(formula: sp.Expr, chain: Chain) -> Iterator[sp.Expr]:
         if isinstance(part, sp.Add):
             for place, term in enumerate(part.args):
                 yield _replaced(formula, (*path, place), -term)
-    yield -formula
+    for path, side in _whole(formula):
+        yield _replaced(formula, path, -side)
 
 
 def _factors(formula: sp.Expr, chain: Chain) -> Iterator[sp.Expr]:
@@ -208,7 +217,8 @@ def _factors(formula: sp.Expr, chain: Chain) -> Iterator[sp.Expr]:
                 if not factor.is_Number:
                     rest = sp.Mul(*(other for k, other in enumerate(part.args) if k != place))
                     yield _replaced(formula, path, rest)
-    yield 2 * formula
+    for path, side in _whole(formula):
+        yield _replaced(formula, path, 2 * side)
 
 
 def _indices(formula: sp.Expr, chain: Chain) -> Iterator[sp.Expr]:

@@ -20,6 +20,7 @@ from typing import Any
 import sympy as sp
 
 from dropout_lab.symbolic.algebra import equal_by_algebra, same
+from dropout_lab.symbolic.equations import value_of
 from dropout_lab.symbolic.masks import Masks, as_families
 from dropout_lab.symbolic.operators import Definition, Named, Operator, Random, Unknown
 from dropout_lab.symbolic.printing import printed
@@ -83,8 +84,9 @@ class Chain:
     :class:`~dropout_lab.symbolic.Masks` or a tuple of them; a chain without masks is an identity. ``definitions`` are the
     letters in it, ``unknowns`` its unknown functions, ``distinct`` pairs of indices that differ, ``within`` bounds for
     parameters that are restricted, ``tied`` values for letters that an assumption ties to each other (see
-    :mod:`dropout_lab.symbolic.tied`), ``name`` what messages call it. A ``shared`` chain is shown where it is settled and not
-    again where it is used as a lemma.
+    :mod:`dropout_lab.symbolic.tied`), ``name`` what messages call it. A ``shared`` chain is shown where it is settled and
+    not again where it is used as a lemma. A chain of equations has ``solve_for``, the symbol that is asked for; its lines
+    are equivalent, ``<=>``.
 
     >>> from dropout_lab.symbolic import Masks, Mean, rules
     >>> n, i = sp.symbols("n i", integer=True, positive=True)
@@ -108,6 +110,7 @@ class Chain:
     tied: Mapping[sp.Basic, Callable[[Draws], Any]] | None = None
     name: str = ""
     shared: bool = False
+    solve_for: sp.Symbol | None = None
     #: Grows by :meth:`then` only, so that every line was checked.
     lines: tuple[Line, ...] = field(default=(), init=False)
 
@@ -115,10 +118,14 @@ class Chain:
         for given in ("definitions", "unknowns", "distinct"):
             object.__setattr__(self, given, tuple(getattr(self, given)))
         object.__setattr__(self, "start", sp.sympify(self.start))
-        if not isinstance(self.start, sp.Expr):
+        if not isinstance(self.start, (sp.Expr, sp.Eq)):
             raise TypeError(f"a chain starts from a SymPy expression, got {type(self.start).__name__}")
         if self.start.has(sp.nan, sp.zoo):
             raise ValueError(f"a chain starts from a quantity, and {self.start} is no number")
+        if isinstance(self.start, sp.Eq) != isinstance(self.solve_for, sp.Symbol):
+            raise ValueError(
+                f"an equation is solved for a symbol, and nothing else is; {self.start} has solve_for={self.solve_for}"
+            )
         as_families(self.masks if self.masks else ())
         letters = [definition.letter for definition in self.definitions]
         if len(set(letters)) < len(letters):
@@ -152,8 +159,10 @@ class Chain:
     @property
     def relation(self) -> str:
         """The relation of the first line to the last: ``=`` if every line has it."""
-        given = {line.relation for line in self.lines[1:]} - {"="}
-        return given.pop() if len(given) == 1 else "=" if not given else "~"
+        found = "="
+        for line in self.lines[1:]:
+            found = joined(found, line.relation) or found
+        return found
 
     @property
     def scope(self) -> str:
@@ -233,13 +242,15 @@ class Chain:
         """The chain with one line more, once the line is checked.
 
         ``reasons`` are rules in their order, and other chains, which are used as lemmas. ``relation`` is ``=``, ``<=``,
-        ``>=`` or ``~`` (≈, with a ``remainder``). ``why`` says in a sentence why one would do that next. Raises
+        ``>=``, ``<``, ``>``, ``<=>`` (between equations) or ``~`` (≈, with a ``remainder``). ``why`` says in a sentence why one would do that next. Raises
         :class:`NotDerived` naming the line, the rule, and what the rule would have given.
         """
         if relation not in RELATIONS:
             raise ValueError(f"a relation is one of {', '.join(RELATIONS)}; got {relation!r}")
         if (relation == "~") != (remainder is not None):
             raise ValueError("a line with ~ (≈) says what it leaves out: remainder=Remainder(small, order, says)")
+        if (relation == "<=>") != isinstance(self.end, sp.Eq) or isinstance(self.end, sp.Eq) != isinstance(formula, sp.Eq):
+            raise ValueError(f"{self._place}: <=> stands between two equations, sp.Eq(…, …), and nothing else does")
         if not reasons:
             raise ValueError(f"{self._place} names no rule: say why the line holds")
         rules = tuple(reason.as_rule() if hasattr(reason, "as_rule") else reason for reason in reasons)
@@ -247,11 +258,11 @@ class Chain:
             if not isinstance(one, Rule):
                 raise TypeError(f"{self._place}: a reason is a rule or a chain, got {type(one).__name__}")
         line = Line(sp.sympify(formula), relation, rules, why, remainder)
-        if line.formula.has(sp.nan, sp.zoo) or line.formula.is_infinite:
+        if line.formula.has(sp.nan, sp.zoo) or getattr(line.formula, "is_infinite", False):
             raise NotDerived(f"{self._place}: {line.formula} is no number")
-        earlier = {one.relation for one in self.lines[1:]} - {"=", relation}
-        if relation != "=" and earlier:
-            raise ValueError(f"{self._place} has {relation} after {earlier.pop()}: together they say nothing")
+        for earlier in self.lines[1:]:
+            if joined(earlier.relation, relation) is None:
+                raise ValueError(f"{self._place} has {relation} after {earlier.relation}: together they say nothing")
         self._check_letters(line.formula)
         self._check_rules(line)
         self._check_numbers(line)
@@ -267,8 +278,10 @@ class Chain:
         if self.hypotheses:
             raise ValueError(f"the chain {self.name or self.start} rests on an induction hypothesis: use the induction")
         left, right, relation = self.start, self.end, self.relation
-        if relation == ">=":
-            left, right, relation = right, left, "<="
+        if relation in (">=", ">"):
+            left, right = right, left
+        # In a larger expression a strict inequality may become an equation: a factor beside it may be 0.
+        relation = "<=" if relation in (">=", ">", "<") else relation
         name = name or self.name or "the line above"
         return substitution(
             left, right, name, "a lemma", relation=relation, assumes=self.assumes, own=self.context, source=self
@@ -315,12 +328,13 @@ class Chain:
 
     def follows(self, before: sp.Expr, after: sp.Expr, rules: Sequence[Rule], relation: str = "=") -> bool:
         """Whether ``after`` follows from ``before`` by these rules alone, with this relation."""
-        if relation == ">=":
-            return self.follows(after, before, rules, "<=")
+        leads = any(rule.relation == relation for rule in rules)
+        if relation in (">=", ">") and not leads:
+            return self.follows(after, before, rules, {">=": "<=", ">": "<"}[relation])
         weaker = [rule for rule in rules if rule.relation not in ("=", relation)]
         if weaker:
             return False
-        if relation == "<=" and not any(rule.relation == "<=" for rule in rules):
+        if relation in ("<=", "<") and not leads:
             return False
         context = self.context
         left, right = before, after
@@ -370,9 +384,9 @@ class Chain:
         evaluator = Evaluator(self.context.families, self.unknowns, instance)
         draws = self.draws(size, given)
         try:
-            return evaluator.value(expression, draws, EXACT)
+            return value_of(evaluator, expression, draws, EXACT, self.solve_for)
         except NotExact:
-            return evaluator.value(expression, draws, PRECISE)
+            return value_of(evaluator, expression, draws, PRECISE, self.solve_for)
 
     def draws(self, size: int, given: Mapping[sp.Basic, Any] | None = None) -> Draws:
         """The numbers at which the lines are evaluated, for ``size`` masks."""
@@ -393,17 +407,29 @@ class Chain:
         return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
     def __str__(self) -> str:
-        width = max(len(sp.sstr(line.formula)) for line in self.lines)
-        shown = [f"  {'':2} {sp.sstr(self.start)}"]
+        width = max(len(_plain(line.formula)) for line in self.lines)
+        shown = [f"  {'':2} {_plain(self.start)}"]
         for line in self.lines[1:]:
-            sign = {"~": "≈", "<=": "≤", ">=": "≥"}.get(line.relation, line.relation)
-            shown.append(f"  {sign:2} {sp.sstr(line.formula):{width}}  [{line.rule}]")
+            sign = {"~": "≈", "<=": "≤", ">=": "≥", "<=>": "⇔"}.get(line.relation, line.relation)
+            shown.append(f"  {sign:2} {_plain(line.formula):{width}}  [{line.rule}]")
         return "\n".join(shown)
 
     __repr__ = __str__
 
     def _repr_latex_(self) -> str:
         return f"$${self.latex()}$$"
+
+
+def _plain(formula: sp.Basic) -> str:
+    return " = ".join(map(sp.sstr, formula.args)) if isinstance(formula, sp.Eq) else sp.sstr(formula)
+
+
+def joined(one: str, other: str) -> str | None:
+    """What two relations say together, one after the other: a < b ≤ c says a < c; a ≤ b ≥ c says nothing, None."""
+    for weak, strict in (("<=", "<"), (">=", ">")):
+        if {one, other} <= {"=", weak, strict}:
+            return strict if strict in (one, other) else weak if weak in (one, other) else "="
+    return one if other in ("=", one) else other if one == "=" else None
 
 
 def agrees(before: Any, after: Any, relation: str) -> bool:
@@ -414,4 +440,6 @@ def agrees(before: Any, after: Any, relation: str) -> bool:
     if relation in ("<=", ">="):
         gap = difference(after, before) if relation == "<=" else difference(before, after)
         return bool(gap >= (0 if exact else -TOLERANCE))
+    if relation in ("<", ">"):
+        return bool((difference(after, before) if relation == "<" else difference(before, after)) > 0)
     return bool(before == after) if exact else closeness(before, after) <= TOLERANCE

@@ -7,6 +7,7 @@ chain stays as its author wrote it until a rule changes it.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -141,6 +142,21 @@ class Random(sp.Symbol):
         return sp.Symbol.__xnew__(cls, letter, **{"real": True, **assumptions})
 
 
+class SlopeAt(sp.Expr):
+    """f′(u): the derivative of an unknown function at an expression, made by :meth:`Unknown.slope`."""
+
+    is_commutative = True
+
+    def __new__(cls, function: Any, argument: Any) -> SlopeAt:
+        return sp.Expr.__new__(cls, sp.Symbol(str(function)), sp.sympify(argument))
+
+    def _latex(self, printer: Any) -> str:
+        return rf"{printer._print(self.args[0])}'\left({printer._print(self.args[1])}\right)"
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"{printer._print(self.args[0])}'({printer._print(self.args[1])})"
+
+
 class Named(sp.Expr):
     """A letter that stands for an expression, taken at arguments: made by calling a :class:`Definition`."""
 
@@ -176,15 +192,31 @@ class Named(sp.Expr):
         return self._printed(printer)
 
     def _sympystr(self, printer: Any) -> str:
-        return self._printed(printer).replace("\\", "")
+        return plain(self._printed(printer))
+
+
+_ACCENTS = {"tilde": "\N{COMBINING TILDE}", "hat": "\N{COMBINING CIRCUMFLEX ACCENT}", "bar": "\N{COMBINING MACRON}"}
+_GREEK = "alpha beta gamma delta epsilon eta kappa lambda mu nu pi rho sigma tau phi psi omega".split()
+
+
+def plain(latex: str) -> str:
+    r"""A letter of LaTeX as plain text.
+
+    >>> print(plain(r"\tilde{h}_i"), plain(r"\eta'"))
+    h̃_i η'
+    """
+    text = re.sub(r"\\(tilde|hat|bar)\{(\w)\}", lambda found: found[2] + _ACCENTS[found[1]], latex)
+    for name in _GREEK:
+        text = text.replace(rf"\{name}", unicodedata.lookup("GREEK SMALL LETTER " + name.replace("lambda", "lamda")))
+    return text.replace(r"\ell", "ℓ").replace("\\", "")
 
 
 class Definition:
     """A letter for an expression, and the assumptions that the expression makes: a linear model, a squared loss.
 
     Without parameters ``definition.symbol`` stands for the expression in the lines of a chain; with parameters the
-    definition is called. ``label`` is LaTeX; ``{{0}}`` in it is the place of the first argument, as in ``S_{{{0}}}``. ``assumes`` names the
-    assumptions of the claims file that whoever starts from this definition makes.
+    definition is called. ``label`` is LaTeX; ``{{0}}`` in it is the place of the first argument, as in ``S_{{{0}}}``.
+    ``assumes`` names the assumptions of the claims file that whoever starts from this definition makes.
 
     >>> from sympy import IndexedBase, Sum, symbols
     >>> n, i = symbols("n i", integer=True, positive=True)
@@ -214,8 +246,7 @@ class Definition:
     @property
     def letter(self) -> str:
         """The letter by itself, without its arguments."""
-        plain = str(self.label).replace(r"\ell", "ℓ").replace("\\", "")
-        return re.split(r"_?\{|\(", plain)[0]
+        return plain(re.split(r"_\{|\{\{|\(", str(self.label))[0])
 
     @property
     def symbol(self) -> Named:
@@ -262,6 +293,10 @@ class Unknown:
     def __call__(self, *arguments: Any) -> sp.Expr:
         return self.function(*map(sp.sympify, arguments))
 
+    def slope(self, argument: Any) -> SlopeAt:
+        """The derivative of the function, taken at ``argument``."""
+        return SlopeAt(self.function, argument)
+
     def __repr__(self) -> str:
         return f"Unknown({self.function})"
 
@@ -286,4 +321,6 @@ def rebuilt(expression: sp.Basic, arguments: list[sp.Basic]) -> sp.Basic:
         if arguments[0].has(Operator) and not all(mentions(arguments[0], one) for one in expression.variables):
             return expression
         return sp.Derivative(*arguments, evaluate=False)
+    if isinstance(expression, sp.Eq):
+        return sp.Eq(*arguments, evaluate=False)
     return expression.func(*arguments)

@@ -25,6 +25,7 @@ from dropout_lab.symbolic.operators import (
     Named,
     ProductOverMasks,
     Random,
+    SlopeAt,
     SumOverMasks,
     Unknown,
     Var,
@@ -534,6 +535,15 @@ class _Compiler:
 
         return value
 
+    def _slope(self, expression: SlopeAt) -> Compiled:
+        if self.arithmetic.name == "exact":
+            raise NotExact("derivatives are taken by differences of 50 digits")
+        function, inner = self.evaluator.unknowns[str(expression.args[0])], self.compile(expression.args[1])
+        if self.arithmetic.name == "float":
+            step = 1e-5
+            return lambda at: (function(inner(at) + step) - function(inner(at) - step)) / (2 * step)
+        return lambda at: mpmath.diff(function, mpmath.mpmathify(inner(at)))
+
     def _place(self, variable: sp.Expr) -> Callable[[Point], Any]:
         if isinstance(variable, sp.Indexed):
             base, indices = str(variable.base.label), [self.compile(index) for index in variable.indices]
@@ -668,6 +678,7 @@ _METHODS: dict[type, str] = {
     ProductOverMasks: "_product_over_masks",
     Named: "_named",
     sp.Derivative: "_derivative",
+    SlopeAt: "_slope",
     sp.Integral: "_integral",
     sp.Limit: "_limit",
     sp.Subs: "_subs",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dropout_lab.symbolic.rules.approximations import expansion
 from dropout_lab.symbolic.rules.base import RELATIONS, RULES, Context, Rule
+from dropout_lab.symbolic.rules.calculus import below, chain_rule
 from dropout_lab.symbolic.rules.functions import (
     derivative,
     derivative_of_sum,
@@ -43,6 +44,7 @@ from dropout_lab.symbolic.rules.moments import (
     variance_of_sum,
     zero_covariance,
 )
+from dropout_lab.symbolic.rules.solving import linear_equation, positive
 
 __all__ = [
     "RELATIONS",
@@ -50,7 +52,9 @@ __all__ = [
     "Context",
     "Rule",
     "algebra",
+    "below",
     "cauchy_schwarz",
+    "chain_rule",
     "closed_form",
     "constants_and_variance",
     "covariance_definition",
@@ -71,6 +75,7 @@ __all__ = [
     "jensen",
     "last_term",
     "limit",
+    "linear_equation",
     "linearity",
     "linearity_of_integral",
     "logarithm",
@@ -78,6 +83,7 @@ __all__ = [
     "mean_of_mask",
     "no_terms",
     "nonnegative",
+    "positive",
     "relu_shrinks",
     "split_diagonal",
     "substitution",

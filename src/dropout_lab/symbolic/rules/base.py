@@ -15,7 +15,17 @@ from dropout_lab.symbolic.operators import Named, Operator, Random, Unknown, Wei
 Rewriting = Callable[[sp.Expr, "Context"], sp.Expr]
 
 #: The relations of a line to the line before, as they are written; ``~`` stands for ≈.
-RELATIONS = {"=": "=", "<=": r"\le", ">=": r"\ge", "~": r"\approx"}
+RELATIONS = {
+    "=": "=",
+    "<=": r"\le",
+    ">=": r"\ge",
+    "<": "<",
+    ">": ">",
+    "~": r"\approx",
+    "<=>": r"\Longleftrightarrow",
+}
+#: The relations that say as much as =: numbers decide them.
+EXACT_RELATIONS = frozenset({"=", "<=>"})
 
 
 @dataclass(frozen=True)
