@@ -66,27 +66,37 @@ def prove(claim_id: str, derivation, closed_form: sympy.Expr, *, under: Sequence
     )
 
 
-def derive(claim_id: str, chain, *, says: str) -> Evidence:
+def derive(
+    claim_id: str, chain, *, says: str, stated: Sequence[str] = (), weakest: bool = True
+) -> Evidence:
     """Establish a claim by a chain of derivation, whose lines were checked when they were written.
 
-    The assumptions are those of the chain. Provisional: the ledger's form comes with the types of evidence.
+    The assumptions are those of the chain. ``stated`` are those that the claim's own sentence makes, so that it leaves
+    nothing unsaid there. A chain that is not the ``weakest`` of its claim may need others than the claims file names.
+    Provisional: the ledger's form comes with the types of evidence.
     """
     from dropout_lab.symbolic import attacked
+    from dropout_lab.symbolic.printing import printed
+    from dropout_lab.symbolic.rules import RELATIONS
 
     claim = registry.load()[claim_id]
-    _check_assumptions(claim, chain.assumes)
+    if unknown := [name for name in (*chain.assumes, *stated) if name not in registry.load().assumptions]:
+        raise NotEstablished(f"claim {claim_id}: {unknown[0]!r} is no assumption of the claims file")
+    if weakest:
+        _check_assumptions(claim, chain.assumes)
     parts = [part for _, part in chain.parts] if hasattr(chain, "parts") else [chain]
     attacks = [attacked(part) for part in parts]
     return _evidence(
         claim,
         "prove",
-        "true-under" if chain.assumes else "true",
+        "true-under" if set(chain.assumes) - set(stated) else "true",
         says,
-        formula=sympy.latex(chain.end),
+        formula=printed(chain.end),
         scope=chain.scope,
         under=list(chain.assumes),
-        left=str(chain.start),
-        right=str(chain.end),
+        left=printed(chain.start),
+        relation=RELATIONS[chain.relation],
+        right=printed(chain.end),
         instances=4,
         against="enumeration",
         survivors=[line for attack in attacks for line in attack.survivors],

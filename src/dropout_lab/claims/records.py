@@ -160,7 +160,7 @@ def equation(record: Mapping[str, Any]) -> str:
     """
     if record["kind"] != "prove":
         return ""
-    left, right = record["left"], record["right"]
+    left, right, relation = record["left"], record["right"], record.get("relation", "=")
     if len(left) + len(right) <= ONE_LINE:
-        return f"{left} = {right}"
-    return rf"\begin{{aligned}} & {left} \\ & \quad = {right} \end{{aligned}}"
+        return f"{left} {relation} {right}"
+    return rf"\begin{{aligned}} & {left} \\ & \quad {relation} {right} \end{{aligned}}"

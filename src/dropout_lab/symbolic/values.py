@@ -289,7 +289,7 @@ class _Compiler:
         for kind, method in _METHODS.items():
             if isinstance(expression, kind):
                 return getattr(self, method)(expression)
-        if isinstance(expression, sp.Function):
+        if isinstance(expression, (sp.Function, sp.Min, sp.Max)):
             return self._function(expression)
         raise NotImplementedError(f"there is no way to compute {type(expression).__name__}: {expression}")
 
