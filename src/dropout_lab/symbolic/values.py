@@ -169,6 +169,8 @@ class Draws:
         source = self._random(symbol.name)
         if symbol in self.within:
             low, high = (Fraction(str(sp.Rational(end))) for end in self.within[symbol])
+            if symbol.is_integer:
+                return Fraction(source.randint(math.ceil(low), math.floor(high)))
             return low + (high - low) * Fraction(source.randint(1, 12), 13)
         if role == "size" or (role == "number" and symbol.is_integer):
             # The end of a sum in one line is a factor in the next: it has one value in both. The number of masks is what
