@@ -21,6 +21,7 @@ import sympy as sp
 
 from dropout_lab.symbolic.algebra import equal_by_algebra, same
 from dropout_lab.symbolic.equations import value_of
+from dropout_lab.symbolic.intervals import bounds
 from dropout_lab.symbolic.masks import Masks, as_families
 from dropout_lab.symbolic.operators import Definition, Named, Operator, Random, Unknown
 from dropout_lab.symbolic.printing import printed
@@ -133,6 +134,9 @@ class Chain:
         for pair in self.distinct:
             if len(pair) != 2 or pair[0] == pair[1]:
                 raise ValueError(f"distinct lists pairs of different indices, as in ((i, j),); got {pair}")
+        letters_of_laws = (family.keep_prob(*map(sp.Dummy, "ij"[: len(family.size)])) for family in self.context.families)
+        known = set().union(self.start.free_symbols, *(law.free_symbols for law in letters_of_laws))
+        object.__setattr__(self, "within", bounds(self.within or {}, known))
         object.__setattr__(self, "lines", (Line(self.start),))
         self._check_means()
         self._check_letters(self.start)

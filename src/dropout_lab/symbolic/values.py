@@ -17,6 +17,7 @@ from typing import Any
 import mpmath
 import sympy as sp
 
+from dropout_lab.symbolic.intervals import between
 from dropout_lab.symbolic.kinks import quadrature
 from dropout_lab.symbolic.masks import Masks
 from dropout_lab.symbolic.operators import (
@@ -168,10 +169,9 @@ class Draws:
             return Fraction(self.given[symbol])
         source = self._random(symbol.name)
         if symbol in self.within:
-            low, high = (Fraction(str(sp.Rational(end))) for end in self.within[symbol])
-            if symbol.is_integer:
-                return Fraction(source.randint(math.ceil(low), math.floor(high)))
-            return low + (high - low) * Fraction(source.randint(1, 12), 13)
+            low, high = (sp.Rational(end) for end in self.within[symbol])
+            value = between(symbol, low, high, sp.Rational(source.randint(1, 12), 13))
+            return Fraction(int(value.p), int(value.q))
         if role == "size" or (role == "number" and symbol.is_integer):
             # The end of a sum in one line is a factor in the next: it has one value in both. The number of masks is what
             # it is said to be, if there is but one; other numbers may be larger by one, so that a wrong one shows.
@@ -463,7 +463,11 @@ class _Compiler:
                 for place in product(*(range(1, int(extent(at)) + 1) for extent in extents)):
                     for index, value in zip(indices, place, strict=True):
                         at.symbols[index] = number(Fraction(value))
-                    masks.append(((label, place), keep(at)))
+                    chance = keep(at)
+                    # While a difference quotient moves p, it may step a little too far.
+                    if not at.moved and not (isinstance(chance, (int, Fraction, float, mpmath.mpf)) and 0 <= chance <= 1):
+                        raise ValueError(f"the mask {label}{list(place)} needs a probability, got {chance}")
+                    masks.append(((label, place), chance))
             if len(masks) > 12:
                 raise ValueError(f"{len(masks)} masks have 2^{len(masks)} outcomes, too many to go through; at most 12")
             chances = at.draws.chance() if unknown else [Fraction(1)]
