@@ -321,8 +321,8 @@ class Chain:
             names = " + ".join(f"'{rule}'" for rule in line.rules)
             found = self.rewritten(before, line.rules, line.relation)
             raise NotDerived(
-                f"{self._place} does not follow by {names}: it would give {sp.sstr(found)}, "
-                f"the line says {sp.sstr(line.formula)}"
+                f"{self._place} does not follow by {names}: it would give {_plain(found)}, "
+                f"the line says {_plain(line.formula)}"
             )
         for place, rule in enumerate(line.rules):
             others = line.rules[:place] + line.rules[place + 1 :]
