@@ -19,7 +19,6 @@ from dropout_lab.symbolic.rules import (
     linearity,
     mean_of_mask,
     nonnegative,
-    theorem,
 )
 
 E, Sum = Mean, sp.Sum
@@ -62,7 +61,11 @@ def test_a_chain_is_not_changed_by_what_is_added(mean):
 @pytest.mark.parametrize(
     ("wrong", "rules", "message"),
     [
-        (2 * TOTAL, [mean_of_mask], r"mean, line 3 does not follow by 'E r = p': it would give Sum\(w\[i\], \(i, 1, n\)\)"),
+        (
+            2 * TOTAL,
+            [mean_of_mask],
+            r"mean, line 3 does not follow by 'E r = p': it would give Sum\(w\[i\], \(i, 1, n\)\)",
+        ),
         (TOTAL, [linearity], "does not follow by 'linearity of the mean'"),
         (TOTAL, [mean_of_mask, independence], "does not need 'independence': it follows without it"),
         (TOTAL, [mean_of_mask, algebra], "does not need 'algebra'"),
@@ -204,9 +207,7 @@ def test_leaving_out_a_square():
 
 
 def test_an_approximation_says_how_large_its_remainder_is():
-    chain = Chain(sp.exp(t)).then(
-        1 + t, expansion(t, 2), relation="~", remainder=Remainder(t, 2, "the square of t")
-    )
+    chain = Chain(sp.exp(t)).then(1 + t, expansion(t, 2), relation="~", remainder=Remainder(t, 2, "the square of t"))
     assert chain.relation == "~"
     with pytest.raises(NotDerived, match="not of order 3"):
         Chain(sp.exp(t)).then(1 + t, expansion(t, 2), relation="~", remainder=Remainder(t, 3, "its cube"))
@@ -260,9 +261,7 @@ def test_a_lemma_of_other_masks(monkeypatch):
 
 def test_a_lemma_about_indices_that_differ(monkeypatch):
     blind(monkeypatch)
-    two = Chain(E(r[i] * r[j]), masks=r, distinct=[(i, j)], name="two masks").then(
-        E(r[i]) * E(r[j]), independence
-    )
+    two = Chain(E(r[i] * r[j]), masks=r, distinct=[(i, j)], name="two masks").then(E(r[i]) * E(r[j]), independence)
     assert Chain(E(r[i] * r[j]) ** 2, masks=r, distinct=[(i, j)]).then(E(r[i]) ** 2 * E(r[j]) ** 2, two)
     with pytest.raises(NotDerived, match="two masks"):
         Chain(E(r[i] * r[j]), masks=r).then(E(r[i]) * E(r[j]), two)

@@ -201,7 +201,12 @@ FALSE = {
         delta_picks,
         {},
     ),
-    "a delta inside a function": (Sum(1 / (1 + sp.KroneckerDelta(i, k)), (i, 1, n)), sp.Rational(1, 2), delta_picks, {}),
+    "a delta inside a function": (
+        Sum(1 / (1 + sp.KroneckerDelta(i, k)), (i, 1, n)),
+        sp.Rational(1, 2),
+        delta_picks,
+        {},
+    ),
     "a delta and a range that depends on its index": (
         Sum(a[i] * sp.KroneckerDelta(j, k), (i, 1, j), (j, 1, n)),
         Sum(a[i], (i, 1, j)),
@@ -235,7 +240,12 @@ FALSE = {
         {},
     ),
     # sums
-    "a last term of a sum that may be empty": (Sum(a[i], (i, 5, n + 1)), Sum(a[i], (i, 5, n)) + a[n + 1], last_term, {}),
+    "a last term of a sum that may be empty": (
+        Sum(a[i], (i, 5, n + 1)),
+        Sum(a[i], (i, 5, n)) + a[n + 1],
+        last_term,
+        {},
+    ),
     "the number of terms of a sum that may be empty": (Sum(y, (i, m, n)), (n - m + 1) * y, algebra, {}),
     "a triangular sum as a square": (Sum(b[j], (j, 1, i), (i, 1, n)), n * Sum(b[j], (j, 1, n)), algebra, {}),
     "two different letters": (Sum(a[i], (i, 1, n)) ** 2, Sum(a[i] ** 2, (i, 1, n)), algebra, {}),

@@ -30,9 +30,9 @@ from dropout_lab.symbolic.chain import Chain, Line, NotDerived, Remainder
 from dropout_lab.symbolic.derivations import Derivation, covariance, expectation, variance
 from dropout_lab.symbolic.enumeration import enumerated
 from dropout_lab.symbolic.identities import Identity, Solution, identity, solution
+from dropout_lab.symbolic.induction import Induction, induction
 from dropout_lab.symbolic.inductive import Induction as ByInduction
 from dropout_lab.symbolic.inductive import Statement
-from dropout_lab.symbolic.induction import Induction, induction
 from dropout_lab.symbolic.instances import Instance
 from dropout_lab.symbolic.masks import Masks, NotProved
 from dropout_lab.symbolic.operators import (
@@ -54,28 +54,25 @@ __all__ = [
     "Chain",
     "Cov",
     "Definition",
+    "Derivation",
+    "Identity",
+    "Induction",
+    "Instance",
     "Line",
+    "Masks",
     "Mean",
     "NotDerived",
+    "NotProved",
     "ProductOverMasks",
     "Random",
     "Remainder",
+    "Solution",
     "Statement",
     "SumOverMasks",
     "Unknown",
     "Var",
     "Weight",
     "attacked",
-    "lemmas",
-    "rules",
-    "tied",
-    "Derivation",
-    "Identity",
-    "Induction",
-    "Instance",
-    "Masks",
-    "NotProved",
-    "Solution",
     "covariance",
     "enumerated",
     "equal",
@@ -83,6 +80,9 @@ __all__ = [
     "gradient",
     "identity",
     "induction",
+    "lemmas",
+    "rules",
     "solution",
+    "tied",
     "variance",
 ]

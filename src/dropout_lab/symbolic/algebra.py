@@ -139,7 +139,7 @@ def _power(expression: sp.Pow, generators: Generators) -> sp.Expr:
 
 
 def _root(factor: sp.Expr, generators: Generators) -> sp.Expr:
-    if factor.is_Pow and not factor.exp.is_Integer or factor.has(sp.Sum, Operator, sp.Function, Named):
+    if (factor.is_Pow and not factor.exp.is_Integer) or factor.has(sp.Sum, Operator, sp.Function, Named):
         return generators.symbol(factor)
     return factor
 
@@ -203,7 +203,11 @@ def _powers(factor: sp.Expr) -> dict[sp.Expr, sp.Expr]:
     if isinstance(factor, sp.exp):
         number, rest = canonical(factor.args[0]).as_coeff_Mul()
         # exp(x/2) is no power of exp(x) to be taken apart: for imaginary x the root may be the other one.
-        return {sp.exp(rest / number.q): sp.Integer(number.p)} if number.is_Rational else {sp.exp(number * rest): sp.Integer(1)}
+        return (
+            {sp.exp(rest / number.q): sp.Integer(number.p)}
+            if number.is_Rational
+            else {sp.exp(number * rest): sp.Integer(1)}
+        )
     if isinstance(factor, sp.Pow) and factor.exp.is_Rational:
         return {_opaque(factor.base): factor.exp}
     return {_opaque(factor): sp.Integer(1)}
@@ -225,9 +229,7 @@ def _summands_of(total: sp.Sum) -> list[Monomial]:
         constant, series = _series(total)
         return [({**powers, series: sp.Integer(1)}, bounds) for powers, bounds in monomials(constant)]
     fresh = sp.Dummy(index.name, integer=True)
-    return [
-        (factors, ((fresh, lower, upper), *bounds)) for factors, bounds in monomials(put(inner, {index: fresh}))
-    ]
+    return [(factors, ((fresh, lower, upper), *bounds)) for factors, bounds in monomials(put(inner, {index: fresh}))]
 
 
 def _is_infinite(limit: Bound) -> bool:
@@ -266,7 +268,9 @@ def _summed(monomial: Monomial, generators: Generators) -> sp.Expr:
     # A delta is 0 or 1: its powers are itself. That much is arithmetic.
     factors = [factor.base if _is_power_of_delta(factor) else factor for factor in factors]
     value = sp.Integer(1)
-    used = set().union(*(factor.free_symbols for factor in factors), *(end.free_symbols for _, *ends in bounds for end in ends))
+    used = set().union(
+        *(factor.free_symbols for factor in factors), *(end.free_symbols for _, *ends in bounds for end in ends)
+    )
     for index, lower, upper in bounds:
         if index not in used and counts(lower, upper):
             value *= rational(upper - lower + 1, generators)
@@ -301,11 +305,20 @@ def standard_sum(factors: Iterable[sp.Expr], bounds: tuple[Bound, ...]) -> sp.Su
     """A sum of a product with standard names and a standard order of its indices."""
     product = sp.Mul(*factors)
     # Names of sums inside the factors are taken: none of them may catch an index of this sum.
-    names_inside = [symbol.name[1:] for symbol in sp.Tuple(product, *(sp.Tuple(*bound) for bound in bounds)).atoms(sp.Symbol) if symbol.name[0] == "#"]
+    names_inside = [
+        symbol.name[1:]
+        for symbol in sp.Tuple(product, *(sp.Tuple(*bound) for bound in bounds)).atoms(sp.Symbol)
+        if symbol.name[0] == "#"
+    ]
     taken = 1 + max(map(int, names_inside), default=-1)
     candidates = []
     for order in permutations(bounds):
-        if any(index in end.free_symbols for place, (index, *_) in enumerate(order) for _, *ends in order[place:] for end in ends):
+        if any(
+            index in end.free_symbols
+            for place, (index, *_) in enumerate(order)
+            for _, *ends in order[place:]
+            for end in ends
+        ):
             continue
         names = {
             bound[0]: sp.Symbol(f"#{taken + place}", integer=True, positive=True) for place, bound in enumerate(order)

@@ -163,7 +163,11 @@ def slips(formula: sp.Expr, chain: Chain) -> Iterator[tuple[str, sp.Expr]]:
     for kind, make in _KINDS.items():
         count = 0
         for altered in make(formula, chain):
-            if altered in seen or isinstance(altered, sp.Eq) != isinstance(formula, sp.Eq) or altered.has(sp.zoo, sp.nan):
+            if (
+                altered in seen
+                or isinstance(altered, sp.Eq) != isinstance(formula, sp.Eq)
+                or altered.has(sp.zoo, sp.nan)
+            ):
                 continue
             seen.add(altered)
             yield kind, altered
@@ -186,16 +190,18 @@ def _parts(formula: sp.Basic, path: tuple[int, ...] = ()) -> Iterator[tuple[tupl
     if isinstance(formula, (sp.Indexed, sp.Lambda)) or not formula.args:
         return
     for place, argument in enumerate(formula.args):
-        if isinstance(formula, Named) and place < 2 or isinstance(argument, sp.Tuple):
+        if (isinstance(formula, Named) and place < 2) or isinstance(argument, sp.Tuple):
             continue
-        if isinstance(formula, sp.Derivative) and place > 0 or isinstance(formula, SlopeAt) and place == 0:
+        if (isinstance(formula, sp.Derivative) and place > 0) or (isinstance(formula, SlopeAt) and place == 0):
             continue
         yield from _parts(argument, (*path, place))
 
 
 def _whole(formula: sp.Basic) -> list[tuple[tuple[int, ...], sp.Expr]]:
     """The whole formula, or each side of an equation."""
-    return [((place,), side) for place, side in enumerate(formula.args)] if isinstance(formula, sp.Eq) else [((), formula)]
+    return (
+        [((place,), side) for place, side in enumerate(formula.args)] if isinstance(formula, sp.Eq) else [((), formula)]
+    )
 
 
 def _signs(formula: sp.Expr, chain: Chain) -> Iterator[sp.Expr]:

@@ -143,7 +143,10 @@ class Chain:
                 raise ValueError(f"{sp.sstr(self.start)} has no value at n = {size}: it divides by 0 there") from None
 
     def _check_means(self) -> None:
-        for operator in (*self.start.atoms(Operator), *(one for part in self.start.atoms(Named) for one in part.meaning.atoms(Operator))):
+        for operator in (
+            *self.start.atoms(Operator),
+            *(one for part in self.start.atoms(Named) for one in part.meaning.atoms(Operator)),
+        ):
             if not self.context.families and not operator.atoms(Random):
                 raise ValueError(f"{operator} is a mean, and the chain has no masks: give masks=, or start an identity")
             if not any(map(self.context.is_random, operator.args)):
@@ -184,14 +187,10 @@ class Chain:
         return tuple(few) or (least,)
 
     def _masks_at(self, size: int) -> int:
-        draws = self.draws(size)
-        return sum(
-            math.prod(
-                int(extent.xreplace({one: sp.Integer(draws.symbol(one, "size")) for one in extent.free_symbols}))
-                for extent in family.size
-            )
-            for family in self.context.families
-        )
+        draws, families = self.draws(size), self.context.families
+        symbols = {symbol for family in families for extent in family.size for symbol in extent.free_symbols}
+        values = {symbol: sp.Rational(draws.symbol(symbol, "size")) for symbol in symbols}
+        return sum(math.prod(int(extent.xreplace(values)) for extent in family.size) for family in families)
 
     @cached_property
     def assumes(self) -> tuple[str, ...]:
@@ -204,6 +203,11 @@ class Chain:
         for line in self.lines:
             named.update(dict.fromkeys(line.assumes))
         return tuple(named)
+
+    @property
+    def restricted(self) -> bool:
+        """Whether its numbers are those of certain values only, or of different indices."""
+        return bool(self.tied or self.within or self.distinct)
 
     @property
     def _definitions_used(self) -> list[Definition]:
@@ -249,7 +253,9 @@ class Chain:
             raise ValueError(f"a relation is one of {', '.join(RELATIONS)}; got {relation!r}")
         if (relation == "~") != (remainder is not None):
             raise ValueError("a line with ~ (≈) says what it leaves out: remainder=Remainder(small, order, says)")
-        if (relation == "<=>") != isinstance(self.end, sp.Eq) or isinstance(self.end, sp.Eq) != isinstance(formula, sp.Eq):
+        if (relation == "<=>") != isinstance(self.end, sp.Eq) or isinstance(self.end, sp.Eq) != isinstance(
+            formula, sp.Eq
+        ):
             raise ValueError(f"{self._place}: <=> stands between two equations, sp.Eq(…, …), and nothing else does")
         if not reasons:
             raise ValueError(f"{self._place} names no rule: say why the line holds")
@@ -349,7 +355,7 @@ class Chain:
             return True
         # What a lemma leads to may have another place for the lemma in it: then it is read in one direction.
         if relation == "=" and any(rule.key in _EQUATIONS for rule in rules):
-            return right != after and equal(left, after) or left != before and equal(before, right)
+            return (right != after and equal(left, after)) or (left != before and equal(before, right))
         return False
 
     # -- the check by numbers -------------------------------------------------------------------------------------------
@@ -390,7 +396,7 @@ class Chain:
 
     def draws(self, size: int, given: Mapping[sp.Basic, Any] | None = None) -> Draws:
         """The numbers at which the lines are evaluated, for ``size`` masks."""
-        return Draws(len(str(self.start)), size, self.context.families, self.within, given, self.distinct, self.tied)
+        return Draws(len(str(self.start)), size, self.context.families, self.within, given, self.tied, self.distinct)
 
     def numbers(self, size: int = 2) -> list[Any]:
         """The value of every line for ``size`` masks: fractions where it has them, else with 50 digits."""

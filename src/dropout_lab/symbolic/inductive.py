@@ -34,7 +34,11 @@ class Statement:
     def hypothesis(self) -> Rule:
         """The rule that the statement holds for n, to be used in the step."""
         return substitution(
-            sp.sympify(self.quantity), sp.sympify(self.closed), "the statement for n", HYPOTHESIS, relation=self.relation
+            sp.sympify(self.quantity),
+            sp.sympify(self.closed),
+            "the statement for n",
+            HYPOTHESIS,
+            relation=self.relation,
         )
 
     def at(self, number: sp.Expr | int) -> tuple[sp.Expr, sp.Expr]:
@@ -65,13 +69,17 @@ class Induction:
                 if not equal_by_algebra(*sides):
                     raise NotDerived(f"{self.name}: the {what} {where} {sp.sstr(own)}, expected {sp.sstr(wanted)}")
             if chain.relation not in ("=", self.statement.relation):
-                raise NotDerived(f"{self.name}: the {what} leads to {chain.relation}, expected {self.statement.relation}")
+                raise NotDerived(
+                    f"{self.name}: the {what} leads to {chain.relation}, expected {self.statement.relation}"
+                )
         if not self.step.hypotheses:
             raise NotDerived(f"{self.name}: the step never uses the statement for n, so nothing is shown by induction")
         if self.base.hypotheses or any(rule != self.statement.hypothesis for rule in self.step.hypotheses):
             raise NotDerived(f"{self.name}: only the step may use a statement for n, and only this one")
         for family in self.base.context.families:
-            if not any(one_law(family, other, False) for other in self.step.context.families if other.base == family.base):
+            if not any(
+                one_law(family, other, False) for other in self.step.context.families if other.base == family.base
+            ):
                 raise NotDerived(f"{self.name}: base and step have other masks {family.base}")
 
     @property
@@ -98,6 +106,11 @@ class Induction:
     def context(self) -> Context:
         """What the base knows: masks, unknown functions."""
         return self.base.context
+
+    @property
+    def restricted(self) -> bool:
+        """Whether its numbers are those of certain values only, or of different indices."""
+        return self.base.restricted or self.step.restricted
 
     @property
     def scope(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import sympy as sp
@@ -20,7 +21,12 @@ _PARAMETER = "⟨{} of {}⟩"
 
 
 def mentions(expression: sp.Basic, variable: sp.Expr) -> bool:
-    """Whether a letter occurs in an expression; of an indexed value w[k], any w[i], as i may be k."""
+    """Whether a letter occurs in an expression; of an indexed value w[k], any w[i], as i may be k.
+
+    >>> w, i, k, n = sp.IndexedBase("w"), *sp.symbols("i k n")
+    >>> mentions(sp.Sum(w[i], (i, 1, n)), w[k]), mentions(sp.Sum(w[i], (i, 1, n)), k)
+    (True, False)
+    """
     letter = variable.base.label if isinstance(variable, sp.Indexed) else variable
     return letter in expression.free_symbols
 
@@ -172,8 +178,8 @@ class Named(sp.Expr):
 
     @property
     def meaning(self) -> sp.Expr:
-        """What it stands for."""
-        return put(self.args[1].expr, dict(zip(self.args[1].signature, self.args[2:], strict=True)))
+        """What it stands for; sums in it whose index an argument has get another one."""
+        return _meaning(self)
 
     @property
     def free_symbols(self) -> set[sp.Basic]:
@@ -196,7 +202,25 @@ class Named(sp.Expr):
 
 
 _ACCENTS = {"tilde": "\N{COMBINING TILDE}", "hat": "\N{COMBINING CIRCUMFLEX ACCENT}", "bar": "\N{COMBINING MACRON}"}
-_GREEK = "alpha beta gamma delta epsilon eta kappa lambda mu nu pi rho sigma tau phi psi omega".split()
+_GREEK = [
+    "alpha",
+    "beta",
+    "gamma",
+    "delta",
+    "epsilon",
+    "eta",
+    "kappa",
+    "lambda",
+    "mu",
+    "nu",
+    "pi",
+    "rho",
+    "sigma",
+    "tau",
+    "phi",
+    "psi",
+    "omega",
+]
 
 
 def plain(latex: str) -> str:
@@ -205,10 +229,17 @@ def plain(latex: str) -> str:
     >>> print(plain(r"\tilde{h}_i"), plain(r"\eta'"))
     h̃_i η'
     """
-    text = re.sub(r"\\(tilde|hat|bar)\{(\w)\}", lambda found: found[2] + _ACCENTS[found[1]], latex)
+    accent = re.compile(r"\\(tilde|hat|bar)(?:\{(\w)\}|\s+(\w))")
+    text = accent.sub(lambda found: (found[2] or found[3]) + _ACCENTS[found[1]], latex).replace(r"\ell", "ℓ")
     for name in _GREEK:
         text = text.replace(rf"\{name}", unicodedata.lookup("GREEK SMALL LETTER " + name.replace("lambda", "lamda")))
-    return text.replace(r"\ell", "ℓ").replace("\\", "")
+    return text.replace("\\", "")
+
+
+@lru_cache(maxsize=1 << 12)
+def _meaning(letter: Named) -> sp.Expr:
+    law = letter.args[1]
+    return put(law.expr, dict(zip(law.signature, letter.args[2:], strict=True)))
 
 
 class Definition:
@@ -246,7 +277,8 @@ class Definition:
     @property
     def letter(self) -> str:
         """The letter by itself, without its arguments."""
-        return plain(re.split(r"_\{|\{\{|\(", str(self.label))[0])
+        without = re.sub(r"\{\{\d\}\}", "", str(self.label))
+        return re.sub(r"_(\{[, ]*\})?$|\([, ]*\)$|(?<=_)\{(\w+)\}", r"\2", plain(without))
 
     @property
     def symbol(self) -> Named:

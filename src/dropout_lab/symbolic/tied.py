@@ -13,6 +13,7 @@ from typing import Any
 
 import sympy as sp
 
+from dropout_lab.symbolic.binding import put
 from dropout_lab.symbolic.values import EXACT, Draws, Evaluator
 
 Values = dict[tuple[int, ...], Fraction]
@@ -59,7 +60,7 @@ def solution(
         places = range(1, number + 1)
 
         def value(expression: sp.Expr, at: dict[sp.Symbol, Any]) -> sp.Rational:
-            found = Evaluator(()).value(expression.xreplace(at), draws, EXACT)
+            found = Evaluator(()).value(put(expression, at), draws, EXACT)
             return sp.Rational(found.numerator, found.denominator)
 
         system = sp.Matrix(

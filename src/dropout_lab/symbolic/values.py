@@ -106,7 +106,7 @@ class Arithmetic:
         if self.name == "exact":
             raise NotExact("a root or a power of fractions is no fraction")
         if self.name == "float":
-            if isinstance(base, float) and base < 0 or isinstance(base, complex) or isinstance(exponent, complex):
+            if (isinstance(base, float) and base < 0) or isinstance(base, complex) or isinstance(exponent, complex):
                 return complex(base) ** exponent
             return base**exponent
         return mpmath.power(base, exponent)
@@ -138,8 +138,8 @@ class Draws:
         families: tuple[Masks, ...] = (),
         within: Mapping[sp.Basic, tuple[Any, Any]] | None = None,
         given: Mapping[sp.Basic, Any] | None = None,
-        distinct: tuple[tuple[sp.Expr, sp.Expr], ...] = (),
         tied: Mapping[sp.Basic, Callable[[Draws], Any]] | None = None,
+        distinct: tuple[tuple[sp.Expr, sp.Expr], ...] = (),
     ) -> None:
         self.seed = seed
         self.size = size
@@ -169,10 +169,12 @@ class Draws:
         source = self._random(symbol.name)
         if symbol in self.within:
             low, high = (Fraction(str(sp.Rational(end))) for end in self.within[symbol])
+            if symbol.is_integer:
+                return Fraction(source.randint(math.ceil(low), math.floor(high)))
             return low + (high - low) * Fraction(source.randint(1, 12), 13)
         if role == "size" or (role == "number" and symbol.is_integer):
-            # The end of a sum in one line is a factor in the next: it has one value in both.
-            # The number of masks is what it is said to be, if there is but one; other numbers may be larger by one.
+            # The end of a sum in one line is a factor in the next: it has one value in both. The number of masks is what
+            # it is said to be, if there is but one; other numbers may be larger by one, so that a wrong one shows.
             alone = symbol in self.extents and len(self.extents) == 1
             return Fraction(self.size if alone or source.random() < 0.6 else self.size + 1)
         if role == "index":
@@ -183,18 +185,20 @@ class Draws:
 
     def _index(self, symbol: sp.Symbol) -> int:
         """An index in the range of every sum, another one than those that it is said to differ from."""
-        source = self._random(symbol.name)
         others = [one for pair in self.distinct if symbol in pair for one in pair if one != symbol]
         # The one with the smaller name is drawn first.
         taken = {
             int(one) if one.is_Integer else self._index(one)  # type: ignore[arg-type]
             for one in others
-            if one.is_Integer or one.is_Symbol and one.name < symbol.name  # type: ignore[attr-defined]
+            if one.is_Integer or (one.is_Symbol and one.name < symbol.name)  # type: ignore[attr-defined]
         }
         free = [place for place in range(1, self.size + 1) if place not in taken]
         if not free:
-            raise ValueError(f"there are no {self.size} different values for {symbol} and {', '.join(map(str, others))}")
-        return source.choice(free)
+            raise ValueError(
+                f"there are no {self.size} different values for {symbol} and {', '.join(map(str, others))}"
+            )
+        # Where there is room, neighbors in the alphabet differ: a wrong index shows.
+        return free[sum(map(ord, symbol.name)) % len(free)]
 
     def entry(self, base: str, indices: tuple[int, ...], positive: bool = False) -> Fraction:
         """A value for an indexed value."""
@@ -314,7 +318,7 @@ class _Compiler:
             return self._random(expression)
         if isinstance(expression, sp.Symbol):
             return self._symbol(expression)
-        if expression.is_number and not expression.args or expression.is_Rational:
+        if (expression.is_number and not expression.args) or expression.is_Rational:
             constant = self.arithmetic.number(expression)
             return lambda at: constant
         for kind, method in _METHODS.items():

@@ -66,7 +66,9 @@ class Context:
         for index, extent in zip(mask.indices, family.size, strict=True):
             low, high = self.range(index) or (index, index)
             if (high - extent).is_positive or (1 - low).is_positive:
-                raise ValueError(f"there is no mask {mask} here: the masks {family.base} are numbered from 1 to {extent}")
+                raise ValueError(
+                    f"there is no mask {mask} here: the masks {family.base} are numbered from 1 to {extent}"
+                )
         return family.keep_prob(*mask.indices)
 
     def varies(self, expression: sp.Basic, variable: sp.Expr) -> bool:
@@ -153,9 +155,7 @@ def rule(name: str, statement: str, *, example: Any = None, **options: Any) -> C
     return made
 
 
-def walk_within(
-    expression: sp.Basic, context: Context, change: Callable[[sp.Basic, Context], sp.Basic]
-) -> sp.Basic:
+def walk_within(expression: sp.Basic, context: Context, change: Callable[[sp.Basic, Context], sp.Basic]) -> sp.Basic:
     """Rebuild an expression as :func:`~dropout_lab.symbolic.operators.walk` does; ``change`` is told what is known there."""
     if isinstance(expression, (sp.Lambda, sp.Indexed, sp.Tuple)) or not expression.args:
         return change(expression, context) if isinstance(expression, sp.Expr) else expression

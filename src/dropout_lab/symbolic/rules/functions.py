@@ -7,7 +7,16 @@ from collections.abc import Iterable
 import sympy as sp
 
 from dropout_lab.symbolic.binding import bound_symbols, put
-from dropout_lab.symbolic.operators import Named, Operator, ProductOverMasks, SumOverMasks, Unknown, Weight, mentions, walk
+from dropout_lab.symbolic.operators import (
+    Named,
+    Operator,
+    ProductOverMasks,
+    SumOverMasks,
+    Unknown,
+    Weight,
+    mentions,
+    walk,
+)
 from dropout_lab.symbolic.rules.base import Context, Rule, rule
 from dropout_lab.symbolic.rules.signs import is_positive, is_real
 
@@ -103,7 +112,7 @@ def derivative(expression: sp.Expr, context: Context) -> sp.Expr:
 
     def change(part: sp.Basic) -> sp.Basic:
         if isinstance(part, sp.Subs):
-            return _put_in(part)
+            return _put_in(part, context)
         if not isinstance(part, sp.Derivative) or context.unknown(part.expr):
             return part
         if _is_inert(part.expr, part.variables, context):
@@ -113,13 +122,12 @@ def derivative(expression: sp.Expr, context: Context) -> sp.Expr:
     return walk(expression, change)
 
 
-def _put_in(part: sp.Subs) -> sp.Expr:
+def _put_in(part: sp.Subs, context: Context) -> sp.Expr:
     """The value of a derivative at a point, once it is carried out; what a letter means is left alone."""
-    moved = set(part.variables)
     inert = part.expr.atoms(Operator, Named, sp.Derivative, sp.Integral, sp.Limit)
-    if any(mentions(one, variable) for one in inert for variable in moved):
+    if any(context.varies(one, variable) for one in inert for variable in part.variables):
         return part
-    return put(part.expr, dict(zip(part.variables, part.point, strict=True)))
+    return put(part.expr, dict(zip(part.variables, part.point, strict=True)))  # type: ignore[return-value]
 
 
 def _differentiated(part: sp.Derivative) -> sp.Expr:
@@ -260,7 +268,7 @@ def homogeneity(function: Unknown) -> Rule:
 
     def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:
         def change(part: sp.Basic) -> sp.Basic:
-            if not isinstance(part, sp.Function) or part.func != function.function:
+            if not isinstance(part, sp.Function) or part.func != function.function or len(part.args) != 1:
                 return part
             inside = sp.factor_terms(part.args[0])
             factors = [factor for factor in sp.Mul.make_args(inside) if is_positive(factor)]

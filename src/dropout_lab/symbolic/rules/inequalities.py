@@ -26,7 +26,9 @@ def _is_convex(function: sp.Expr, variable: sp.Symbol, context: Context) -> bool
     if isinstance(function, sp.Add):
         return all(_is_convex(part, variable, context) for part in function.args)
     if isinstance(function, sp.Sum):
-        return not any(limit.has(variable) for limit in function.limits) and _is_convex(function.function, variable, context)
+        return not any(limit.has(variable) for limit in function.limits) and _is_convex(
+            function.function, variable, context
+        )
     if isinstance(function, sp.Pow) and function.exp.is_Integer and function.exp > 0 and function.exp % 2 == 0:
         return _is_affine(function.base, variable)
     if isinstance(function, (sp.exp, sp.Abs)):
@@ -77,7 +79,9 @@ def _raised_by_jensen(expression: sp.Expr, context: Context) -> sp.Expr:
         if function == variable or context.is_random(function) or function.has(Mean, Named):
             continue
         inside = mean.args[0]
-        if not is_real(inside) or not all(is_positive(one.args[0].xreplace({variable: inside})) for one in function.atoms(sp.log)):
+        if not is_real(inside) or not all(
+            is_positive(one.args[0].xreplace({variable: inside})) for one in function.atoms(sp.log)
+        ):
             continue
         if _is_convex(function, variable, context):
             # In place, as it was taken out: under a sum, its index is that sum's again.

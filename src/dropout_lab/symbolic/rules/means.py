@@ -134,7 +134,9 @@ def _of_product(inside: sp.Product, context: Context) -> sp.Expr:
 def _guarded(part: sp.Sum, context: Context) -> sp.Expr:
     """Under a sum over i ≠ j, written with the factor 1 − δ_ij, the two masks differ: their mean factorizes there."""
     factors = sp.Mul.make_args(part.function)
-    guards = [frozenset(one.args[:2]) for factor in factors if _is_guard(factor) for one in factor.atoms(sp.KroneckerDelta)]
+    guards = [
+        frozenset(one.args[:2]) for factor in factors if _is_guard(factor) for one in factor.atoms(sp.KroneckerDelta)
+    ]
     if not guards:
         return part
     here = context.under(part.limits)
@@ -185,9 +187,7 @@ def disjoint(one: sp.Expr, other: sp.Expr, context: Context) -> bool:
     return all(_differ(a, b, context) for a in first for b in second)
 
 
-def _masks_in(
-    part: sp.Basic, ranges: dict, context: Context, found: list[_Occurrence], numbers: Iterator[int]
-) -> bool:
+def _masks_in(part: sp.Basic, ranges: dict, context: Context, found: list[_Occurrence], numbers: Iterator[int]) -> bool:
     """Collect all masks, their bound indices renamed apart; False if something else is random."""
     if context.family(part) is not None:
         found.append((part, ranges))  # type: ignore[arg-type]
@@ -265,12 +265,12 @@ def _weight_example() -> tuple[sp.Expr, Context]:
 )
 def weight_of_mask(expression: sp.Expr, context: Context) -> sp.Expr:
     """The probability of a whole mask as the product of those of its zeros and ones."""
-    taken = {symbol.name for symbol in expression.atoms(sp.Symbol)}
-    letters = [sp.Symbol(name, integer=True, positive=True) for name in "ijklmst" if name not in taken]
 
     def of(family: Masks) -> sp.Expr:
-        index = tuple(letters[: len(family.size)])
-        mask, keep = family[index], family.keep_prob(*index)
+        index: list[sp.Symbol] = []
+        for _ in family.size:
+            index.append(fresh(_i, {*expression.atoms(sp.Symbol), *index}))
+        mask, keep = family[tuple(index)], family.keep_prob(*index)
         limits = ((one, 1, extent) for one, extent in zip(index, family.size, strict=True))
         return sp.Product(keep * mask + (1 - keep) * (1 - mask), *limits)
 

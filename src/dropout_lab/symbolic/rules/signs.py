@@ -125,7 +125,9 @@ def raised(expression: sp.Expr, change: Callable[[sp.Expr], sp.Expr]) -> sp.Expr
     if isinstance(expression, sp.Mul):
         return sp.Mul(
             *(
-                raised(part, change) if all(map(is_nonnegative, expression.args[:place] + expression.args[place + 1 :])) else part
+                raised(part, change)
+                if all(map(is_nonnegative, expression.args[:place] + expression.args[place + 1 :]))
+                else part
                 for place, part in enumerate(expression.args)
             )
         )

@@ -8,7 +8,7 @@ import sympy as sp
 
 from dropout_lab.symbolic.algebra import canonical, equal_by_algebra
 from dropout_lab.symbolic.rules.base import Context, Rule
-from dropout_lab.symbolic.rules.functions import is_positive
+from dropout_lab.symbolic.rules.signs import is_positive
 
 #: What is said to be positive or not zero, and the assumption that says so.
 Given = Mapping[sp.Expr, str]
@@ -40,7 +40,9 @@ def linear_equation(unknown: sp.Symbol, *, slope: sp.Expr | None = None, nonzero
         for factor in sp.Mul.make_args(seen):
             base = factor.base if isinstance(factor, sp.Pow) else factor
             if base not in nonzero and not is_positive(base) and not is_positive(-base):
-                raise ValueError(f"the slope in {unknown} has the factor {base}, of which nothing says that it is not 0")
+                raise ValueError(
+                    f"the slope in {unknown} has the factor {base}, of which nothing says that it is not 0"
+                )
         return sp.Eq(unknown, -difference.subs(unknown, 0) / found, evaluate=False)
 
     return Rule(
