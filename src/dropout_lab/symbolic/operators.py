@@ -350,7 +350,7 @@ def rebuilt(expression: sp.Basic, arguments: list[sp.Basic]) -> sp.Basic:
     """The same operation on other arguments, left unevaluated where SymPy would evaluate it."""
     if isinstance(expression, sp.Derivative):
         # SymPy makes 0 of the derivative of a mean by a letter that stands in the law of the masks alone.
-        if arguments[0].has(Operator) and not all(mentions(arguments[0], one) for one in expression.variables):
+        if arguments[0].has(Operator) and not all(mentions(arguments[0], one) for one, _ in arguments[1:]):
             return expression
         return sp.Derivative(*arguments, evaluate=False)
     if isinstance(expression, sp.Eq):

@@ -203,6 +203,8 @@ class Draws:
     def entry(self, base: str, indices: tuple[int, ...], positive: bool = False) -> Fraction:
         """A value for an indexed value."""
         if (values := self._tied_to(base)) is not None:
+            if indices not in values:
+                raise ValueError(f"{base} has no value at {indices}")
             return Fraction(values[indices])
         source = self._random((base, indices))
         if base in self.probabilities:
