@@ -9,8 +9,10 @@ from dropout_lab.claims.registry import Claim, Grade, Registry
 
 
 #: Relations in plain text and in LaTeX.
-SIGNS = {"=": "=", "<=": "≤", ">=": "≥", "~": "≈", "<=>": "⇔"}
-RELATIONS = {"=": "=", "<=": r"\le", ">=": r"\ge", "~": r"\approx", "<=>": r"\Longleftrightarrow"}
+SIGNS = {"=": "=", "<=": "≤", ">=": "≥", "<": "<", ">": ">", "~": "≈", "<=>": "⇔"}
+RELATIONS = {
+    "=": "=", "<=": r"\le", ">=": r"\ge", "<": "<", ">": ">", "~": r"\approx", "<=>": r"\Longleftrightarrow"
+}
 
 
 @dataclass(frozen=True)
