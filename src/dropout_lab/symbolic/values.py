@@ -467,7 +467,9 @@ class _Compiler:
                         at.symbols[index] = number(Fraction(value))
                     chance = keep(at)
                     # While a difference quotient moves p, it may step a little too far.
-                    if not at.moved and not (isinstance(chance, (int, Fraction, float, mpmath.mpf)) and 0 <= chance <= 1):
+                    if not at.moved and not (
+                        isinstance(chance, (int, Fraction, float, mpmath.mpf)) and 0 <= chance <= 1
+                    ):
                         raise ValueError(f"the mask {label}{list(place)} needs a probability, got {chance}")
                     masks.append(((label, place), chance))
             if len(masks) > 12:
