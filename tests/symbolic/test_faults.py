@@ -15,8 +15,8 @@ from dropout_lab.symbolic import (
     identity,
     variance,
 )
+from dropout_lab.symbolic.arithmetic import closeness
 from dropout_lab.symbolic.rules import delta_picks
-from dropout_lab.symbolic.values import closeness
 
 n, m = sp.symbols("n m", integer=True, positive=True)
 i, j, k = sp.symbols("i j k", integer=True)

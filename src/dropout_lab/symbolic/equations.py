@@ -13,7 +13,9 @@ import mpmath
 import sympy as sp
 
 from dropout_lab.symbolic.algebra import Generators, equal_by_algebra, rational
-from dropout_lab.symbolic.values import DIGITS, Arithmetic, Draws, Evaluator
+from dropout_lab.symbolic.arithmetic import DIGITS, Arithmetic
+from dropout_lab.symbolic.draws import Draws
+from dropout_lab.symbolic.values import Evaluator
 
 #: Relative size of what counts as zero in a test for linearity, where numbers are not exact.
 _NOTHING = {"precise": mpmath.mpf("1e-20"), "float": 1e-6}
@@ -28,14 +30,10 @@ def value_of(
     """
     if not isinstance(formula, sp.Eq):
         return evaluator.value(formula, draws, arithmetic)
-    given = draws.given
     at = []
     for place in range(3):
-        draws.given = {**given, unknown: place}
-        try:
-            at.append(evaluator.value(formula.lhs - formula.rhs, draws, arithmetic))
-        finally:
-            draws.given = given
+        moved = draws.with_values({unknown: place})
+        at.append(evaluator.value(formula.lhs - formula.rhs, moved, arithmetic))
     with mpmath.workdps(DIGITS):
         slope, bend = at[1] - at[0], at[2] - 2 * at[1] + at[0]
         size = max(map(abs, at))

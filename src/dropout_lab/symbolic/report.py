@@ -7,11 +7,11 @@ from typing import Any
 
 import sympy as sp
 
+from dropout_lab.symbolic.arithmetic import pretty
 from dropout_lab.symbolic.attack import Attack, attacked
 from dropout_lab.symbolic.chain import Chain
 from dropout_lab.symbolic.inductive import Induction
 from dropout_lab.symbolic.printing import printed
-from dropout_lab.symbolic.values import pretty
 
 
 @dataclass(frozen=True)
