@@ -12,7 +12,7 @@ from typing import Any
 import mpmath
 import sympy as sp
 
-from dropout_lab.symbolic.algebra import Generators, equal_by_algebra, rational
+from dropout_lab.symbolic.algebra import GENERATORS, equal_by_algebra, rational
 from dropout_lab.symbolic.arithmetic import DIGITS, Arithmetic
 from dropout_lab.symbolic.draws import Draws
 from dropout_lab.symbolic.values import Evaluator
@@ -56,8 +56,7 @@ def equivalent(one: sp.Basic, other: sp.Basic, unknown: sp.Symbol | None) -> boo
         return True
     if not (isinstance(one, sp.Eq) and isinstance(other, sp.Eq)):
         return False
-    generators = Generators()
-    ratio = sp.cancel(rational(one.lhs - one.rhs, generators) / rational(other.lhs - other.rhs, generators))
-    parts = generators.parts()
+    ratio = sp.cancel(rational(one.lhs - one.rhs) / rational(other.lhs - other.rhs))
+    parts = GENERATORS.parts()
     symbols = set().union(*(parts.get(symbol, symbol).free_symbols for symbol in ratio.free_symbols), set())
     return ratio != 0 and unknown not in symbols
