@@ -8,6 +8,8 @@ import sympy as sp
 
 #: What binds a letter: the index of a sum or a product, the variable of an integral.
 BINDERS = (sp.Sum, sp.Product, sp.Integral)
+#: What is done with a letter at a point: nothing can be put for it inside.
+_AT_A_POINT = (sp.Limit, sp.Subs)
 #: Letters for indices that have to be renamed, in the order of use.
 _LETTERS = "ijklmstuvabcdefgh"
 
@@ -17,6 +19,17 @@ Limit = tuple[sp.Symbol, sp.Expr, sp.Expr]
 def bound_symbols(expression: sp.Basic) -> set[sp.Symbol]:
     """The letters that a sum, a product or an integral anywhere in an expression binds."""
     return {limit[0] for part in expression.atoms(*BINDERS) for limit in part.limits}
+
+
+def held(part: sp.Basic) -> set[sp.Basic]:
+    """The letters that a part itself binds or differentiates by; of an indexed value w[k], the letter w."""
+    if isinstance(part, BINDERS):
+        return {limit[0] for limit in part.limits}
+    if isinstance(part, sp.Limit):
+        return {part.args[1]}
+    if isinstance(part, (sp.Derivative, sp.Subs)):
+        return {one.base.label if isinstance(one, sp.Indexed) else one for one in part.variables}
+    return set()
 
 
 def fresh(index: sp.Symbol, taken: Iterable[sp.Basic]) -> sp.Symbol:
@@ -31,7 +44,8 @@ def put(expression: sp.Basic, values: Mapping[sp.Basic, sp.Basic]) -> sp.Basic:
     """Replace what is free in an expression; indices of sums that would catch something get other letters.
 
     The keys are letters, masks such as ``r[k]``, or whole parts. Of ``Sum(a[i]*r[k], (k, 1, n))`` nothing is replaced by
-    a value for ``r[k]`` or ``k``: that k is another one. The letter of indexed values, the w of ``w[i]``, is no key.
+    a value for ``r[k]`` or ``k``: that k is another one. The letter of indexed values, the w of ``w[i]``, is a key only for
+    a :class:`sympy.Lambda` of its indices.
 
     >>> i, k, n = sp.symbols("i k n", integer=True, positive=True)
     >>> A = sp.IndexedBase("A")
@@ -40,12 +54,21 @@ def put(expression: sp.Basic, values: Mapping[sp.Basic, sp.Basic]) -> sp.Basic:
     """
     if not values or not isinstance(expression, sp.Basic):
         return expression
+    if isinstance(expression, sp.Indexed) and expression.base in values:
+        law = values[expression.base]
+        indices = (put(index, values) for index in expression.indices)
+        return put(law.expr, dict(zip(law.signature, indices, strict=True)))
     if expression in values:
         return values[expression]
     if isinstance(expression, sp.IndexedBase) or not expression.args:
         return expression
     if isinstance(expression, BINDERS):
         return _put_under(expression, values)
+    if isinstance(expression, _AT_A_POINT):
+        own = held(expression)
+        values = {key: value for key, value in values.items() if not own & key.free_symbols}
+        if own & set().union(*(value.free_symbols for value in values.values())):
+            raise ValueError(f"{', '.join(map(str, own))} is taken in {expression}: use another letter")
     arguments = [put(argument, values) for argument in expression.args]
     if all(new is old for new, old in zip(arguments, expression.args, strict=True)):
         return expression

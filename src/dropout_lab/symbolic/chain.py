@@ -131,7 +131,7 @@ class Chain:
                 f"an equation is solved for a symbol, and nothing else is; {self.start} has solve_for={self.solve_for}"
             )
         as_families(self.masks if self.masks else ())
-        letters = [str(definition.label) for definition in self.definitions]
+        letters = [definition.letter for definition in self.definitions]
         if len(set(letters)) < len(letters):
             raise ValueError(f"two definitions have one letter: {', '.join(sorted(letters))}")
         for pair in self.distinct:
@@ -187,7 +187,7 @@ class Chain:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """The sizes at which lines are evaluated: no fewer masks than the first line names (r[2]), and not too many."""
+        """The sizes at which lines are evaluated: no fewer masks than the first line names, as in r[2], nor too many."""
         bases = {family.base for family in self.context.families}
         parts = [part for part in self.start.atoms(sp.Indexed) if part.base in bases]
         least = max((int(index) for part in parts for index in part.indices if index.is_Integer), default=1)
@@ -196,13 +196,10 @@ class Chain:
         return tuple(few) or (least,)
 
     def _masks_at(self, size: int) -> int:
-        return sum(
-            math.prod(
-                int(extent.xreplace({symbol: sp.Integer(size) for symbol in extent.free_symbols}))
-                for extent in one.size
-            )
-            for one in self.context.families
-        )
+        draws, families = self.draws(size), self.context.families
+        symbols = {symbol for family in families for extent in family.size for symbol in extent.free_symbols}
+        values = {symbol: sp.Rational(draws.symbol(symbol, "size")) for symbol in symbols}
+        return sum(math.prod(int(extent.xreplace(values)) for extent in family.size) for family in families)
 
     @cached_property
     def assumes(self) -> tuple[str, ...]:
@@ -215,6 +212,11 @@ class Chain:
         for line in self.lines:
             named.update(dict.fromkeys(line.assumes))
         return tuple(named)
+
+    @property
+    def restricted(self) -> bool:
+        """Whether its numbers are those of certain values only, or of different indices."""
+        return bool(self.tied or self.within or self.distinct)
 
     @property
     def _definitions_used(self) -> list[Definition]:
@@ -324,8 +326,8 @@ class Chain:
             names = " + ".join(f"'{rule}'" for rule in line.rules)
             found = self.rewritten(before, line.rules, line.relation)
             raise NotDerived(
-                f"{self._place} does not follow by {names}: it would give {sp.sstr(found)}, "
-                f"the line says {sp.sstr(line.formula)}"
+                f"{self._place} does not follow by {names}: it would give {_plain(found)}, "
+                f"the line says {_plain(line.formula)}"
             )
         for place, rule in enumerate(line.rules):
             others = line.rules[:place] + line.rules[place + 1 :]

@@ -46,7 +46,7 @@ class Draws:
     def with_values(self, given: Mapping[sp.Basic, Any]) -> Draws:
         """The same numbers, but for those of some letters."""
         other = copy.copy(self)
-        other.given, other._drawn, other.means = {**self.given, **given}, {}, {}
+        other.given, other._drawn, other._made, other.means = {**self.given, **given}, {}, {}, {}
         return other
 
     def _random(self, key: object) -> random.Random:
@@ -111,6 +111,8 @@ class Draws:
 
     def _entry(self, base: str, indices: tuple[int, ...], positive: bool) -> Fraction:
         if (values := self._tied_to(base)) is not None:
+            if indices not in values:
+                raise ValueError(f"{base} has no value at {indices}")
             return Fraction(values[indices])
         source = self._random((base, indices))
         if base in self.probabilities:

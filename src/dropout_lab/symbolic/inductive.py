@@ -108,6 +108,11 @@ class Induction:
         return self.base.context
 
     @property
+    def restricted(self) -> bool:
+        """Whether its numbers are those of certain values only, or of different indices."""
+        return self.base.restricted or self.step.restricted
+
+    @property
     def scope(self) -> str:
         """``any n``."""
         return "any n"

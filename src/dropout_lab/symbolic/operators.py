@@ -229,8 +229,8 @@ def plain(latex: str) -> str:
     >>> print(plain(r"\tilde{h}_i"), plain(r"\eta'"))
     h̃_i η'
     """
-    latex = latex.replace(r"\ell", "ℓ")
-    text = re.sub(r"\\(tilde|hat|bar)\{(\w)\}", lambda found: found[2] + _ACCENTS[found[1]], latex)
+    accent = re.compile(r"\\(tilde|hat|bar)(?:\{(\w)\}|\s+(\w))")
+    text = accent.sub(lambda found: (found[2] or found[3]) + _ACCENTS[found[1]], latex).replace(r"\ell", "ℓ")
     for name in _GREEK:
         text = text.replace(rf"\{name}", unicodedata.lookup("GREEK SMALL LETTER " + name.replace("lambda", "lamda")))
     return text.replace("\\", "")
@@ -246,8 +246,8 @@ class Definition:
     """A letter for an expression, and the assumptions that the expression makes: a linear model, a squared loss.
 
     Without parameters ``definition.symbol`` stands for the expression in the lines of a chain; with parameters the
-    definition is called. ``label`` is LaTeX; ``{{0}}`` in it is the place of the first argument, as in ``S_{{{0}}}``. ``assumes`` names the
-    assumptions of the claims file that whoever starts from this definition makes.
+    definition is called. ``label`` is LaTeX; ``{{0}}`` in it is the place of the first argument, as in ``S_{{{0}}}``.
+    ``assumes`` names the assumptions of the claims file that whoever starts from this definition makes.
 
     >>> from sympy import IndexedBase, Sum, symbols
     >>> n, i = symbols("n i", integer=True, positive=True)
@@ -277,7 +277,8 @@ class Definition:
     @property
     def letter(self) -> str:
         """The letter by itself, without its arguments."""
-        return re.split(r"_?\{|\(", plain(str(self.label)))[0]
+        without = re.sub(r"\{\{\d\}\}", "", str(self.label))
+        return re.sub(r"_(\{[, ]*\})?$|\([, ]*\)$|(?<=_)\{(\w+)\}", r"\2", plain(without))
 
     @property
     def symbol(self) -> Named:
@@ -349,7 +350,7 @@ def rebuilt(expression: sp.Basic, arguments: list[sp.Basic]) -> sp.Basic:
     """The same operation on other arguments, left unevaluated where SymPy would evaluate it."""
     if isinstance(expression, sp.Derivative):
         # SymPy makes 0 of the derivative of a mean by a letter that stands in the law of the masks alone.
-        if arguments[0].has(Operator) and not all(mentions(arguments[0], one) for one in expression.variables):
+        if arguments[0].has(Operator) and not all(mentions(arguments[0], one) for one, _ in arguments[1:]):
             return expression
         return sp.Derivative(*arguments, evaluate=False)
     if isinstance(expression, sp.Eq):

@@ -14,6 +14,7 @@ from typing import Any
 import sympy as sp
 
 from dropout_lab.symbolic.arithmetic import EXACT
+from dropout_lab.symbolic.binding import put
 from dropout_lab.symbolic.draws import Draws
 from dropout_lab.symbolic.values import Evaluator
 
@@ -61,7 +62,7 @@ def solution(
         places = range(1, number + 1)
 
         def value(expression: sp.Expr, at: dict[sp.Symbol, Any]) -> sp.Rational:
-            found = Evaluator(()).value(expression.xreplace(at), draws, EXACT)
+            found = Evaluator(()).value(put(expression, at), draws, EXACT)
             return sp.Rational(found.numerator, found.denominator)
 
         system = sp.Matrix(

@@ -5,7 +5,7 @@ return the measure. A measure that means nothing for a network, or for data with
 why.
 """
 
-from dropout_lab.experiments.measures.activations import correlation, reconstruction, sparsity, variance_shift
+from dropout_lab.experiments.measures.activations import correlation, lengths, reconstruction, sparsity, variance_shift
 from dropout_lab.experiments.measures.averaging import (
     all_masks,
     mask_left_on,
@@ -25,6 +25,7 @@ __all__ = [
     "half_removed",
     "hessian_trace",
     "learned_keep_probs",
+    "lengths",
     "mask_left_on",
     "monte_carlo",
     "nll",

@@ -33,7 +33,7 @@ def chain_rule(expression: sp.Expr, context: Context) -> sp.Expr:
         factors = sp.Mul.make_args(part.expr)
         moving = [factor for factor in factors if context.varies(factor, variable)]
         outer = context.unknown(moving[0]) if len(moving) == 1 else None
-        if outer is None or "differentiable" not in outer.properties:
+        if outer is None or "differentiable" not in outer.properties or len(moving[0].args) != 1:
             return part
         constant, inside = sp.Mul(*(factor for factor in factors if factor is not moving[0])), moving[0].args[0]
         # As far as it goes, through functions of functions, so that both sides of a line are treated alike.

@@ -268,7 +268,7 @@ def homogeneity(function: Unknown) -> Rule:
 
     def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:
         def change(part: sp.Basic) -> sp.Basic:
-            if not isinstance(part, sp.Function) or part.func != function.function:
+            if not isinstance(part, sp.Function) or part.func != function.function or len(part.args) != 1:
                 return part
             inside = sp.factor_terms(part.args[0])
             factors = [factor for factor in sp.Mul.make_args(inside) if is_positive(factor)]

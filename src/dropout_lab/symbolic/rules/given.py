@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import sympy as sp
 
 from dropout_lab.symbolic.algebra import same
-from dropout_lab.symbolic.binding import BINDERS, bound_symbols, put
+from dropout_lab.symbolic.binding import held, put
 from dropout_lab.symbolic.masks import Masks
 from dropout_lab.symbolic.operators import (
     Definition,
@@ -18,27 +18,16 @@ from dropout_lab.symbolic.operators import (
     Random,
     SumOverMasks,
     Weight,
-    rebuilt,
     walk,
 )
 from dropout_lab.symbolic.rules.base import Context, Rule, walk_within
-from dropout_lab.symbolic.rules.signs import is_nonnegative, is_positive, raised
+from dropout_lab.symbolic.rules.signs import is_nonnegative, is_positive, is_real, raised
 
 
 class Lemma(Protocol):
     """What a rule asks of a chain that it uses."""
 
     start: sp.Expr
-    tied: Mapping[sp.Basic, Any] | None
-    within: Mapping[sp.Basic, Any] | None
-
-    @property
-    def context(self) -> Context:
-        """Its masks and unknown functions."""
-
-    @property
-    def relation(self) -> str:
-        """The relation of its first line to its last."""
 
     @property
     def end(self) -> sp.Expr:
@@ -55,6 +44,13 @@ class Lemma(Protocol):
     @property
     def context(self) -> Context:
         """Its masks, unknown functions and indices that differ."""
+
+    @property
+    def restricted(self) -> bool:
+        """Whether its numbers are those of certain values only, or of different indices."""
+
+    def as_rule(self, name: str = "") -> Rule:
+        """Its first line in place of its last."""
 
 
 def definition(*definitions: Definition) -> Rule:
@@ -161,7 +157,7 @@ def matched(pattern: sp.Basic, part: sp.Basic, found: Mapping[sp.Basic, sp.Basic
     """What the random letters of a pattern stand for in an expression of its form, or None.
 
     A letter that is said to be positive stands for what surely is; no letter under a sum stands for something with the
-    index of that sum in it.
+    index of that sum in it, nor one under a derivative for something that varies with its variable.
     """
     if isinstance(pattern, Random):
         if pattern in found:
@@ -178,14 +174,13 @@ def matched(pattern: sp.Basic, part: sp.Basic, found: Mapping[sp.Basic, sp.Basic
         result = matched(one, other, result)  # type: ignore[arg-type]
         if result is None:
             return None
-    if isinstance(part, BINDERS):
-        own = {limit[0] for limit in part.limits}
-        if any(own & result[letter].free_symbols for letter in pattern.atoms(Random)):  # type: ignore[index]
-            return None
+    own = held(part)
+    if any(own & result[letter].free_symbols for letter in pattern.atoms(Random)):  # type: ignore[index]
+        return None
     return result
 
 
-def _fits(letter: Random, part: sp.Expr) -> bool:
+def _fits(letter: sp.Symbol, part: sp.Expr) -> bool:
     if letter.is_positive:
         return is_positive(part)
     return is_nonnegative(part) if letter.is_nonnegative else True
@@ -221,9 +216,11 @@ def given(left: sp.Expr, right: sp.Expr, name: str, *, assumes: tuple[str, ...] 
 def in_letters(lemma: Lemma, letters: Mapping[sp.Basic, Any], name: str) -> Rule:
     """A lemma in other letters: what holds for r, x and y holds for the masks, inputs and target of each example.
 
-    ``letters`` gives for a symbol an expression, for an :class:`sympy.IndexedBase` a function of the indices. Masks
-    must become masks with the same keep probability, anything else something that is not random. What the lemma
-    defines by these letters is written out. Raises ValueError for a letter that the lemma sums over.
+    ``letters`` gives for a symbol an expression, for an :class:`sympy.IndexedBase` a function of the indices. Different
+    masks must become different masks of the same law, anything else something that is not random, and positive where the
+    letter is. What the lemma differentiates by becomes another such variable, which nothing else depends on. What the
+    lemma defines by these letters is written out. Raises ValueError for other letters, and where the lemma says more
+    about its letters than their names: ``within``, ``tied``, ``distinct``, a sum over all masks.
 
     >>> from dropout_lab.symbolic import Chain, Masks, Mean, rules
     >>> n, i, m = sp.symbols("n i m", integer=True, positive=True)
@@ -234,83 +231,97 @@ def in_letters(lemma: Lemma, letters: Mapping[sp.Basic, Any], name: str) -> Rule
     >>> Chain(Mean(R[m, i] * X[m, i]), masks=R).then(p * X[m, i], example).end
     p*X[m, i]
     """
-    if getattr(lemma, "tied", None) or getattr(lemma, "within", None):
-        raise ValueError("a lemma about letters that are restricted holds for these letters only")
-    own = lemma.context
-    if (
-        own.distinct
-        or own.unknowns
-        or sp.Tuple(lemma.start, lemma.end).has(SumOverMasks, ProductOverMasks, Weight, Random)
-    ):
-        raise ValueError("a lemma in other letters is one about the mean of sums of masks, for any indices")
-    left, right = (_renamed(side, letters) for side in (lemma.start, lemma.end))
-    places = [sp.Dummy(f"place{k}", integer=True) for k in range(4)]
-    values = {}
-    for letter, value in letters.items():
-        arity = _arity(letter, (lemma.start, lemma.end))
-        values[letter] = sp.sympify(value(*places[:arity])) if callable(value) else sp.sympify(value)
-    for letter, value in values.items():
-        label = letter.label if isinstance(letter, sp.IndexedBase) else letter
-        if (label.is_positive and not is_positive(value)) or (label.is_nonnegative and not is_nonnegative(value)):
-            raise ValueError(f"{label} is not negative in the lemma, and {value} may be")
-        if label.is_integer and not value.is_integer:
-            raise ValueError(f"{label} is an integer in the lemma, and {value} may be none")
-    bound = bound_symbols(left) | bound_symbols(right)
-    caught = bound & set().union(*(value.free_symbols for value in values.values()), set(letters))
-    if caught:
-        raise ValueError(f"{sorted(map(str, caught))} is summed over in the lemma; take other letters for its sums")
-
-    def applies(context: Context) -> bool:
-        images = []
-        for family in lemma.context.families:
-            index = places[: len(family.size)]
-            image = _renamed(family.base[tuple(index)], letters)
-            found = context.family(image)
-            if found is None or not set(index) <= image.free_symbols or len(set(image.indices)) < len(image.indices):
-                return False
-            wanted = _renamed(family.keep_prob(*index), letters)
-            if not same(found.keep_prob(*image.indices), wanted) or image.base in images:
-                return False
-            images.append(image.base)
-        masks = {family.base for family in lemma.context.families}
-        others = [value for letter, value in values.items() if letter not in masks]
-        return not any(context.is_random(value) for value in others)
-
-    rule = lemma.as_rule(name)
-    if rule.relation != lemma.relation and rule.relation != "=":
-        left, right = right, left
-    made = substitution(left, right, name, "a lemma", relation=rule.relation, assumes=lemma.assumes, source=lemma)
+    plain = lemma.as_rule(name)
+    if lemma.restricted:
+        raise ValueError(f"{name}: a lemma about letters that are restricted holds for these letters only")
+    labels = {letter.label if isinstance(letter, sp.IndexedBase) else letter for letter in letters}
+    left, right = (_written_out(side, labels) for side in (lemma.start, lemma.end))
+    sides = sp.Tuple(*((right, left) if lemma.relation in (">=", ">") else (left, right)))
+    if sides.has(SumOverMasks, ProductOverMasks, Weight):
+        raise ValueError(f"{name}: the lemma goes through all masks of its chain, and holds for these only")
+    laws = _laws(name, letters, sides)
+    _check_variables(name, sides, laws)
+    left, right = (put(side, laws) for side in sides)
+    own = replace(lemma.context, families=())
+    made = substitution(
+        left, right, name, "a lemma", relation=plain.relation, assumes=lemma.assumes, own=own, source=lemma
+    )
 
     def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:
-        return made.rewrite(expression, context) if applies(context) else expression
+        _check_masks(name, lemma.context, laws, context)
+        return made.rewrite(expression, context)
 
     return replace(made, rewrite=rewrite)
 
 
-def _renamed(part: sp.Basic, letters: Mapping[sp.Basic, Any]) -> Any:
-    if isinstance(part, Named):
-        if part.args[1].free_symbols & {getattr(letter, "label", letter) for letter in letters}:
-            return _renamed(part.meaning, letters)
-        return Named(*part.args[:2], *(_renamed(argument, letters) for argument in part.args[2:]))
-    if isinstance(part, sp.Indexed):
-        indices = tuple(_renamed(index, letters) for index in part.indices)
-        made = letters.get(part.base)
-        return part.base[indices] if made is None else sp.sympify(made(*indices) if callable(made) else made[indices])
-    if part in letters:
-        return sp.sympify(letters[part])
-    if not part.args or isinstance(part, sp.IndexedBase):
-        return part
-    return rebuilt(part, [_renamed(argument, letters) for argument in part.args])
+#: Indices that stand in no expression of a reader.
+_PLACES = tuple(sp.Dummy(f"place{number}", integer=True, positive=True) for number in range(4))
 
 
-def _arity(letter: sp.Basic, sides: tuple[sp.Expr, ...]) -> int:
-    stack: list[sp.Basic] = [*sides]
-    while stack:
-        part = stack.pop()
-        if isinstance(part, sp.Indexed) and part.base == letter:
-            return len(part.indices)
-        stack += [part.meaning] if isinstance(part, Named) else part.args
-    return 1
+def _written_out(expression: sp.Expr, labels: set[sp.Basic]) -> sp.Expr:
+    """An expression without the letters that are defined by certain others."""
+
+    def change(part: sp.Basic) -> sp.Basic:
+        concerned = isinstance(part, Named) and part.args[1].free_symbols & labels
+        return _written_out(part.meaning, labels) if concerned else part
+
+    return walk(expression, change)  # type: ignore[return-value]
+
+
+def _laws(name: str, letters: Mapping[sp.Basic, Any], sides: sp.Tuple) -> dict[sp.Basic, sp.Basic]:
+    """What letters become, as :func:`put` asks for it: an expression, or for indexed values a function of the indices."""
+    arity = {part.base: len(part.indices) for part in sides.atoms(sp.Indexed)}
+    laws: dict[sp.Basic, sp.Basic] = {}
+    for letter, value in letters.items():
+        if letter not in arity and letter not in sides.free_symbols:
+            raise ValueError(f"{name}: the lemma has no letter {letter}")
+        indices = _PLACES[: arity.get(letter, 0)]
+        image = sp.sympify(value(*indices) if letter in arity else value)
+        label = letter.label if letter in arity else letter
+        if label.is_integer and not image.is_integer:
+            raise ValueError(f"{name}: {label} is an integer in the lemma, and {image} may be none")
+        if not is_real(image) or not _fits(label, image):
+            raise ValueError(f"{name}: {label} has a sign in the lemma that {image} may not have")
+        laws[letter] = sp.Lambda(indices, image) if letter in arity else image
+    return laws
+
+
+def _check_variables(name: str, sides: sp.Tuple, laws: Mapping[sp.Basic, sp.Basic]) -> None:
+    """What is differentiated by becomes a variable of its own: no other letter depends on it."""
+    variables = {one for part in sides.atoms(sp.Derivative) for one in part.variables}
+    own = {one.base if isinstance(one, sp.Indexed) else one for one in variables}
+    bases = {part.base for part in sides.atoms(sp.Indexed)}
+    labels = {base.label for base in bases}
+    symbols = {one for one in sides.free_symbols if isinstance(one, sp.Symbol) and one not in labels}
+    for letter in own:
+        image = laws.get(letter, letter)
+        variable = image.expr if isinstance(image, sp.Lambda) else image
+        if isinstance(image, sp.Lambda) and not set(image.signature) <= set(getattr(variable, "indices", ())):
+            raise ValueError(f"{name}: the lemma differentiates by {letter}, and {variable} is no such variable")
+        moved = variable.base.free_symbols if isinstance(variable, sp.Indexed) else variable.free_symbols
+        if any(moved & laws.get(other, other).free_symbols for other in (bases | symbols) - {letter}):
+            raise ValueError(f"{name}: the lemma differentiates by {letter}, on which nothing else may depend")
+
+
+def _check_masks(name: str, own: Context, laws: Mapping[sp.Basic, sp.Basic], context: Context) -> None:
+    """Masks become different masks of the same law; nothing else becomes random."""
+    used: set[sp.Basic] = set()
+    for family in own.families:
+        index = _PLACES[: len(family.size)]
+        image = put(family.base[index], laws)
+        found = context.family(image)
+        if found is None or image.base in used or not set(index) <= set(image.indices):  # type: ignore[attr-defined]
+            raise ValueError(f"{name}: the masks {family.base} of the lemma do not become masks of this chain")
+        if found.keep_prob(*image.indices) != put(family.keep_prob(*index), laws):  # type: ignore[attr-defined]
+            raise ValueError(f"{name}: the masks {found.base} have another keep probability than those of the lemma")
+        extents = dict(zip(image.indices, found.size, strict=True))  # type: ignore[attr-defined]
+        if any((extents[one] - put(extent, laws)).is_negative for one, extent in zip(index, family.size, strict=True)):
+            raise ValueError(f"{name}: there are fewer masks {found.base} than the lemma is about")
+        used.add(found.base)
+    masks = {family.base for family in own.families}
+    for letter, law in laws.items():
+        if letter not in masks and context.is_random(law.expr if isinstance(law, sp.Lambda) else law):
+            raise ValueError(f"{name}: {letter} is not random in the lemma, and becomes so")
 
 
 def fixed_by_log_odds(log_odds: Lemma, one: Lemma, other: Lemma) -> Rule:

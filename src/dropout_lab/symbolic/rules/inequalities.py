@@ -129,7 +129,7 @@ def relu_shrinks(expression: sp.Expr, context: Context) -> sp.Expr:
     def change(part: sp.Expr) -> sp.Expr:
         if isinstance(part, sp.Pow) and part.exp == 2 and isinstance(part.base, sp.Max):
             inside = [argument for argument in part.base.args if argument != 0]
-            if len(inside) == 1 and len(part.base.args) == 2:
+            if len(inside) == 1 and len(part.base.args) == 2 and is_real(inside[0]):
                 return inside[0] ** 2
         return part
 

@@ -265,12 +265,12 @@ def _weight_example() -> tuple[sp.Expr, Context]:
 )
 def weight_of_mask(expression: sp.Expr, context: Context) -> sp.Expr:
     """The probability of a whole mask as the product of those of its zeros and ones."""
-    taken = {symbol.name for symbol in expression.atoms(sp.Symbol)}
-    letters = [sp.Symbol(name, integer=True, positive=True) for name in "ijklmst" if name not in taken]
 
     def of(family: Masks) -> sp.Expr:
-        index = tuple(letters[: len(family.size)])
-        mask, keep = family[index], family.keep_prob(*index)
+        index: list[sp.Symbol] = []
+        for _ in family.size:
+            index.append(fresh(_i, {*expression.atoms(sp.Symbol), *index}))
+        mask, keep = family[tuple(index)], family.keep_prob(*index)
         limits = ((one, 1, extent) for one, extent in zip(index, family.size, strict=True))
         return sp.Product(keep * mask + (1 - keep) * (1 - mask), *limits)
 

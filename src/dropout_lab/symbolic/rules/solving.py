@@ -8,7 +8,7 @@ import sympy as sp
 
 from dropout_lab.symbolic.algebra import canonical, equal_by_algebra
 from dropout_lab.symbolic.rules.base import Context, Rule
-from dropout_lab.symbolic.rules.functions import is_positive
+from dropout_lab.symbolic.rules.signs import is_positive
 
 #: What is said to be positive or not zero, and the assumption that says so.
 Given = Mapping[sp.Expr, str]
