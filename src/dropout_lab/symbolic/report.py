@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from dropout_lab.symbolic.arithmetic import pretty
 from dropout_lab.symbolic.attack import Attack, attacked
 from dropout_lab.symbolic.chain import Chain
 from dropout_lab.symbolic.inductive import Induction
 from dropout_lab.symbolic.printing import in_text, printed
-from dropout_lab.symbolic.values import pretty
 
 
 @dataclass(frozen=True)
