@@ -27,8 +27,8 @@ from dropout_lab.symbolic.equations import value_of
 from dropout_lab.symbolic.intervals import bounds
 from dropout_lab.symbolic.masks import Masks, as_families
 from dropout_lab.symbolic.operators import Definition, Named, Operator, Random, Unknown
-from dropout_lab.symbolic.printing import printed
-from dropout_lab.symbolic.rules.base import RELATIONS, Context, Rule
+from dropout_lab.symbolic.printing import in_text, printed
+from dropout_lab.symbolic.rules.base import RELATIONS, SIGNS, Context, Rule
 from dropout_lab.symbolic.rules.given import substitution
 from dropout_lab.symbolic.values import Evaluator
 
@@ -327,8 +327,8 @@ class Chain:
             names = " + ".join(f"'{rule}'" for rule in line.rules)
             found = self.rewritten(before, line.rules, line.relation)
             raise NotDerived(
-                f"{self._place} does not follow by {names}: it would give {_plain(lettered(found))}, "
-                f"the line says {_plain(line.formula)}"
+                f"{self._place} does not follow by {names}: it would give {in_text(lettered(found))}, "
+                f"the line says {in_text(line.formula)}"
             )
         for place, rule in enumerate(line.rules):
             others = line.rules[:place] + line.rules[place + 1 :]
@@ -446,21 +446,16 @@ class Chain:
         return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
     def __str__(self) -> str:
-        width = max(len(_plain(line.formula)) for line in self.lines)
-        shown = [f"  {'':2} {_plain(self.start)}"]
+        width = max(len(in_text(line.formula)) for line in self.lines)
+        shown = [f"  {'':2} {in_text(self.start)}"]
         for line in self.lines[1:]:
-            sign = {"~": "≈", "<=": "≤", ">=": "≥", "<=>": "⇔"}.get(line.relation, line.relation)
-            shown.append(f"  {sign:2} {_plain(line.formula):{width}}  [{line.rule}]")
+            shown.append(f"  {SIGNS[line.relation]:2} {in_text(line.formula):{width}}  [{line.rule}]")
         return "\n".join(shown)
 
     __repr__ = __str__
 
     def _repr_latex_(self) -> str:
         return f"$${self.latex()}$$"
-
-
-def _plain(formula: sp.Basic) -> str:
-    return " = ".join(map(sp.sstr, formula.args)) if isinstance(formula, sp.Eq) else sp.sstr(formula)
 
 
 def joined(one: str, other: str) -> str | None:

@@ -16,7 +16,7 @@ from dropout_lab.symbolic.operators import Named, Operator, Random, Unknown, Wei
 
 Rewriting = Callable[[sp.Expr, "Context"], sp.Expr]
 
-#: The relations of a line to the line before, as they are written; ``~`` stands for ≈.
+#: The relations of a line to the line before, in LaTeX and in plain text; ``~`` stands for ≈.
 RELATIONS = {
     "=": "=",
     "<=": r"\le",
@@ -26,6 +26,7 @@ RELATIONS = {
     "~": r"\approx",
     "<=>": r"\Longleftrightarrow",
 }
+SIGNS = {"=": "=", "<=": "≤", ">=": "≥", "<": "<", ">": ">", "~": "≈", "<=>": "⇔"}
 #: The relations that say as much as =: numbers decide them.
 EXACT_RELATIONS = frozenset({"=", "<=>"})
 
