@@ -21,6 +21,7 @@ import sympy as sp
 
 from dropout_lab.symbolic.algebra import equal_by_algebra, same
 from dropout_lab.symbolic.arithmetic import EXACT, PRECISE, NotExact, closeness, difference
+from dropout_lab.symbolic.binding import lettered
 from dropout_lab.symbolic.draws import Draws
 from dropout_lab.symbolic.equations import value_of
 from dropout_lab.symbolic.intervals import bounds
@@ -326,7 +327,7 @@ class Chain:
             names = " + ".join(f"'{rule}'" for rule in line.rules)
             found = self.rewritten(before, line.rules, line.relation)
             raise NotDerived(
-                f"{self._place} does not follow by {names}: it would give {in_text(found)}, "
+                f"{self._place} does not follow by {names}: it would give {in_text(lettered(found))}, "
                 f"the line says {in_text(line.formula)}"
             )
         for place, rule in enumerate(line.rules):

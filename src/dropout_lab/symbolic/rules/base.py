@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -128,7 +130,8 @@ class Rule:
     @property
     def slug(self) -> str:
         """The name as an anchor of the page of rules."""
-        return "rule-" + "".join(letter if letter.isalnum() else "-" for letter in self.family.lower()).strip("-")
+        plain = unicodedata.normalize("NFKD", self.family.lower())
+        return "rule-" + re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
 
     @property
     def family(self) -> str:
