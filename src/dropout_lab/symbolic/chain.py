@@ -396,7 +396,14 @@ class Chain:
 
     def draws(self, size: int, given: Mapping[sp.Basic, Any] | None = None) -> Draws:
         """The numbers at which the lines are evaluated, for ``size`` masks."""
-        return Draws(len(str(self.start)), size, self.context.families, self.within, given, self.tied, self.distinct)
+        # Drawn once for each size: what an assumption ties together may take a system of equations.
+        known = self.__dict__.setdefault("_drawn", {})
+        if given is not None or size not in known:
+            made = Draws(len(str(self.start)), size, self.context.families, self.within, given, self.tied, self.distinct)
+            if given is not None:
+                return made
+            known[size] = made
+        return known[size]
 
     def numbers(self, size: int = 2) -> list[Any]:
         """The value of every line for ``size`` masks: fractions where it has them, else with 50 digits."""
