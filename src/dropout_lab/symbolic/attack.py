@@ -69,12 +69,13 @@ def _slips(chain: Chain, place: int, attack: Attack) -> None:
     instances = max([1, *(len(one.instances) for one in chain.unknowns)])
     numbers = [_Numbers(chain, before, instance) for instance in range(instances)]
     for kind, altered in slips(line.formula, chain):
-        # No slip at all: the same expression, also by r² = r, which holds for the masks in whatever stands here.
+        by_numbers = any(one.refuse(altered, line) for one in numbers)
+        # No slip at all: the same expression, also by r² = r, which holds for the masks in whatever stands here. Other
+        # numbers show that it is one; the algebra is the slow part.
         plain = (idempotence.rewrite(one, chain.context) for one in (altered, line.formula))
-        if equivalent(*plain, chain.solve_for):
+        if not by_numbers and equivalent(*plain, chain.solve_for):
             continue
         by_rule = not _accepted(chain, before, altered, line)
-        by_numbers = any(one.refuse(altered, line) for one in numbers)
         if line.relation in EXACT_RELATIONS:
             attack.tried += 1
             attack.by_rule += by_rule
