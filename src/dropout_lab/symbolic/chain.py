@@ -309,8 +309,9 @@ class Chain:
         found: list[Any] = []
         for line in self.lines:
             for rule in line.rules:
-                if rule.source is not None and not getattr(rule.source, "shared", False):
-                    found += [one for one in (*rule.source.lemmas, rule.source) if one not in found]
+                for source in rule.source if isinstance(rule.source, tuple) else (rule.source,):
+                    if source is not None and not getattr(source, "shared", False):
+                        found += [one for one in (*source.lemmas, source) if one not in found]
         return tuple(found)
 
     @property

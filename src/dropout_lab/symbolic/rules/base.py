@@ -121,7 +121,7 @@ class Rule:
     is_algebra: bool = False
     key: str = ""
     example: Callable[[], tuple[sp.Expr, Context]] | None = field(default=None, repr=False, compare=False)
-    #: The chain that a lemma stands for.
+    #: The chain that a lemma stands for, or several of them.
     source: Any = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
