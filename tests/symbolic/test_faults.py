@@ -15,8 +15,8 @@ from dropout_lab.symbolic import (
     identity,
     variance,
 )
+from dropout_lab.symbolic.arithmetic import closeness
 from dropout_lab.symbolic.rules import delta_picks
-from dropout_lab.symbolic.values import closeness
 
 n, m = sp.symbols("n m", integer=True, positive=True)
 i, j, k = sp.symbols("i j k", integer=True)
@@ -99,7 +99,8 @@ def test_gradients_and_identities_see_the_range_of_a_delta():
 
 
 @pytest.mark.parametrize(
-    "keep", [-1, 2, sp.Rational(3, 2), 1.5, sp.I, sp.oo, sp.nan, sp.zoo, None, "what is (", [half], sp.Matrix([half]), "x > 1"]
+    "keep",
+    [-1, 2, sp.Rational(3, 2), 1.5, sp.I, sp.oo, sp.nan, sp.zoo, None, "what is (", [half], sp.Matrix([half]), "x > 1"],
 )
 def test_what_is_no_probability_is_refused(keep):
     with pytest.raises((ValueError, TypeError), match="probability"):

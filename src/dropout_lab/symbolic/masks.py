@@ -61,7 +61,10 @@ class Masks:
         """Look at what can be seen of the keep probabilities: all of them, if there are few masks with numbers."""
         few = all(extent.is_Integer for extent in self.size) and sp.prod(self.size) <= 64
         ranges = [range(1, int(extent) + 1) for extent in self.size] if few else []
-        samples = [tuple(sp.Dummy("i", integer=True, positive=True) for _ in self.size), *(product(*ranges) if few else ())]
+        samples = [
+            tuple(sp.Dummy("i", integer=True, positive=True) for _ in self.size),
+            *(product(*ranges) if few else ()),
+        ]
         for index in samples:
             keep = self.keep_prob(*map(sp.sympify, index))
             if self.base.label in keep.free_symbols:

@@ -367,6 +367,7 @@ def fixed_by_log_odds(log_odds: Lemma, one: Lemma, other: Lemma) -> Rule:
         rewrite,
         assumes=tuple(assumes),
         key="log-odds fix a distribution",
+        source=(log_odds, one, other),
     )
 
 
