@@ -6,11 +6,7 @@ from dataclasses import dataclass, field
 
 from dropout_lab.claims.records import Evidence, Part
 from dropout_lab.claims.registry import Claim, Grade, Registry
-
-
-#: Relations in plain text and in LaTeX.
-SIGNS = {"=": "=", "<=": "≤", ">=": "≥", "~": "≈", "<=>": "⇔"}
-RELATIONS = {"=": "=", "<=": r"\le", ">=": r"\ge", "~": r"\approx", "<=>": r"\Longleftrightarrow"}
+from dropout_lab.symbolic.rules.base import RELATIONS, SIGNS
 
 
 @dataclass(frozen=True)
@@ -55,8 +51,9 @@ class Derivation(
 ):
     """A chain from a definition to a closed form, in which each line was checked for the reason printed beside it.
 
-    ``assumes`` is computed: the assumptions of the definitions and of the rules of all lines. ``at`` says at which
-    numbers the lines have the values given. Chains of one ``part`` of a claim are alternatives to each other.
+    ``assumes`` is computed: the assumptions of the definitions and of the rules of all lines. ``stated`` are those of them
+    that the claim's own sentence makes: a claim that leaves no other unsaid is true. ``at`` says at which numbers the
+    lines have the values given. Chains of one ``part`` of a claim are alternatives to each other.
     """
 
     scope: str
@@ -69,11 +66,15 @@ class Derivation(
     swaps: Swaps
     at: str
     part: str = field(default="", metadata={"blank": True})
+    stated: tuple[str, ...] = ()
 
     def _check(self) -> None:
-        if (self.verdict is Grade.TRUE_UNDER) != bool(self.assumes):
+        if needless := set(self.stated) - set(self.assumes):
+            raise ValueError(f"the claim is said to state {', '.join(sorted(needless))}, which no line assumes")
+        unsaid = tuple(name for name in self.assumes if name not in self.stated)
+        if (self.verdict is Grade.TRUE_UNDER) != bool(unsaid):
             raise ValueError(
-                f"a derivation is true-under if it assumes anything, got {self.verdict} under {self.assumes}"
+                f"a derivation is true-under if it assumes what the claim leaves unsaid, got {self.verdict} under {unsaid}"
             )
         if len([line for line in self.lines if line.relation]) < 1:
             raise ValueError("a derivation has at least one line beside its first")

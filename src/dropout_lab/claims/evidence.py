@@ -137,12 +137,15 @@ def prove(
     )
 
 
-def derive(claim_id: str, chain: Chain | Induction, *, says: str, part: str = "") -> Settlement:
+def derive(
+    claim_id: str, chain: Chain | Induction, *, says: str, part: str = "", stated: Sequence[str] = ()
+) -> Settlement:
     """Establish a claim by a chain of derivation, and attack the chain: alter its lines, exchange its rules.
 
     ``chain`` comes from :class:`dropout_lab.symbolic.Chain` or :class:`dropout_lab.symbolic.ByInduction`; its lines were
-    checked when they were written. The assumptions are those of the chain. Chains for the same ``part`` of a claim are
-    alternatives, of which the one that assumes least counts. Raises :class:`NotEstablished` for a chain without lines,
+    checked when they were written. The assumptions are those of the chain; ``stated`` names those that the claim's own
+    sentence makes, so that they are not left unsaid. Chains for the same ``part`` of a claim are alternatives, of which
+    the one that assumes least counts. Raises :class:`NotEstablished` for a chain without lines,
     for an altered line that neither its rule nor the numbers refuse, and for a rule that could have been another, unless
     both stand in the committed list of exceptions; TypeError for what is no chain.
 
@@ -159,6 +162,10 @@ def derive(claim_id: str, chain: Chain | Induction, *, says: str, part: str = ""
     registry, claim = _claim(claim_id)
     if not isinstance(chain, (Chain, Induction)):
         raise TypeError(f"claim {claim.id}: derive takes a chain of symbolic, got {type(chain).__name__}")
+    if isinstance(stated, str):
+        raise TypeError(f"claim {claim.id}: stated is a sequence of assumption ids, got the string {stated!r}")
+    if needless := [name for name in stated if name not in chain.assumes]:
+        raise NotEstablished(f"claim {claim.id}: it is said to state {needless[0]!r}, which the chain does not assume")
     if len(chain.lines) < 2:
         raise NotEstablished(f"claim {claim.id}: the chain has no line beside its first, so nothing is derived")
     found = report(chain)
@@ -168,7 +175,7 @@ def derive(claim_id: str, chain: Chain | Induction, *, says: str, part: str = ""
         registry,
         claim,
         Derivation,
-        verdict=Grade.TRUE_UNDER if chain.assumes else Grade.TRUE,
+        verdict=Grade.TRUE_UNDER if set(chain.assumes) - set(stated) else Grade.TRUE,
         says=says,
         scope=chain.scope,
         left=found.left,
@@ -180,6 +187,7 @@ def derive(claim_id: str, chain: Chain | Induction, *, says: str, part: str = ""
         swaps=found.swaps,
         at=found.at,
         part=part,
+        stated=tuple(stated),
     )
 
 

@@ -8,6 +8,7 @@ lowered, no mean is taken apart: those are rules of their own.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import count, permutations
@@ -75,10 +76,14 @@ def same(one: sp.Basic, other: sp.Basic) -> bool:
 
 
 class Generators:
-    """A symbol for each opaque part, the same one for parts that algebra makes equal."""
+    """A symbol for each opaque part, the same one for parts that algebra makes equal.
+
+    One table serves all expressions, so that what was worked out for one is known for the next.
+    """
 
     def __init__(self) -> None:
         self._symbols: dict[sp.Basic, sp.Symbol] = {}
+        self._parts: dict[sp.Basic, sp.Basic] = {}
 
     def symbol(self, part: sp.Expr) -> sp.Symbol:
         """The symbol of an opaque part, whose inside is in canonical form already."""
@@ -86,16 +91,20 @@ class Generators:
         if key not in self._symbols:
             assumptions = {"positive": True} if part.is_positive else {}
             self._symbols[key] = sp.Dummy(f"g{len(self._symbols)}", **assumptions)
+            self._parts[self._symbols[key]] = key
         return self._symbols[key]
 
-    def parts(self) -> dict[sp.Symbol, sp.Basic]:
+    def parts(self) -> dict[sp.Basic, sp.Basic]:
         """What each symbol stands for."""
-        return {symbol: part for part, symbol in self._symbols.items()}
+        return self._parts
 
 
-def rational(expression: sp.Expr, generators: Generators) -> sp.Expr:
+GENERATORS = Generators()
+
+
+@lru_cache(maxsize=1 << 14)
+def rational(expression: sp.Expr, generators: Generators = GENERATORS) -> sp.Expr:
     """An expression as a rational function of symbols and of the symbols of its opaque parts."""
-    expression = sp.sympify(expression)
     if expression.is_Number or isinstance(expression, (sp.Symbol, sp.Indexed, sp.NumberSymbol)) or expression is sp.I:
         return expression
     if isinstance(expression, (sp.Add, sp.Mul)):
@@ -161,20 +170,19 @@ def _canonical_inside(part: sp.Expr) -> sp.Expr:
 @lru_cache(maxsize=1 << 14)
 def canonical(expression: sp.Expr) -> sp.Expr:
     """A form in which expressions that algebra makes equal are mostly the same; for the inside of opaque parts."""
-    generators = Generators()
-    form = sp.expand(rational(expression, generators), power_base=False, power_exp=False, log=False)
+    expression = sp.sympify(expression)
+    if expression.is_Number or isinstance(expression, (sp.Symbol, sp.Indexed)):
+        return expression
+    form = sp.expand(rational(expression), power_base=False, power_exp=False, log=False)
     if not _is_laurent(form):
         form = sp.cancel(sp.together(form))
-    return _put_back(form, generators)
+    parts = GENERATORS.parts()
+    return form.xreplace({symbol: parts[symbol] for symbol in form.free_symbols if symbol in parts})
 
 
 def _is_laurent(form: sp.Expr) -> bool:
     """Whether no sum stands in a denominator."""
     return not any(part.exp.is_negative and part.base.is_Add for part in form.atoms(sp.Pow))
-
-
-def _put_back(form: sp.Expr, generators: Generators) -> sp.Expr:
-    return form.xreplace(generators.parts())
 
 
 # -- sums -----------------------------------------------------------------------------------------------------------------
@@ -332,6 +340,17 @@ def standard_sum(factors: Iterable[sp.Expr], bounds: tuple[Bound, ...]) -> sp.Su
 # -- the decision ---------------------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=1 << 14)
+def _sample(letter: sp.Basic) -> sp.Integer:
+    """An integer for a letter: two rational functions that differ there are not one."""
+    return sp.Integer(random.Random(str(letter)).randint(2, 997))
+
+
+def _letters(form: sp.Expr) -> set[sp.Basic]:
+    indexed = form.atoms(sp.Indexed)
+    return indexed | (form.atoms(sp.Symbol) - {symbol for part in indexed for symbol in part.atoms(sp.Symbol)})
+
+
 def equal_by_algebra(one: sp.Expr, other: sp.Expr) -> bool:
     """Whether algebra alone makes two expressions equal.
 
@@ -345,8 +364,12 @@ def equal_by_algebra(one: sp.Expr, other: sp.Expr) -> bool:
         # The same may be added to both sides of an equation.
         both = isinstance(one, sp.Eq) and isinstance(other, sp.Eq)
         return both and equal_by_algebra(one.lhs - one.rhs, other.lhs - other.rhs)
-    generators = Generators()
-    difference = rational(one, generators) - rational(other, generators)
+    difference = rational(sp.sympify(one)) - rational(sp.sympify(other))
+    if difference == 0:
+        return True
+    value = difference.xreplace({part: _sample(part) for part in _letters(difference)})
+    if value.is_Rational and value != 0:
+        return False
     expanded = sp.expand(difference, power_base=False, power_exp=False, log=False)
     if expanded == 0:
         return True

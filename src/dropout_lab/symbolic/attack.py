@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
+from dropout_lab.symbolic.arithmetic import EXACT, FLOAT, PRECISE, Arithmetic, NotExact, closeness
 from dropout_lab.symbolic.chain import Chain, Line, agrees
+from dropout_lab.symbolic.draws import Draws
 from dropout_lab.symbolic.equations import equivalent, value_of
 from dropout_lab.symbolic.operators import Named, SlopeAt, rebuilt
 from dropout_lab.symbolic.rules import idempotence
 from dropout_lab.symbolic.rules.base import EXACT_RELATIONS, RULES, Rule
-from dropout_lab.symbolic.values import EXACT, FLOAT, PRECISE, Arithmetic, Draws, Evaluator, NotExact, closeness
 
 #: Floating point values farther apart than this belong to different numbers; nearer ones are looked at exactly.
 _APART = 1e-6
@@ -70,10 +71,9 @@ def _slips(chain: Chain, place: int, attack: Attack) -> None:
     numbers = [_Numbers(chain, before, instance) for instance in range(instances)]
     for kind, altered in slips(line.formula, chain):
         by_numbers = any(one.refuse(altered, line) for one in numbers)
-        # No slip at all: the same expression, also by r² = r, which holds for the masks in whatever stands here. Other
-        # numbers show that it is one; the algebra is the slow part.
-        plain = (idempotence.rewrite(one, chain.context) for one in (altered, line.formula))
-        if not by_numbers and equivalent(*plain, chain.solve_for):
+        # No slip at all: the same expression, also by r² = r, which holds for the masks in whatever stands here. Where an
+        # equation has another value, it is another expression.
+        if not (by_numbers and line.relation in EXACT_RELATIONS) and _is_none(chain, altered, line.formula):
             continue
         by_rule = not _accepted(chain, before, altered, line)
         if line.relation in EXACT_RELATIONS:
@@ -86,6 +86,11 @@ def _slips(chain: Chain, place: int, attack: Attack) -> None:
             attack.inequalities_refused += by_rule or by_numbers
         if not by_rule and not by_numbers:
             attack.survivors.append(f"line {place + 1}, {kind}: {sp.sstr(altered)}")
+
+
+def _is_none(chain: Chain, altered: sp.Expr, formula: sp.Expr) -> bool:
+    plain = (idempotence.rewrite(one, chain.context) for one in (altered, formula))
+    return equivalent(*plain, chain.solve_for)
 
 
 def _accepted(chain: Chain, before: sp.Expr, altered: sp.Expr, line: Line) -> bool:
@@ -101,9 +106,8 @@ class _Numbers:
     def __init__(self, chain: Chain, before: sp.Expr, instance: int = 0) -> None:
         self._chain = chain
         self._before = before
-        self._values: dict[tuple[int, str], object] = {}
-        families = chain.context.families
-        self._evaluator = Evaluator(families, chain.unknowns, instance)
+        self._values: dict[int, object] = {}
+        self._evaluator = chain.evaluator(instance)
 
     def refuse(self, altered: sp.Expr, line: Line) -> bool:
         if line.remainder is not None:
@@ -111,7 +115,7 @@ class _Numbers:
         for size in sorted(self._chain.sizes, key=lambda size: (size < 2, size)):
             try:
                 before, after = (
-                    self._value(self._before, size, FLOAT),
+                    self._value_before(size),
                     self._valued(altered, self._chain.draws(size), FLOAT),
                 )
             except (ValueError, ZeroDivisionError, OverflowError, TypeError, NotImplementedError):
@@ -140,7 +144,7 @@ class _Numbers:
         assert remainder is not None
         gaps = []
         for halving in (4, 5, 6):
-            draws = self._chain.draws(2, {remainder.small: sp.Rational(1, 2**halving)})
+            draws = self._chain.draws(2).with_values({remainder.small: sp.Rational(1, 2**halving)})
             before, after = (self._evaluator.value(one, draws, PRECISE) for one in (self._before, altered))
             gaps.append(abs(before - after))
         return all(
@@ -148,11 +152,10 @@ class _Numbers:
             for one, other in zip(gaps, gaps[1:], strict=False)
         )
 
-    def _value(self, expression: sp.Expr, size: int, arithmetic: object) -> object:
-        key = size, "float"
-        if key not in self._values:
-            self._values[key] = self._valued(expression, self._chain.draws(size), FLOAT)
-        return self._values[key]
+    def _value_before(self, size: int) -> object:
+        if size not in self._values:
+            self._values[size] = self._valued(self._before, self._chain.draws(size), FLOAT)
+        return self._values[size]
 
     def _valued(self, expression: sp.Expr, draws: Draws, arithmetic: Arithmetic) -> object:
         return value_of(self._evaluator, expression, draws, arithmetic, self._chain.solve_for)
@@ -296,14 +299,27 @@ def _swaps(chain: Chain, place: int, attack: Attack) -> None:
                 continue
             rules = (*line.rules[:position], other, *line.rules[position + 1 :])
             attack.swaps += 1
-            if _follows_by(chain, before, line, rules):
+            if not _is_idle(chain, before, line, rules, position) and _follows_by(chain, before, line, rules):
                 attack.overlaps.append((own.family, other.family))
             else:
                 attack.swaps_refused += 1
 
 
+def _is_idle(chain: Chain, before: sp.Expr, line: Line, rules: tuple[Rule, ...], position: int) -> bool:
+    """Whether a rule finds nothing to do on either side: it cannot take the place of one that was needed."""
+    if rules[position].is_algebra:
+        return False
+    try:
+        for side in (before, line.formula):
+            there = chain.rewritten(side, [rule for rule in rules[:position] if side is before or rule.both])
+            if chain.rewritten_by(rules[position], there) != there:
+                return False
+    except (ValueError, TypeError, NotImplementedError, ArithmeticError):
+        return True
+    return True
+
+
 def _follows_by(chain: Chain, before: sp.Expr, line: Line, rules: tuple[Rule, ...]) -> bool:
-    # A rule that finds nothing to do on either side cannot take the place of one that was needed.
     try:
         return chain.follows(before, line.formula, rules, line.relation)
     except (ValueError, TypeError, NotImplementedError, ArithmeticError):

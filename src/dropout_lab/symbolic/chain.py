@@ -20,13 +20,17 @@ from typing import Any
 import sympy as sp
 
 from dropout_lab.symbolic.algebra import equal_by_algebra, same
+from dropout_lab.symbolic.arithmetic import EXACT, PRECISE, NotExact, closeness, difference
+from dropout_lab.symbolic.binding import lettered
+from dropout_lab.symbolic.draws import Draws
 from dropout_lab.symbolic.equations import value_of
+from dropout_lab.symbolic.intervals import bounds
 from dropout_lab.symbolic.masks import Masks, as_families
 from dropout_lab.symbolic.operators import Definition, Named, Operator, Random, Unknown
-from dropout_lab.symbolic.printing import printed
-from dropout_lab.symbolic.rules.base import RELATIONS, Context, Rule
+from dropout_lab.symbolic.printing import in_text, printed
+from dropout_lab.symbolic.rules.base import RELATIONS, SIGNS, Context, Rule
 from dropout_lab.symbolic.rules.given import substitution
-from dropout_lab.symbolic.values import EXACT, PRECISE, Draws, Evaluator, NotExact, closeness, difference
+from dropout_lab.symbolic.values import Evaluator
 
 #: Sizes at which every line is evaluated, as long as that makes no more masks than so many, all families together; and
 #: the difference that counts as none where numbers are not exact.
@@ -113,6 +117,7 @@ class Chain:
     solve_for: sp.Symbol | None = None
     #: Grows by :meth:`then` only, so that every line was checked.
     lines: tuple[Line, ...] = field(default=(), init=False)
+    _memory: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for given in ("definitions", "unknowns", "distinct"):
@@ -133,6 +138,11 @@ class Chain:
         for pair in self.distinct:
             if len(pair) != 2 or pair[0] == pair[1]:
                 raise ValueError(f"distinct lists pairs of different indices, as in ((i, j),); got {pair}")
+        letters_of_laws = (
+            family.keep_prob(*map(sp.Dummy, "ij"[: len(family.size)])) for family in self.context.families
+        )
+        known = set().union(self.start.free_symbols, *(law.free_symbols for law in letters_of_laws))
+        object.__setattr__(self, "within", bounds(self.within or {}, known))
         object.__setattr__(self, "lines", (Line(self.start),))
         self._check_means()
         self._check_letters(self.start)
@@ -318,8 +328,8 @@ class Chain:
             names = " + ".join(f"'{rule}'" for rule in line.rules)
             found = self.rewritten(before, line.rules, line.relation)
             raise NotDerived(
-                f"{self._place} does not follow by {names}: it would give {sp.sstr(found)}, "
-                f"the line says {sp.sstr(line.formula)}"
+                f"{self._place} does not follow by {names}: it would give {in_text(lettered(found))}, "
+                f"the line says {in_text(line.formula)}"
             )
         for place, rule in enumerate(line.rules):
             others = line.rules[:place] + line.rules[place + 1 :]
@@ -330,8 +340,15 @@ class Chain:
         """What the rules make of an expression, in their order."""
         for place, rule in enumerate(rules):
             if not (rule.is_algebra and place == len(rules) - 1):
-                expression = rule.rewrite(expression, self.context)
+                expression = self.rewritten_by(rule, expression)
         return expression
+
+    def rewritten_by(self, rule: Rule, expression: sp.Expr) -> sp.Expr:
+        """What one rule makes of an expression."""
+        key = "rewritten", rule, expression
+        if key not in self._memory:
+            self._memory[key] = rule.rewrite(expression, self.context)
+        return self._memory[key]
 
     def follows(self, before: sp.Expr, after: sp.Expr, rules: Sequence[Rule], relation: str = "=") -> bool:
         """Whether ``after`` follows from ``before`` by these rules alone, with this relation."""
@@ -343,14 +360,13 @@ class Chain:
             return False
         if relation in ("<=", "<") and not leads:
             return False
-        context = self.context
         left, right = before, after
         for place, rule in enumerate(rules):
             if rule.is_algebra and place == len(rules) - 1:
                 continue
-            left = rule.rewrite(left, context)
+            left = self.rewritten_by(rule, left)
             if rule.both:
-                right = rule.rewrite(right, context)
+                right = self.rewritten_by(rule, right)
         equal = equal_by_algebra if any(rule.is_algebra for rule in rules) else same
         if equal(left, right):
             return True
@@ -388,23 +404,33 @@ class Chain:
                 )
 
     def _value(self, expression: sp.Expr, size: int, instance: int = 0, given: Mapping | None = None) -> Any:
-        evaluator = Evaluator(self.context.families, self.unknowns, instance)
-        draws = self.draws(size, given)
-        try:
-            return value_of(evaluator, expression, draws, EXACT, self.solve_for)
-        except NotExact:
-            return value_of(evaluator, expression, draws, PRECISE, self.solve_for)
+        key = "value", expression, size, instance
+        if given:
+            return self._exact_or_precise(expression, self.draws(size).with_values(given), instance)
+        if key not in self._memory:
+            self._memory[key] = self._exact_or_precise(expression, self.draws(size), instance)
+        return self._memory[key]
 
-    def draws(self, size: int, given: Mapping[sp.Basic, Any] | None = None) -> Draws:
+    def _exact_or_precise(self, expression: sp.Expr, draws: Draws, instance: int) -> Any:
+        try:
+            return value_of(self.evaluator(instance), expression, draws, EXACT, self.solve_for)
+        except NotExact:
+            return value_of(self.evaluator(instance), expression, draws, PRECISE, self.solve_for)
+
+    def evaluator(self, instance: int = 0) -> Evaluator:
+        """What computes values, with one instance of each unknown function."""
+        key = "evaluator", instance
+        if key not in self._memory:
+            self._memory[key] = Evaluator(self.context.families, self.unknowns, instance)
+        return self._memory[key]
+
+    def draws(self, size: int) -> Draws:
         """The numbers at which the lines are evaluated, for ``size`` masks."""
-        # Drawn once for each size: what an assumption ties together may take a system of equations.
-        known = self.__dict__.setdefault("_drawn", {})
-        if given is not None or size not in known:
-            made = Draws(len(str(self.start)), size, self.context.families, self.within, given, self.tied, self.distinct)
-            if given is not None:
-                return made
-            known[size] = made
-        return known[size]
+        key = "draws", size
+        if key not in self._memory:
+            seed, context = len(str(self.start)), self.context
+            self._memory[key] = Draws(seed, size, context.families, self.within, None, self.tied, self.distinct)
+        return self._memory[key]
 
     def numbers(self, size: int = 2) -> list[Any]:
         """The value of every line for ``size`` masks: fractions where it has them, else with 50 digits."""
@@ -421,21 +447,16 @@ class Chain:
         return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
     def __str__(self) -> str:
-        width = max(len(_plain(line.formula)) for line in self.lines)
-        shown = [f"  {'':2} {_plain(self.start)}"]
+        width = max(len(in_text(line.formula)) for line in self.lines)
+        shown = [f"  {'':2} {in_text(self.start)}"]
         for line in self.lines[1:]:
-            sign = {"~": "≈", "<=": "≤", ">=": "≥", "<=>": "⇔"}.get(line.relation, line.relation)
-            shown.append(f"  {sign:2} {_plain(line.formula):{width}}  [{line.rule}]")
+            shown.append(f"  {SIGNS[line.relation]:2} {in_text(line.formula):{width}}  [{line.rule}]")
         return "\n".join(shown)
 
     __repr__ = __str__
 
     def _repr_latex_(self) -> str:
         return f"$${self.latex()}$$"
-
-
-def _plain(formula: sp.Basic) -> str:
-    return " = ".join(map(sp.sstr, formula.args)) if isinstance(formula, sp.Eq) else sp.sstr(formula)
 
 
 def joined(one: str, other: str) -> str | None:

@@ -12,8 +12,10 @@ from typing import Any
 import mpmath
 import sympy as sp
 
-from dropout_lab.symbolic.algebra import Generators, equal_by_algebra, rational
-from dropout_lab.symbolic.values import DIGITS, Arithmetic, Draws, Evaluator
+from dropout_lab.symbolic.algebra import GENERATORS, equal_by_algebra, rational
+from dropout_lab.symbolic.arithmetic import DIGITS, Arithmetic
+from dropout_lab.symbolic.draws import Draws
+from dropout_lab.symbolic.values import Evaluator
 
 #: Relative size of what counts as zero in a test for linearity, where numbers are not exact.
 _NOTHING = {"precise": mpmath.mpf("1e-20"), "float": 1e-6}
@@ -28,14 +30,10 @@ def value_of(
     """
     if not isinstance(formula, sp.Eq):
         return evaluator.value(formula, draws, arithmetic)
-    given = draws.given
     at = []
     for place in range(3):
-        draws.given = {**given, unknown: place}
-        try:
-            at.append(evaluator.value(formula.lhs - formula.rhs, draws, arithmetic))
-        finally:
-            draws.given = given
+        moved = draws.with_values({unknown: place})
+        at.append(evaluator.value(formula.lhs - formula.rhs, moved, arithmetic))
     with mpmath.workdps(DIGITS):
         slope, bend = at[1] - at[0], at[2] - 2 * at[1] + at[0]
         size = max(map(abs, at))
@@ -58,8 +56,7 @@ def equivalent(one: sp.Basic, other: sp.Basic, unknown: sp.Symbol | None) -> boo
         return True
     if not (isinstance(one, sp.Eq) and isinstance(other, sp.Eq)):
         return False
-    generators = Generators()
-    ratio = sp.cancel(rational(one.lhs - one.rhs, generators) / rational(other.lhs - other.rhs, generators))
-    parts = generators.parts()
+    ratio = sp.cancel(rational(one.lhs - one.rhs) / rational(other.lhs - other.rhs))
+    parts = GENERATORS.parts()
     symbols = set().union(*(parts.get(symbol, symbol).free_symbols for symbol in ratio.free_symbols), set())
     return ratio != 0 and unknown not in symbols

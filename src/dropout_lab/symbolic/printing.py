@@ -1,4 +1,4 @@
-"""LaTeX of the formulas of a chain."""
+"""The formulas of a chain in print: LaTeX, and plain text."""
 
 from __future__ import annotations
 
@@ -120,3 +120,12 @@ def _by_range(limits: list[Any]) -> list[list[Any]]:
 def printed(expression: sp.Basic) -> str:
     """LaTeX of a formula."""
     return _Printer({"fold_short_frac": False}).doprint(expression)
+
+
+def in_text(formula: sp.Basic) -> str:
+    """A formula as plain text; an equation with its sign.
+
+    >>> in_text(sp.Eq(sp.Symbol("v"), 2))
+    'v = 2'
+    """
+    return " = ".join(map(sp.sstr, formula.args)) if isinstance(formula, sp.Eq) else sp.sstr(formula)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import sympy as sp
-
+from dropout_lab.symbolic.arithmetic import pretty
 from dropout_lab.symbolic.attack import Attack, attacked
 from dropout_lab.symbolic.chain import Chain
 from dropout_lab.symbolic.inductive import Induction
-from dropout_lab.symbolic.printing import printed
-from dropout_lab.symbolic.values import pretty
+from dropout_lab.symbolic.printing import in_text, printed
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ def report(chain: Chain | Induction) -> Report:
                     "why": line.why,
                     "value": pretty(value),
                     "heading": "" if place else heading,
-                    "text": sp.sstr(line.formula),
+                    "text": in_text(line.formula),
                 }
             )
         total.add(attacked(one))

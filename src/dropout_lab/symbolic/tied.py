@@ -13,8 +13,10 @@ from typing import Any
 
 import sympy as sp
 
+from dropout_lab.symbolic.arithmetic import EXACT
 from dropout_lab.symbolic.binding import put
-from dropout_lab.symbolic.values import EXACT, Draws, Evaluator
+from dropout_lab.symbolic.draws import Draws
+from dropout_lab.symbolic.values import Evaluator
 
 Values = dict[tuple[int, ...], Fraction]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,7 +16,7 @@ from dropout_lab.symbolic.operators import Named, Operator, Random, Unknown, Wei
 
 Rewriting = Callable[[sp.Expr, "Context"], sp.Expr]
 
-#: The relations of a line to the line before, as they are written; ``~`` stands for ≈.
+#: The relations of a line to the line before, in LaTeX and in plain text; ``~`` stands for ≈.
 RELATIONS = {
     "=": "=",
     "<=": r"\le",
@@ -24,6 +26,7 @@ RELATIONS = {
     "~": r"\approx",
     "<=>": r"\Longleftrightarrow",
 }
+SIGNS = {"=": "=", "<=": "≤", ">=": "≥", "<": "<", ">": ">", "~": "≈", "<=>": "⇔"}
 #: The relations that say as much as =: numbers decide them.
 EXACT_RELATIONS = frozenset({"=", "<=>"})
 
@@ -127,7 +130,8 @@ class Rule:
     @property
     def slug(self) -> str:
         """The name as an anchor of the page of rules."""
-        return "rule-" + "".join(letter if letter.isalnum() else "-" for letter in self.family.lower()).strip("-")
+        plain = unicodedata.normalize("NFKD", self.family.lower())
+        return "rule-" + re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
 
     @property
     def family(self) -> str:

@@ -158,7 +158,7 @@ def no_terms(expression: sp.Expr, context: Context) -> sp.Expr:
 
 @rule(
     "closed form of a sum",
-    r"A known sum: $\sum_{i=1}^{n} i = n(n + 1)/2$, the geometric and the binomial sum.",
+    r"A known sum that has its closed form without a condition, such as $\sum_{i=1}^{n} i = n(n + 1)/2$.",
     example=lambda: (sp.Sum(_i, (_i, 1, _n)), _plain),
 )
 def closed_form(expression: sp.Expr, context: Context) -> sp.Expr:
