@@ -168,6 +168,8 @@ def derive(
         raise NotEstablished(f"claim {claim.id}: it is said to state {needless[0]!r}, which the chain does not assume")
     if len(chain.lines) < 2:
         raise NotEstablished(f"claim {claim.id}: the chain has no line beside its first, so nothing is derived")
+    if isinstance(chain, Chain) and chain.hypotheses:
+        raise NotEstablished(f"claim {claim.id}: the chain rests on an induction hypothesis; settle it by the induction")
     found = report(chain)
     if found.open_ends:
         raise NotEstablished(f"claim {claim.id}: {found.open_ends[0]}")
