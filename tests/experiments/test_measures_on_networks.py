@@ -99,6 +99,10 @@ def sparsity(one):
     return found
 
 
+def lengths(one):
+    return {f"longest{number}": max(v.square().sum().sqrt().item() for v in values) for number, values in one.hidden().items()}
+
+
 def correlation(one):
     found = {}
     for number, values in one.hidden().items():
@@ -349,6 +353,7 @@ EVERY, HIDDEN = set(PLANS), {"mlp", "norm", "residual", "cnn", "one"}
 MEASURES = {
     "outcome": (all_outcomes, outcome, EVERY),
     "sparsity": (measures.sparsity, sparsity, HIDDEN),
+    "lengths": (measures.lengths, lengths, HIDDEN),
     "correlation": (measures.correlation, correlation, HIDDEN),
     "variance_shift": (measures.variance_shift, variance_shift, EVERY),
     "reconstruction": (measures.reconstruction, reconstruction, {"cnn"}),
@@ -409,7 +414,7 @@ def test_every_measure_is_in_the_table():
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in MEASURES if name not in ("variance_shift", "sparsity", "correlation")]
+    "name", [name for name in MEASURES if name not in ("variance_shift", "sparsity", "lengths", "correlation")]
 )
 def test_a_measure_of_classes_refuses_a_regression(name):
     plan = replace(SMALL, network=MLP((5,)), learning_rate=0.01).with_noise(hidden=HALF)

@@ -7,7 +7,19 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from dropout_lab.claims import EVIDENCE, Claim, Evidence, Measurement, Proof, Registry, VerdictError, settle, verdict
+from dropout_lab.claims import (
+    EVIDENCE,
+    Claim,
+    Derivation,
+    Evidence,
+    Measurement,
+    Proof,
+    Registry,
+    VerdictError,
+    settle,
+    verdict,
+)
+from dropout_lab.claims.derivations import weakest
 from dropout_lab.claims.records import Json
 from dropout_lab.claims.registry import ESTABLISHED, Grade, slug
 
@@ -71,7 +83,9 @@ class Entry:
     @property
     def under(self) -> tuple[str, ...]:
         """The assumptions that the proofs need, each once."""
-        return tuple(dict.fromkeys(name for piece in self.evidence if isinstance(piece, Proof) for name in piece.under))
+        proofs = [piece.under for piece in self.evidence if isinstance(piece, Proof)]
+        derivations = weakest([piece for piece in self.evidence if isinstance(piece, Derivation)])
+        return tuple(dict.fromkeys(name for names in (*proofs, derivations) for name in names))
 
 
 class Ledger:

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from dropout_lab.claims import Settlement
+from dropout_lab.claims.derivations import RELATIONS, SIGNS
 from dropout_lab.claims.kinds import readable
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -35,9 +36,12 @@ def render(template: str, **context: object) -> Markup:
     return Markup(_ENVIRONMENT.get_template(f"{template}.html").render(**context))
 
 
-def html(settlement: Settlement) -> str:
-    """The card of each piece of evidence, a correction before the refutation that it mends."""
-    return str(render("claim-evidence", settlement=settlement))
+def html(settlement: Settlement, rules_page: str = "") -> str:
+    """The card of each piece of evidence, a correction before the refutation that it mends.
+
+    ``rules_page`` is where the names of rules lead to, if anywhere.
+    """
+    return str(render("claim-evidence", settlement=settlement, rules_page=rules_page, relations=RELATIONS, signs=SIGNS))
 
 
 def glue(settlement: Settlement, name: str) -> None:

@@ -13,6 +13,9 @@ from dropout_lab.book.ledger import Settled, anchor_of
 from dropout_lab.book.notebook import html
 from dropout_lab.claims import Evidence, Settlement
 
+#: The page that states the rules of derivations.
+RULES = "chapters/back/rules"
+
 
 class ClaimRenderer:
     """Renders the claims' own MIME type, before any other that the cell's output offers."""
@@ -39,7 +42,8 @@ class ClaimRenderer:
         registry = claims.load()
         if claim_id not in registry:
             return None
-        card = html(Settlement(registry[claim_id], evidence, registry))
+        rules_page = env.app.builder.get_relative_uri(env.docname, RULES) if RULES in env.found_docs else ""
+        card = html(Settlement(registry[claim_id], evidence, registry), rules_page)
         # The class makes MathJax look inside: the face brings its formulas as text.
         face = nodes.container("", nodes.raw("", card, format="html"), classes=["claim-cell", "mathjax_process"])
         if first:

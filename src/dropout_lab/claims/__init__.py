@@ -9,11 +9,13 @@ from dropout_lab._extras import require
 require(__name__)
 
 from dropout_lab.claims.claims_file import load
+from dropout_lab.claims.derivations import Derivation
 from dropout_lab.claims.evidence import (
     Comparison,
-    Derivation,
     NotEstablished,
+    Proved,
     cite,
+    derive,
     leave_open,
     measure,
     opinion,
@@ -45,12 +47,14 @@ __all__ = [
     "NotEstablished",
     "Problem",
     "Proof",
+    "Proved",
     "Refutation",
     "Registry",
     "Settlement",
     "Unsettled",
     "VerdictError",
     "cite",
+    "derive",
     "enumerate",
     "from_json",
     "leave_open",

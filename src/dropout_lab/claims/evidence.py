@@ -14,10 +14,14 @@ import sympy
 
 from dropout_lab.claims.claims_file import load
 from dropout_lab.claims.comparison import NotANumber, count, differ, largest_difference, number, real, written
+from dropout_lab.claims.derivations import Derivation
 from dropout_lab.claims.kinds import Citation, Enumeration, Measurement, Proof, Refutation, Unsettled, rule_bounds
 from dropout_lab.claims.records import Evidence
 from dropout_lab.claims.registry import SOUND, Claim, Grade, Registry
 from dropout_lab.claims.settlement import Settlement
+from dropout_lab.symbolic.chain import Chain
+from dropout_lab.symbolic.inductive import Induction
+from dropout_lab.symbolic.report import report
 
 #: Differences below this, or below a tighter tolerance, are recorded as this: their digits are rounding, and another
 #: processor rounds another way.
@@ -46,13 +50,13 @@ class Instance(Protocol):
 
 
 @runtime_checkable
-class Derivation(Protocol):
+class Proved(Protocol):
     """A value derived from a definition, as made by :mod:`dropout_lab.symbolic`.
 
     Example
     -------
     >>> from dropout_lab import symbolic
-    >>> isinstance(symbolic.identity(sympy.Sum(sympy.Symbol("k"), (sympy.Symbol("k"), 1, 3))), Derivation)
+    >>> isinstance(symbolic.identity(sympy.Sum(sympy.Symbol("k"), (sympy.Symbol("k"), 1, 3))), Proved)
     True
     """
 
@@ -92,7 +96,7 @@ class Comparison(Protocol):
 
 
 def prove(
-    claim_id: str, derivation: Derivation, closed_form: sympy.Expr, *, under: Sequence[str] = (), says: str
+    claim_id: str, derivation: Proved, closed_form: sympy.Expr, *, under: Sequence[str] = (), says: str
 ) -> Settlement:
     """Establish that a quantity derived from its definition equals a closed form, for general n or as the scope says.
 
@@ -115,7 +119,7 @@ def prove(
     registry, claim = _claim(claim_id)
     if isinstance(under, str):
         raise TypeError(f"claim {claim.id}: under is a sequence of assumption ids, got the string {under!r}")
-    if not isinstance(derivation, Derivation):
+    if not isinstance(derivation, Proved):
         raise TypeError(f"claim {claim.id}: prove takes a derivation of symbolic, got {type(derivation).__name__}")
     if isinstance(closed_form, str):
         raise TypeError(f"claim {claim.id}: the closed form is a SymPy expression, got the text {closed_form!r}")
@@ -143,6 +147,64 @@ def prove(
         right=sympy.latex(closed_form),
         instances=len(instances),
         against=against,
+    )
+
+
+def derive(
+    claim_id: str, chain: Chain | Induction, *, says: str, part: str = "", stated: Sequence[str] = ()
+) -> Settlement:
+    """Establish a claim by a chain of derivation, and attack the chain: alter its lines, exchange its rules.
+
+    ``chain`` comes from :class:`dropout_lab.symbolic.Chain` or :class:`dropout_lab.symbolic.ByInduction`; its lines were
+    checked when they were written. The assumptions are those of the chain; ``stated`` names those that the claim's own
+    sentence makes, so that they are not left unsaid. Chains for the same ``part`` of a claim are alternatives, of which
+    the one that assumes least counts. Raises :class:`NotEstablished` for a chain without lines,
+    for an altered line that neither its rule nor the numbers refuse, and for a rule that could have been another, unless
+    both stand in the committed list of exceptions; TypeError for what is no chain.
+
+    Example
+    -------
+    >>> from dropout_lab import symbolic
+    >>> n, p, i = sympy.symbols("n p i", integer=True, positive=True)
+    >>> h, r = sympy.IndexedBase("h"), symbolic.Masks(n, p)
+    >>> chain = symbolic.Chain(symbolic.Mean(h[i] * r[i]), masks=r)
+    >>> chain = chain.then(h[i] * symbolic.Mean(r[i]), symbolic.rules.linearity).then(p * h[i], symbolic.rules.mean_of_mask)
+    >>> derive("2.2", chain, says="The mean is p h_i.").main.strength
+    'derived, any n, 3 lines'
+    """
+    registry, claim = _claim(claim_id)
+    if not isinstance(chain, (Chain, Induction)):
+        raise TypeError(f"claim {claim.id}: derive takes a chain of symbolic, got {type(chain).__name__}")
+    if isinstance(stated, str):
+        raise TypeError(f"claim {claim.id}: stated is a sequence of assumption ids, got the string {stated!r}")
+    if needless := [name for name in stated if name not in chain.assumes]:
+        raise NotEstablished(f"claim {claim.id}: it is said to state {needless[0]!r}, which the chain does not assume")
+    if len(chain.lines) < 2:
+        raise NotEstablished(f"claim {claim.id}: the chain has no line beside its first, so nothing is derived")
+    if isinstance(chain, Chain) and chain.hypotheses:
+        raise NotEstablished(
+            f"claim {claim.id}: the chain rests on an induction hypothesis; settle it by the induction"
+        )
+    found = report(chain)
+    if found.open_ends:
+        raise NotEstablished(f"claim {claim.id}: {found.open_ends[0]}")
+    return _settled(
+        registry,
+        claim,
+        Derivation,
+        verdict=Grade.TRUE_UNDER if set(chain.assumes) - set(stated) else Grade.TRUE,
+        says=says,
+        scope=chain.scope,
+        left=found.left,
+        right=found.right,
+        relation=chain.relation,
+        assumes=chain.assumes,
+        lines=tuple(found.lines),
+        slips=found.slips,
+        swaps=found.swaps,
+        at=found.at,
+        part=part,
+        stated=tuple(stated),
     )
 
 
@@ -362,7 +424,7 @@ def _settled(
     return Settlement(claim, (*before, piece), registry)
 
 
-def _check_proved_by_itself(claim: Claim, derivation: Derivation, closed_form: sympy.Expr) -> None:
+def _check_proved_by_itself(claim: Claim, derivation: Proved, closed_form: sympy.Expr) -> None:
     """Refuse a closed form that is the definition again, in another spelling."""
     # An induction holds the derivation that it proves.
     inner = getattr(derivation, "derivation", derivation)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import ClassVar, Self, get_type_hints
+from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
 
 from dropout_lab.claims.registry import HEAVIEST, Claim, Grade, Registry
 
@@ -85,6 +85,11 @@ class Evidence:
         return []
 
     @property
+    def plain(self) -> str:
+        """What stands between the head and the figures in plain text; mostly nothing."""
+        return ""
+
+    @property
     def equation(self) -> str:
         """The LaTeX of the equation that was established, or an empty string."""
         return ""
@@ -126,9 +131,7 @@ class Evidence:
         found: dict[str, Json] = {"kind": self.kind}
         for own in fields(self):
             value = getattr(self, own.name)
-            found[own.name] = (
-                list(value) if isinstance(value, tuple) else str(value) if own.name == "verdict" else value
-            )
+            found[own.name] = _as_json(value)
         return found
 
     @classmethod
@@ -150,7 +153,7 @@ class Evidence:
         hints = _hints(cls)
         properties: dict[str, Json] = {"kind": {"const": cls.kind}}
         for own in fields(cls):
-            found = dict(_TYPES[hints[own.name]].schema)
+            found = dict(_type_of(hints[own.name]).schema)
             if own.name == "verdict":
                 found["enum"] = [str(grade) for grade in Grade if grade in cls.grades]
             if found.get("type") == "string" and own.name != "verdict" and not own.metadata.get("blank"):
@@ -183,6 +186,40 @@ def from_json(record: object) -> Evidence:
     if not isinstance(kind, str) or kind not in EVIDENCE:
         raise ValueError(f"there is no evidence of kind {kind!r}; expected one of {', '.join(EVIDENCE)}")
     return EVIDENCE[kind].from_json(record)
+
+
+class Part:
+    """A piece of a record with fields of its own, a frozen dataclass: a line of a derivation, a pair of counts.
+
+    Its fields are of the types that the fields of evidence may have, and validated as they are.
+    """
+
+    def __post_init__(self) -> None:
+        for name, hint in get_type_hints(type(self)).items():
+            try:
+                object.__setattr__(self, name, _type_of(hint).take(getattr(self, name)))
+            except TypeError:
+                wanted = _type_of(hint).name
+                raise TypeError(f"{name} of a {type(self).__name__} is {wanted}, got {getattr(self, name)!r}") from None
+
+    def to_json(self) -> dict[str, Json]:
+        """The part as an object of its record."""
+        return {own.name: _as_json(getattr(self, own.name)) for own in fields(self)}  # type: ignore[arg-type]
+
+    @classmethod
+    def schema(cls) -> dict[str, Json]:
+        """The JSON schema of such a part."""
+        found: dict[str, Json] = {name: dict(_type_of(hint).schema) for name, hint in get_type_hints(cls).items()}
+        required: list[Json] = list(found)
+        return {"type": "object", "properties": found, "required": required, "additionalProperties": False}
+
+
+def _as_json(value: Any) -> Json:
+    if isinstance(value, Part):
+        return value.to_json()
+    if isinstance(value, tuple):
+        return [_as_json(entry) for entry in value]
+    return str(value) if isinstance(value, Grade) else value
 
 
 def _with_article(noun: str) -> str:
@@ -259,16 +296,50 @@ _TYPES: dict[object, _Type] = {
 }
 
 
+def _type_of(hint: object) -> _Type:
+    """The type that a hint names; raises KeyError if no record can hold it."""
+    if isinstance(hint, type) and issubclass(hint, Part):
+        return _Type(hint.schema(), f"a {hint.__name__}", lambda value: _part(hint, value))
+    if get_origin(hint) is tuple and isinstance(kind := get_args(hint)[0], type) and issubclass(kind, Part):
+        return _Type(
+            {"type": "array", "items": kind.schema()}, f"a list of {kind.__name__}", lambda value: _parts(kind, value)
+        )
+    return _TYPES[hint]
+
+
+def _part(kind: type[Part], value: object) -> Part:
+    if isinstance(value, kind):
+        return value
+    given = _object(value)
+    if set(given) != {own.name for own in fields(kind)}:  # type: ignore[arg-type]
+        raise TypeError
+    return kind(**given)
+
+
+def _parts(kind: type[Part], value: object) -> tuple[Part, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise TypeError
+    return tuple(_part(kind, entry) for entry in value)
+
+
+def _is_known(hint: object) -> bool:
+    try:
+        _type_of(hint)
+    except (KeyError, TypeError):
+        return False
+    return True
+
+
 def _hints(kind: type[Evidence]) -> dict[str, object]:
     found = get_type_hints(kind)
-    if odd := [own.name for own in fields(kind) if found[own.name] not in _TYPES]:
+    if odd := [own.name for own in fields(kind) if not _is_known(found[own.name])]:
         possible = ", ".join(kept.name for kept in _TYPES.values())
         raise TypeError(f"{kind.__name__}.{odd[0]} is of a type that no record can hold; use {possible}")
     return found
 
 
 def _validated(piece: Evidence, name: str, metadata: Mapping[str, object]) -> object:
-    value, kind = getattr(piece, name), _TYPES[_hints(type(piece))[name]]
+    value, kind = getattr(piece, name), _type_of(_hints(type(piece))[name])
     where = f"{name} of {_with_article(piece.noun)}"
     try:
         kept = kind.take(value)

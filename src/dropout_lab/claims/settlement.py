@@ -82,7 +82,13 @@ class Settlement:
 
     def _plain(self, piece: Evidence) -> str:
         head = f"{piece.done} ({piece.strength}): claim {self.claim.id}, {self.claim.title}. {piece.says}"
-        return "\n".join([head, *(f"  {label}: {text}" for label, text in piece.details(self.registry))])
+        return "\n".join(
+            [
+                head,
+                *([piece.plain] if piece.plain else []),
+                *(f"  {label}: {text}" for label, text in piece.details(self.registry)),
+            ]
+        )
 
     def _latex(self, piece: Evidence) -> str:
         formula = f"\\[{piece.equation}\\]" if piece.equation else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from dropout_lab.claims.derivations import Derivation, problems_of
 from dropout_lab.claims.kinds import Refutation
 from dropout_lab.claims.records import EVIDENCE, Evidence, from_json
 from dropout_lab.claims.registry import HEAVIEST, SOUND, Claim, Grade, Registry
@@ -126,6 +127,8 @@ def settle(registry: Registry, evidence: Mapping[str, Sequence[Evidence | Mappin
         pieces = given.get(claim.id, [])
         problems.extend(Problem(claim.id, text) for piece in pieces for text in piece.problems(claim, registry))
         problems.extend(_corrected_by_nothing(claim, pieces, registry, given))
+        derivations = [piece for piece in pieces if isinstance(piece, Derivation)]
+        problems.extend(Problem(claim.id, text) for text in problems_of(claim, derivations, registry))
         try:
             found = verdict(claim, pieces)
         except VerdictError as error:

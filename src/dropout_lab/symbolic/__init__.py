@@ -24,22 +24,56 @@ from dropout_lab._extras import require
 
 require(__name__)
 
+from dropout_lab.symbolic import exceptions, lemmas, rules, tied
+from dropout_lab.symbolic.attack import Attack, attacked
+from dropout_lab.symbolic.chain import Chain, Line, NotDerived, Remainder
 from dropout_lab.symbolic.derivations import Derivation, covariance, expectation, variance
 from dropout_lab.symbolic.enumeration import enumerated
 from dropout_lab.symbolic.identities import Identity, Solution, identity, solution
 from dropout_lab.symbolic.induction import Induction, induction
+from dropout_lab.symbolic.inductive import Induction as ByInduction
+from dropout_lab.symbolic.inductive import Statement
 from dropout_lab.symbolic.instances import Instance
 from dropout_lab.symbolic.masks import Masks, NotProved
+from dropout_lab.symbolic.operators import (
+    Cov,
+    Definition,
+    Mean,
+    ProductOverMasks,
+    Random,
+    SumOverMasks,
+    Unknown,
+    Var,
+    Weight,
+)
 from dropout_lab.symbolic.sums import equal, gradient
 
 __all__ = [
+    "Attack",
+    "ByInduction",
+    "Chain",
+    "Cov",
+    "Definition",
     "Derivation",
     "Identity",
     "Induction",
     "Instance",
+    "Line",
     "Masks",
+    "Mean",
+    "NotDerived",
     "NotProved",
+    "ProductOverMasks",
+    "Random",
+    "Remainder",
     "Solution",
+    "Statement",
+    "SumOverMasks",
+    "Unknown",
+    "Var",
+    "Weight",
+    "attacked",
+    "exceptions",
     "covariance",
     "enumerated",
     "equal",
@@ -47,6 +81,9 @@ __all__ = [
     "gradient",
     "identity",
     "induction",
+    "lemmas",
+    "rules",
     "solution",
+    "tied",
     "variance",
 ]

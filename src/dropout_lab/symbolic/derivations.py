@@ -94,8 +94,8 @@ class Derivation:
         def average(expression: sp.Expr) -> sp.Expr:
             concrete = draw(expression, keep=families)
             used = sorted({a for a in concrete.atoms(sp.Indexed) if any(a.base == f.base for f in families)}, key=str)
-            outcomes = mask_assignments(used, families)
-            return sp.Add(*[draw(weight) * sp.sympify(concrete.xreplace(masks)) for weight, masks in outcomes])
+            outcomes = mask_assignments(used, families, draw)
+            return sp.Add(*[weight * sp.sympify(concrete.xreplace(masks)) for weight, masks in outcomes])
 
         exact = self.statistic(average)
         return Instance(draw.describe(), sp.expand_mul(sp.expand_log(exact)), draw(closed_form))

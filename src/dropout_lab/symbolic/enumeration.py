@@ -51,7 +51,7 @@ def enumerated(
     if joint is None:
         used = sorted(concrete.atoms(sp.Indexed), key=str)
         _check_coins(used, coins)
-        outcomes = ((substitute(weight), outcome) for weight, outcome in mask_assignments(used, families))
+        outcomes = mask_assignments(used, families, substitute)
     else:
         _check_coins(concrete.atoms(sp.Indexed), coins)
         outcomes = _joint_outcomes(coins, joint)

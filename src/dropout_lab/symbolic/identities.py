@@ -11,6 +11,7 @@ import sympy as sp
 
 from dropout_lab.symbolic.derivations import Derivation
 from dropout_lab.symbolic.instances import SIZES, Assignment, Instance
+from dropout_lab.symbolic.intervals import between, bounds
 from dropout_lab.symbolic.masks import NotProved
 from dropout_lab.symbolic.numerics import METHODS, numeric
 from dropout_lab.symbolic.sums import canonical, equal, rebuild
@@ -67,7 +68,7 @@ class Identity:
     def _instance(self, closed_form: sp.Expr, generator: random.Random) -> Instance:
         given = {}
         for symbol, (low, high) in self.within.items():
-            given[symbol] = low + (high - low) * sp.Rational(generator.randint(1, 11), 12)
+            given[symbol] = between(symbol, low, high, sp.Rational(generator.randint(1, 11), 12))
         draw = Assignment([self.definition, closed_form], (), given, (), generator)
         definition = draw(_at_points(self.definition))
         if not self.definition.has(*METHODS):
@@ -101,10 +102,7 @@ def identity(definition: sp.Expr, *, within: Mapping[sp.Symbol, tuple] | None = 
     for part in definition.atoms(sp.Derivative):
         if not all(variable.is_Symbol for variable, _ in part.variable_count):
             raise NotProved(f"{part} is a derivative by something else than a symbol")
-    limits = {symbol: tuple(map(sp.sympify, pair)) for symbol, pair in (within or {}).items()}
-    for symbol, pair in limits.items():
-        if len(pair) != 2 or not all(end.is_finite for end in pair) or not pair[0] < pair[1]:
-            raise ValueError(f"within gives a pair of finite bounds for each parameter, got {pair} for {symbol}")
+    limits = bounds(within or {}, definition.free_symbols)
     # SymPy turns a sum over a Kronecker delta, as gradients have it, into a case distinction on the range of its index.
     deltas = definition.has(sp.KroneckerDelta)
     value = rebuild(canonical(definition)) if deltas else sp.simplify(definition.doit())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import sympy as sp
@@ -30,18 +30,19 @@ class Masks:
     name:
         The letter of the masks in print.
 
-    Raises :class:`ValueError` for a size that is no symbol or positive integer, and for a number outside [0, 1] as
-    ``keep_prob``.
+    Raises :class:`ValueError` for a size that is no symbol or positive integer, for a ``keep_prob`` that is no probability
+    or uses the letter of the masks. What a symbol in it stands for is looked at as soon as it is a number.
     """
 
     def __init__(self, size: Any, keep_prob: Any, name: str = "r"):
         sizes = size if isinstance(size, tuple) else (size,)
         self.size = tuple(sp.sympify(extent) for extent in sizes)
         for extent in self.size:
-            if not (extent.is_Symbol or (extent.is_Integer and extent > 0)):
-                raise ValueError(f"size is a symbol or a positive integer, got {extent}")
-        self._keep_prob = _function_of_index(keep_prob)
+            if not (extent.is_Symbol or _is_one_more(extent) or (extent.is_Integer and extent > 0)):
+                raise ValueError(f"size is a symbol (or one more than it) or a positive integer, got {extent}")
         self.base = sp.IndexedBase(name)
+        self._keep_prob = _function_of_index(keep_prob)
+        self._check_probabilities()
 
     def __getitem__(self, index: Any) -> sp.Indexed:
         index = index if isinstance(index, tuple) else (index,)
@@ -54,7 +55,22 @@ class Masks:
 
     def keep_prob(self, *index: Any) -> sp.Expr:
         """The keep probability of the mask with the given index."""
-        return sp.sympify(self._keep_prob(*index))
+        return _expression(self._keep_prob(*index))
+
+    def _check_probabilities(self) -> None:
+        """Look at what can be seen of the keep probabilities: all of them, if there are few masks with numbers."""
+        few = all(extent.is_Integer for extent in self.size) and sp.prod(self.size) <= 64
+        ranges = [range(1, int(extent) + 1) for extent in self.size] if few else []
+        samples = [
+            tuple(sp.Dummy("i", integer=True, positive=True) for _ in self.size),
+            *(product(*ranges) if few else ()),
+        ]
+        for index in samples:
+            keep = self.keep_prob(*map(sp.sympify, index))
+            if self.base.label in keep.free_symbols:
+                raise ValueError(f"keep_prob is a probability, and {keep} uses the letter of the masks, {self.base}")
+            if keep.is_number or not isinstance(keep, sp.Expr):
+                probability(keep)
 
     @property
     def scope(self) -> str:
@@ -76,15 +92,36 @@ class Masks:
         return f"Masks({self.base}, size={self.size}, {self.scope})"
 
 
+def _is_one_more(extent: sp.Expr) -> bool:
+    number, symbol = extent.as_coeff_Add()
+    return bool(number.is_Integer and number > 0 and symbol.is_Symbol)
+
+
 def _function_of_index(keep_prob: Any) -> Callable[..., sp.Expr]:
     if isinstance(keep_prob, sp.IndexedBase):
         return lambda *index: keep_prob[index]
     if callable(keep_prob):
         return keep_prob
-    probability = sp.sympify(keep_prob)
-    if probability.is_number and not 0 <= probability <= 1:
-        raise ValueError(f"keep_prob is a probability between 0 and 1, got {probability}")
-    return lambda *index: probability
+    keep = _expression(keep_prob)
+    return lambda *index: keep
+
+
+def _expression(keep: Any) -> sp.Expr:
+    try:
+        found = sp.sympify(keep)
+    except (sp.SympifyError, SyntaxError, TypeError) as error:
+        raise ValueError(f"keep_prob is a probability, an expression or a number, got {keep!r}") from error
+    if not isinstance(found, sp.Expr) or getattr(found, "is_Matrix", False):
+        raise TypeError(f"keep_prob is a probability, an expression or a number, got {keep!r}")
+    return found
+
+
+def probability(value: Any, mask: Any = "keep_prob") -> sp.Expr:
+    """A number between 0 and 1, as it is; ValueError that names the ``mask`` and the value for anything else."""
+    value = sp.sympify(value)
+    if not (value.is_number and value.is_extended_real and 0 <= value <= 1):
+        raise ValueError(f"{mask} needs a probability between 0 and 1, got {value}")
+    return value
 
 
 def as_families(masks: Masks | tuple[Masks, ...]) -> tuple[Masks, ...]:
@@ -96,6 +133,11 @@ def as_families(masks: Masks | tuple[Masks, ...]) -> tuple[Masks, ...]:
     letters = [family.base for family in families]
     if len(set(letters)) < len(letters):
         raise ValueError(f"independent masks need different names, got {letters}")
+    for family in families:
+        keep = family.keep_prob(*(sp.Dummy("i", integer=True, positive=True) for _ in family.size))
+        for other in families:
+            if other.base.label in keep.free_symbols:
+                raise ValueError(f"a probability is a number: that of {family.base} uses the masks {other.base}")
     return families
 
 
@@ -167,12 +209,16 @@ def _check_indices(mask: sp.Indexed, family: Masks, term: Term) -> None:
 
 
 def mask_assignments(
-    used: list[sp.Indexed], families: tuple[Masks, ...]
+    used: list[sp.Indexed], families: tuple[Masks, ...], number: Callable[[sp.Expr], sp.Expr]
 ) -> Iterator[tuple[sp.Expr, dict[sp.Indexed, sp.Integer]]]:
-    """Every 0/1 assignment of the given masks with its probability: 2^m pairs (probability, assignment)."""
-    kept = {part: next(f for f in families if f.base == part.base).keep_prob(*part.indices) for part in used}
+    """Every 0/1 assignment of the given masks with its probability: 2^m pairs (probability, assignment).
+
+    ``number`` puts numbers in the keep probabilities. Raises :class:`ValueError` for one that is no probability then.
+    """
+    own = {part: next(f for f in families if f.base == part.base) for part in used}
+    kept = {part: probability(number(family.keep_prob(*part.indices)), part) for part, family in own.items()}
     for size in range(len(used) + 1):
         for ones in combinations(used, size):
             chosen = set(ones)
-            probability = sp.Mul(*[kept[part] if part in chosen else 1 - kept[part] for part in used])
-            yield probability, {part: sp.Integer(part in chosen) for part in used}
+            weight = sp.Mul(*[kept[part] if part in chosen else 1 - kept[part] for part in used])
+            yield weight, {part: sp.Integer(part in chosen) for part in used}

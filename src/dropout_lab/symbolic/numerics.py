@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 import mpmath
 import sympy as sp
 
+from dropout_lab.symbolic.kinks import quadrature
+
 #: The operators that are evaluated numerically, with the name of the method in print.
 METHODS = {
     sp.Integral: "quadrature",
@@ -59,9 +61,7 @@ def _integral(expression: sp.Integral) -> _Function:
 
     def value(at: Mapping[sp.Symbol, mpmath.mpf]) -> mpmath.mpf:
         lower, upper = (end(at) for end in ends)
-        # A kink, of a ReLU for example, is most often at 0: quadrature is told so.
-        points = [lower, 0, upper] if lower < 0 < upper else [lower, upper]
-        return mpmath.quad(lambda x: inner({**at, variable: x}), points)
+        return quadrature(lambda x: inner({**at, variable: x}), lower, upper)
 
     return value
 

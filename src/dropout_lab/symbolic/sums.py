@@ -14,6 +14,9 @@ from itertools import permutations
 
 import sympy as sp
 
+from dropout_lab.symbolic.binding import counts
+from dropout_lab.symbolic.binding import put as put_free
+
 #: Names for the summation indices of printed results, in the order of use.
 _INDEX_NAMES = "ijklmstuvabcdefg"
 
@@ -46,6 +49,27 @@ class Term:
 
 
 def terms(expression: sp.Expr) -> list[Term]:
+    """Write an expression as a sum of terms whose summands are monomials, in which Kronecker deltas are factors."""
+    return [term for found in _terms(expression) for term in _with_deltas_as_factors(found)]
+
+
+def _with_deltas_as_factors(term: Term) -> list[Term]:
+    """A delta δ in a function is 0 or 1, so that f(δ) = f(0) + (f(1) − f(0)) δ."""
+    factors = sp.Mul.make_args(term.summand)
+    plain = {factor for factor in factors if isinstance(factor, sp.KroneckerDelta)}
+    for factor in factors:
+        for delta in sorted(factor.atoms(sp.KroneckerDelta) - plain, key=sp.default_sort_key):
+            rest = sp.Mul(*(other for other in factors if other is not factor))
+            zero, one = (factor.xreplace({delta: sp.Integer(value)}) for value in (0, 1))
+            if zero.has(sp.zoo, sp.nan, sp.oo) or one.has(sp.zoo, sp.nan, sp.oo):
+                raise ValueError(f"{factor} has no value for {delta} = 0 or 1")
+            parts = (rest * zero, rest * one * delta, -rest * zero * delta)
+            monomials = (part for whole in parts for part in sp.Add.make_args(_multiplied_out(whole)))
+            return [found for part in monomials for found in _with_deltas_as_factors(Term(part, term.bounds))]
+    return [term]
+
+
+def _terms(expression: sp.Expr) -> list[Term]:
     """Write an expression as a sum of terms whose summands are monomials.
 
     A function or a negative power of sums is one factor of a monomial; its arguments are put in canonical form. Raises
@@ -57,16 +81,16 @@ def terms(expression: sp.Expr) -> list[Term]:
     if not expression.has(sp.Sum):
         return [Term(monomial) for monomial in sp.Add.make_args(_multiplied_out(expression))]
     if isinstance(expression, sp.Add):
-        return [term for part in expression.args for term in terms(part)]
+        return [term for part in expression.args for term in _terms(part)]
     if isinstance(expression, sp.Sum):
         return _terms_of_sum(expression)
     if isinstance(expression, sp.Mul):
-        return _product([terms(factor) for factor in expression.args])
+        return _product([_terms(factor) for factor in expression.args])
     if isinstance(expression, sp.Pow) and expression.exp.is_Integer and expression.exp > 0:
-        return _product([terms(expression.base) for _ in range(int(expression.exp))])
+        return _product([_terms(expression.base) for _ in range(int(expression.exp))])
     # A product under a negative power is taken apart, so that its factors can cancel against others.
     if isinstance(expression, sp.Pow) and isinstance(expression.base, sp.Mul) and expression.exp.is_Integer:
-        return terms(sp.Mul(*[factor**expression.exp for factor in expression.base.args]))
+        return _terms(sp.Mul(*[factor**expression.exp for factor in expression.base.args]))
     arguments = [rebuild(canonical(part)) if part.has(sp.Sum) else part for part in expression.args]
     return [Term(expression.func(*arguments))]
 
@@ -79,15 +103,14 @@ def _terms_of_sum(total: sp.Sum) -> list[Term]:
     (index, lower, upper), rest = total.limits[-1], total.limits[:-1]
     inner = sp.Sum(total.function, *rest) if rest else total.function
     if lower.is_Integer and upper.is_Integer and upper - lower < _WRITTEN_OUT:
-        return [term for k in range(int(lower), int(upper) + 1) for term in terms(put(inner, index, sp.Integer(k)))]
+        return [term for k in range(int(lower), int(upper) + 1) for term in _terms(put(inner, index, sp.Integer(k)))]
     fresh = sp.Dummy(index.name, integer=True)
-    return [Term(term.summand, ((fresh, lower, upper), *term.bounds)) for term in terms(put(inner, index, fresh))]
+    return [Term(term.summand, ((fresh, lower, upper), *term.bounds)) for term in _terms(put(inner, index, fresh))]
 
 
 def put(expression: sp.Expr, index: sp.Symbol, value: sp.Expr) -> sp.Expr:
-    """Replace a free index; an inner sum over an index of the same name keeps its own."""
-    bound = {limit[0] for inner in expression.atoms(sp.Sum, sp.Product) for limit in inner.limits}
-    return expression.subs(index, value) if index in bound else expression.xreplace({index: value})
+    """Replace a free index; an inner sum over an index of the same name keeps its own, and none catches the value."""
+    return put_free(expression, {index: value})  # type: ignore[return-value]
 
 
 def _product(factors: list[list[Term]]) -> list[Term]:
@@ -109,30 +132,46 @@ def _multiplied_out(expression: sp.Expr) -> sp.Expr:
 
 
 def contract(term: Term, distinct: frozenset[frozenset[sp.Symbol]] = frozenset()) -> list[Term]:
-    """Use up Kronecker deltas: each removes a sum over one of its indices, is 1 for equal and 0 for distinct indices.
+    """Use up Kronecker deltas that are factors: each removes a sum over one of its indices.
 
-    A free index is taken to lie in the range of the sum. ``distinct`` holds pairs of free indices that are known to
-    differ.
+    It is 1 for equal indices and 0 for ``distinct`` ones, pairs of free indices that are known to differ, and 0 for an index
+    that lies outside the range of the sum. A free index k is taken to lie in it; for any other, such as 3 or k + 1 in a sum
+    up to n, that has to be decided: ValueError where it cannot be.
     """
     bound = {index: (lower, upper) for index, lower, upper in term.bounds}
-    for delta in sorted(term.summand.atoms(sp.KroneckerDelta), key=sp.default_sort_key):
+    factors = sp.Mul.make_args(term.summand)
+    deltas = [factor for factor in factors if isinstance(factor, sp.KroneckerDelta)]
+    for delta in sorted(deltas, key=sp.default_sort_key):
         first, second = delta.indices
         if first in bound or second in bound:
             gone, kept = (first, second) if first in bound else (second, first)
-            _same_range(gone, kept, bound)
+            if not _is_in_range(gone, kept, bound):
+                return []
             rest = tuple(entry for entry in term.bounds if entry[0] != gone)
-            summand = term.summand.xreplace({delta: sp.Integer(1)}).xreplace({gone: kept})
+            summand = put(sp.Mul(*(factor for factor in factors if factor is not delta)), gone, kept)
             return [] if summand == 0 else contract(Term(summand, rest), distinct)
         if frozenset((first, second)) in distinct:
             return []
     return [term]
 
 
-def _same_range(gone: sp.Symbol, kept: sp.Expr, bound: dict) -> None:
-    if not (kept.is_Symbol or kept.is_Integer):
-        raise ValueError(f"{kept} may leave the range {bound[gone]} of {gone}; expected a plain index or an integer")
-    if kept in bound and bound[kept] != bound[gone]:
-        raise ValueError(f"{gone} runs over {bound[gone]}, {kept} over {bound[kept]}; to be equal they need one range")
+def _is_in_range(gone: sp.Symbol, kept: sp.Expr, bound: dict) -> bool:
+    if kept in bound:
+        if bound[kept] != bound[gone]:
+            raise ValueError(
+                f"{gone} runs over {bound[gone]}, {kept} over {bound[kept]}; to be equal they need one range"
+            )
+        return True
+    if kept.is_Symbol and not any(kept in end.free_symbols for end in bound[gone]):
+        return True
+    lower, upper = bound[gone]
+    if (kept - lower).is_negative or (upper - kept).is_negative:
+        return False
+    below = (kept - lower).is_nonnegative
+    above = (upper - kept).is_nonnegative or kept == lower and counts(lower, upper) and upper.is_Symbol
+    if below and above or kept == upper and counts(lower, upper) and upper.is_Symbol:
+        return True
+    raise ValueError(f"{kept} may leave the range {bound[gone]} of {gone}; expected a plain index, or one in the range")
 
 
 def canonical(expression: sp.Expr) -> dict[Term, sp.Expr]:

@@ -6,7 +6,7 @@ why.
 """
 
 from dropout_lab.experiments.measures import inputs, members, preactivations, readout
-from dropout_lab.experiments.measures.activations import correlation, reconstruction, sparsity, variance_shift
+from dropout_lab.experiments.measures.activations import correlation, lengths, reconstruction, sparsity, variance_shift
 from dropout_lab.experiments.measures.averaging import (
     all_masks,
     mask_left_on,
@@ -27,6 +27,7 @@ __all__ = [
     "hessian_trace",
     "inputs",
     "learned_keep_probs",
+    "lengths",
     "mask_left_on",
     "members",
     "monte_carlo",

@@ -57,6 +57,20 @@ def sparsity(trained: Trained) -> dict[str, np.ndarray]:
     return {name: values.cpu().numpy() for name, values in found.items()}
 
 
+def lengths(trained: Trained) -> dict[str, np.ndarray]:
+    """The Euclidean length of the longest vector of activations of each hidden layer, as ``longest1``, …; each (S,).
+
+    A max-norm constraint bounds it: a layer of d ReLU units without bias multiplies the length of its input by at most
+    c√d (claim 6.8). Raises ValueError for a network without hidden layers.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> list(lengths(quick()))
+    ['longest1', 'longest2']
+    """
+    values = recorded(trained).items()
+    return {f"longest{place.number}": found.double().norm(dim=-1).amax(1).cpu().numpy() for place, found in values}
+
+
 def correlation(trained: Trained) -> dict[str, np.ndarray]:
     """How alike the units of each hidden layer are, as ``correlation1``, ``participation1``, ``redundancy1``, …; (S,).
 

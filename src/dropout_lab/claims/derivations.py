@@ -1,0 +1,174 @@
+"""The evidence of a derivation: a chain of lines, each with the rule that leads to it, and what attacks made of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dropout_lab.claims.records import Evidence, Part
+from dropout_lab.claims.registry import Claim, Grade, Registry
+from dropout_lab.symbolic.rules.base import RELATIONS, SIGNS
+
+
+@dataclass(frozen=True)
+class Line(Part):
+    """One line: LaTeX and plain text of its formula, its relation to the line before (empty for a first line), the
+    rules that lead to it and their anchors on the page of rules, the assumptions that these need, why one would do
+    that, the line's value at small numbers, and the heading of the part that begins here (empty for most)."""
+
+    formula: str
+    relation: str
+    rule: str
+    assumes: tuple[str, ...]
+    rules: tuple[str, ...]
+    anchors: tuple[str, ...]
+    why: str
+    value: str
+    heading: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Slips(Part):
+    """Altered lines: how many were tried, refused by the rule, by the numbers, and by either."""
+
+    tried: int
+    by_rule: int
+    by_numbers: int
+    refused: int
+
+
+@dataclass(frozen=True)
+class Swaps(Part):
+    """Other rules in place of those that were named: how many were tried and refused."""
+
+    tried: int
+    refused: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Derivation(
+    Evidence, kind="derive", noun="derivation", done="Derived", grades="true true-under", settles="I Th A D"
+):
+    """A chain from a definition to a closed form, in which each line was checked for the reason printed beside it.
+
+    ``assumes`` is computed: the assumptions of the definitions and of the rules of all lines. ``stated`` are those of them
+    that the claim's own sentence makes: a claim that leaves no other unsaid is true. ``at`` says at which numbers the
+    lines have the values given. Chains of one ``part`` of a claim are alternatives to each other.
+    """
+
+    scope: str
+    left: str
+    right: str
+    relation: str
+    assumes: tuple[str, ...]
+    lines: tuple[Line, ...]
+    slips: Slips
+    swaps: Swaps
+    at: str
+    part: str = field(default="", metadata={"blank": True})
+    stated: tuple[str, ...] = ()
+
+    def _check(self) -> None:
+        if needless := set(self.stated) - set(self.assumes):
+            raise ValueError(f"the claim is said to state {', '.join(sorted(needless))}, which no line assumes")
+        unsaid = tuple(name for name in self.assumes if name not in self.stated)
+        if (self.verdict is Grade.TRUE_UNDER) != bool(unsaid):
+            raise ValueError(
+                f"a derivation is true-under if it assumes what the claim leaves unsaid, got {self.verdict} under {unsaid}"
+            )
+        if len([line for line in self.lines if line.relation]) < 1:
+            raise ValueError("a derivation has at least one line beside its first")
+        if any(bool(line.relation) != bool(line.rule) for line in self.lines):
+            raise ValueError("each line but the first of a chain has a relation and a rule")
+        union = {name for line in self.lines for name in line.assumes}
+        if not union <= set(self.assumes):
+            raise ValueError(f"the rules of the lines assume {', '.join(sorted(union - set(self.assumes)))} as well")
+        if not self.slips.refused <= self.slips.tried or not self.swaps.refused <= self.swaps.tried:
+            raise ValueError("more attacks were refused than tried")
+
+    @property
+    def strength(self) -> str:
+        """The scope and the number of lines."""
+        return f"derived, {self.scope}, {len(self.lines)} lines"
+
+    def details(self, registry: Registry) -> list[tuple[str, str]]:
+        """The assumptions, and what attacks made of the chain."""
+        named = ", ".join(registry.assumptions[used].name for used in self.assumes if used in registry.assumptions)
+        slips, swaps = self.slips, self.swaps
+        attacks = (
+            f"of {slips.tried} altered lines the rules refused {slips.by_rule}, the numbers {slips.by_numbers}, "
+            f"either {slips.refused}; of {swaps.tried} other rules {swaps.refused} were refused"
+        )
+        return [*([("assumes", named)] if named else []), ("attacked", attacks)]
+
+    @property
+    def plain(self) -> str:
+        """The chain as plain text, line by line."""
+        shown = []
+        for line in self.lines:
+            if line.heading:
+                shown.append(line.heading)
+            sign = SIGNS.get(line.relation, line.relation)
+            shown.append(f"  {sign:2} {line.text}" + (f"  [{line.rule}]" if line.rule else ""))
+        return "\n".join(shown)
+
+    @property
+    def equation(self) -> str:
+        """The chain as an aligned environment of LaTeX, for a notebook that is printed."""
+        rows = [
+            rf"{RELATIONS.get(line.relation, '')} & {line.formula} && \text{{{_escaped(line.rule)}}}"
+            for line in self.lines
+        ]
+        return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+
+    @property
+    def formula(self) -> str:
+        """The last line's formula."""
+        return self.right
+
+    def problems(self, claim: Claim, registry: Registry) -> list[str]:
+        """Assumptions that the claims file lacks."""
+        return super().problems(claim, registry) + [
+            f"claim {claim.id} is derived under {assumption!r}, which is no assumption of the claims file"
+            for assumption in self.assumes
+            if assumption not in registry.assumptions
+        ]
+
+
+def weakest(derivations: list[Derivation]) -> tuple[str, ...]:
+    """The assumptions that a claim needs: of each part those of the chain that needs least, together."""
+    needed: dict[str, None] = {}
+    for part in dict.fromkeys(one.part for one in derivations):
+        least = min((one for one in derivations if one.part == part), key=lambda one: len(one.assumes))
+        needed.update(dict.fromkeys(least.assumes))
+    return tuple(needed)
+
+
+def problems_of(claim: Claim, derivations: list[Derivation], registry: Registry) -> list[str]:
+    """What is wrong with all derivations of a claim together: assumptions too few or too many, a chain given twice."""
+    found = []
+    if derivations:
+        named, needed = set(registry.assumptions_of(claim.id)), set(weakest(derivations))
+        if missing := sorted(needed - named):
+            found.append(
+                f"claim {claim.id} ({claim.title}) is derived under {', '.join(map(repr, missing))}, "
+                "which its entry in the claims file does not use"
+            )
+        if needless := sorted(named - needed):
+            found.append(
+                f"claim {claim.id} ({claim.title}) names {', '.join(map(repr, needless))} in the claims file, "
+                "which no line of its derivation needs"
+            )
+    seen: dict[tuple[str, ...], Derivation] = {}
+    for one in derivations:
+        lines = tuple(line.formula for line in one.lines)
+        if lines in seen:
+            found.append(
+                f"claim {claim.id} ({claim.title}) has one derivation twice: two chains must differ in their lines"
+            )
+        seen[lines] = one
+    return found
+
+
+def _escaped(text: str) -> str:
+    return text.replace("_", r"\_").replace("²", "$^2$").replace("−", "$-$")

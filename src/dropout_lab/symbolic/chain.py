@@ -1,0 +1,480 @@
+"""A derivation as a chain of lines, each checked for the reason printed beside it.
+
+    chain = Chain(Mean(S.symbol), masks=r).then(Sum(w[i] * Mean(r[i]), (i, 1, n)), definition(S), linearity)
+
+A line is accepted if its rules, and nothing else, lead to it from the line before: the rewriting of each rule is done on
+both, in the order in which the rules are named, and the results have to be the same. Each rule has to be needed. Then the
+line's value is compared with that of the first line at n = 1 to 4, by going through all masks.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import sympy as sp
+
+from dropout_lab.symbolic.algebra import equal_by_algebra, same
+from dropout_lab.symbolic.arithmetic import EXACT, PRECISE, NotExact, closeness, difference
+from dropout_lab.symbolic.binding import lettered
+from dropout_lab.symbolic.draws import Draws
+from dropout_lab.symbolic.equations import value_of
+from dropout_lab.symbolic.intervals import bounds
+from dropout_lab.symbolic.masks import Masks, as_families
+from dropout_lab.symbolic.operators import Definition, Named, Operator, Random, Unknown
+from dropout_lab.symbolic.printing import in_text, printed
+from dropout_lab.symbolic.rules.base import RELATIONS, SIGNS, Context, Rule
+from dropout_lab.symbolic.rules.given import substitution
+from dropout_lab.symbolic.values import Evaluator
+
+#: Sizes at which every line is evaluated, as long as that makes no more masks than so many, all families together; and
+#: the difference that counts as none where numbers are not exact.
+SIZES = (1, 2, 3, 4)
+MOST_MASKS = 10
+TOLERANCE = 1e-15
+#: The key of the rule that a statement holds for n.
+HYPOTHESIS = "induction hypothesis"
+#: Keys of the rules that put one side of an equation for the other.
+_EQUATIONS = {"a lemma", "given", "a cited theorem", HYPOTHESIS}
+
+
+class NotDerived(ValueError):
+    """A line does not follow by the rules that it names, or its numbers are others; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class Remainder:
+    """What an ≈ leaves out: a term of order ``order`` in ``small``, and in words how large it is.
+
+    The build halves ``small`` and sees the difference of the two sides shrink by 2 to the ``order``.
+    """
+
+    small: sp.Symbol
+    order: int
+    says: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: its formula, its relation to the line before, the rules that lead to it, and why one would do that."""
+
+    formula: sp.Expr
+    relation: str = "="
+    rules: tuple[Rule, ...] = ()
+    why: str = ""
+    remainder: Remainder | None = None
+
+    @property
+    def rule(self) -> str:
+        """The names of the rules, in their order."""
+        return " + ".join(rule.name for rule in self.rules)
+
+    @property
+    def assumes(self) -> tuple[str, ...]:
+        """The assumptions that the rules of this line need."""
+        return tuple(dict.fromkeys(name for rule in self.rules for name in rule.assumes))
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A derivation. Made with its first line; :meth:`then` gives the chain with one line more.
+
+    ``start`` is a quantity in the terms of its definition. ``masks`` are the masks that are averaged over, one
+    :class:`~dropout_lab.symbolic.Masks` or a tuple of them; a chain without masks is an identity. ``definitions`` are the
+    letters in it, ``unknowns`` its unknown functions, ``distinct`` pairs of indices that differ, ``within`` bounds for
+    parameters that are restricted, ``tied`` values for letters that an assumption ties to each other (see
+    :mod:`dropout_lab.symbolic.tied`), ``name`` what messages call it. A ``shared`` chain is shown where it is settled and
+    not again where it is used as a lemma. A chain of equations has ``solve_for``, the symbol that is asked for; its lines
+    are equivalent, ``<=>``.
+
+    >>> from dropout_lab.symbolic import Masks, Mean, rules
+    >>> n, i = sp.symbols("n i", integer=True, positive=True)
+    >>> p, h = sp.Symbol("p", positive=True), sp.IndexedBase("h")
+    >>> r = Masks(n, p)
+    >>> chain = Chain(Mean(r[i] * h[i]), masks=r).then(h[i] * Mean(r[i]), rules.linearity)
+    >>> chain.then(p * h[i], rules.mean_of_mask).end
+    p*h[i]
+    >>> chain.then(p * h[i] ** 2, rules.mean_of_mask)
+    Traceback (most recent call last):
+    ...
+    dropout_lab.symbolic.chain.NotDerived: line 3 does not follow by 'E r = p': it would give p*h[i], the line says p*h[i]**2
+    """
+
+    start: sp.Expr
+    masks: Masks | tuple[Masks, ...] = ()
+    definitions: tuple[Definition, ...] = ()
+    unknowns: tuple[Unknown, ...] = ()
+    distinct: tuple[tuple[sp.Expr, sp.Expr], ...] = ()
+    within: Mapping[sp.Basic, tuple[Any, Any]] | None = None
+    tied: Mapping[sp.Basic, Callable[[Draws], Any]] | None = None
+    name: str = ""
+    shared: bool = False
+    solve_for: sp.Symbol | None = None
+    #: Grows by :meth:`then` only, so that every line was checked.
+    lines: tuple[Line, ...] = field(default=(), init=False)
+    _memory: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for given in ("definitions", "unknowns", "distinct"):
+            object.__setattr__(self, given, tuple(getattr(self, given)))
+        object.__setattr__(self, "start", sp.sympify(self.start))
+        if not isinstance(self.start, (sp.Expr, sp.Eq)):
+            raise TypeError(f"a chain starts from a SymPy expression, got {type(self.start).__name__}")
+        if self.start.has(sp.nan, sp.zoo):
+            raise ValueError(f"a chain starts from a quantity, and {self.start} is no number")
+        if isinstance(self.start, sp.Eq) != isinstance(self.solve_for, sp.Symbol):
+            raise ValueError(
+                f"an equation is solved for a symbol, and nothing else is; {self.start} has solve_for={self.solve_for}"
+            )
+        as_families(self.masks if self.masks else ())
+        letters = [definition.letter for definition in self.definitions]
+        if len(set(letters)) < len(letters):
+            raise ValueError(f"two definitions have one letter: {', '.join(sorted(letters))}")
+        for pair in self.distinct:
+            if len(pair) != 2 or pair[0] == pair[1]:
+                raise ValueError(f"distinct lists pairs of different indices, as in ((i, j),); got {pair}")
+        letters_of_laws = (
+            family.keep_prob(*map(sp.Dummy, "ij"[: len(family.size)])) for family in self.context.families
+        )
+        known = set().union(self.start.free_symbols, *(law.free_symbols for law in letters_of_laws))
+        object.__setattr__(self, "within", bounds(self.within or {}, known))
+        object.__setattr__(self, "lines", (Line(self.start),))
+        self._check_means()
+        self._check_letters(self.start)
+        for size in self.sizes:
+            try:
+                self._value(self.start, size)
+            except ZeroDivisionError:
+                raise ValueError(f"{sp.sstr(self.start)} has no value at n = {size}: it divides by 0 there") from None
+
+    def _check_means(self) -> None:
+        for operator in (
+            *self.start.atoms(Operator),
+            *(one for part in self.start.atoms(Named) for one in part.meaning.atoms(Operator)),
+        ):
+            if not self.context.families and not operator.atoms(Random):
+                raise ValueError(f"{operator} is a mean, and the chain has no masks: give masks=, or start an identity")
+            if not any(map(self.context.is_random, operator.args)):
+                raise ValueError(f"{operator} is a mean of nothing random: without the mean it is an identity")
+
+    # -- what a chain is ------------------------------------------------------------------------------------------------
+
+    @property
+    def end(self) -> sp.Expr:
+        """The last line's formula."""
+        return self.lines[-1].formula
+
+    @property
+    def relation(self) -> str:
+        """The relation of the first line to the last: ``=`` if every line has it."""
+        found = "="
+        for line in self.lines[1:]:
+            found = joined(found, line.relation) or found
+        return found
+
+    @property
+    def scope(self) -> str:
+        """``any n`` if a number of masks is a symbol; else the number of masks, or ``symbolic parameters``."""
+        families = self.context.families
+        if not families:
+            return "any distribution" if self.start.atoms(Random) else "symbolic parameters"
+        scopes = [family.scope for family in families]
+        return "any n" if "any n" in scopes else ", ".join(dict.fromkeys(scopes))
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The sizes at which lines are evaluated: no fewer masks than the first line names, as in r[2], nor too many."""
+        bases = {family.base for family in self.context.families}
+        parts = [part for part in self.start.atoms(sp.Indexed) if part.base in bases]
+        least = max((int(index) for part in parts for index in part.indices if index.is_Integer), default=1)
+        least = max(least, 2 if self.distinct else 1)
+        few = (size for size in SIZES if size >= least and self._masks_at(size) <= MOST_MASKS)
+        return tuple(few) or (least,)
+
+    def _masks_at(self, size: int) -> int:
+        draws, families = self.draws(size), self.context.families
+        symbols = {symbol for family in families for extent in family.size for symbol in extent.free_symbols}
+        values = {symbol: sp.Rational(draws.symbol(symbol, "size")) for symbol in symbols}
+        return sum(math.prod(int(extent.xreplace(values)) for extent in family.size) for family in families)
+
+    @cached_property
+    def assumes(self) -> tuple[str, ...]:
+        """The assumptions of the whole chain: those of its definitions and of the rules of its lines."""
+        named: dict[str, None] = {}
+        for definition in self._definitions_used:
+            named.update(dict.fromkeys(definition.assumes))
+        for unknown in self.unknowns:
+            named.update(dict.fromkeys(unknown.assumes))
+        for line in self.lines:
+            named.update(dict.fromkeys(line.assumes))
+        return tuple(named)
+
+    @property
+    def restricted(self) -> bool:
+        """Whether its numbers are those of certain values only, or of different indices."""
+        return bool(self.tied or self.within or self.distinct)
+
+    @property
+    def _definitions_used(self) -> list[Definition]:
+        parts = [part for line in self.lines for part in sp.preorder_traversal(line.formula)]
+        return [one for one in self.definitions if any(one.names(part) for part in parts)]
+
+    def _check_letters(self, formula: sp.Expr) -> None:
+        for part in sp.preorder_traversal(formula):
+            if isinstance(part, Named) and not any(one.names(part) for one in self.definitions):
+                raise ValueError(
+                    f"the letter {sp.sstr(part)} stands for nothing here, or for something else than its definition "
+                    f"says: list it in definitions=, which has {', '.join(map(str, self.definitions)) or 'none'}"
+                )
+
+    @property
+    def hypotheses(self) -> tuple[Rule, ...]:
+        """The induction hypotheses that lines rest on: a chain with one shows nothing by itself."""
+        return tuple(rule for line in self.lines for rule in line.rules if rule.key == HYPOTHESIS)
+
+    @cached_property
+    def context(self) -> Context:
+        """What the rules may know: masks, unknown functions, indices that differ."""
+        families = as_families(self.masks) if self.masks else ()
+        return Context(families, self.unknowns, frozenset(map(frozenset, self.distinct)))
+
+    # -- the next line --------------------------------------------------------------------------------------------------
+
+    def then(
+        self,
+        formula: Any,
+        *reasons: Any,
+        relation: str = "=",
+        why: str = "",
+        remainder: Remainder | None = None,
+    ) -> Chain:
+        """The chain with one line more, once the line is checked.
+
+        ``reasons`` are rules in their order, and other chains, which are used as lemmas. ``relation`` is ``=``, ``<=``,
+        ``>=``, ``<``, ``>``, ``<=>`` (between equations) or ``~`` (≈, with a ``remainder``). ``why`` says in a sentence why one would do that next. Raises
+        :class:`NotDerived` naming the line, the rule, and what the rule would have given.
+        """
+        if relation not in RELATIONS:
+            raise ValueError(f"a relation is one of {', '.join(RELATIONS)}; got {relation!r}")
+        if (relation == "~") != (remainder is not None):
+            raise ValueError("a line with ~ (≈) says what it leaves out: remainder=Remainder(small, order, says)")
+        if (relation == "<=>") != isinstance(self.end, sp.Eq) or isinstance(self.end, sp.Eq) != isinstance(
+            formula, sp.Eq
+        ):
+            raise ValueError(f"{self._place}: <=> stands between two equations, sp.Eq(…, …), and nothing else does")
+        if not reasons:
+            raise ValueError(f"{self._place} names no rule: say why the line holds")
+        rules = tuple(reason.as_rule() if hasattr(reason, "as_rule") else reason for reason in reasons)
+        for one in rules:
+            if not isinstance(one, Rule):
+                raise TypeError(f"{self._place}: a reason is a rule or a chain, got {type(one).__name__}")
+        line = Line(sp.sympify(formula), relation, rules, why, remainder)
+        if line.formula.has(sp.nan, sp.zoo) or getattr(line.formula, "is_infinite", False):
+            raise NotDerived(f"{self._place}: {line.formula} is no number")
+        for earlier in self.lines[1:]:
+            if joined(earlier.relation, relation) is None:
+                raise ValueError(f"{self._place} has {relation} after {earlier.relation}: together they say nothing")
+        self._check_letters(line.formula)
+        self._check_rules(line)
+        self._check_numbers(line)
+        longer = copy.copy(self)
+        longer.__dict__.pop("assumes", None)
+        object.__setattr__(longer, "lines", (*self.lines, line))
+        return longer
+
+    def as_rule(self, name: str = "") -> Rule:
+        """This chain as a lemma: its first line in place of its last; random letters stand for any random expression."""
+        if len(self.lines) < 2:
+            raise ValueError(f"the chain {self.name or self.start} has no line yet that could be used")
+        if self.hypotheses:
+            raise ValueError(f"the chain {self.name or self.start} rests on an induction hypothesis: use the induction")
+        left, right, relation = self.start, self.end, self.relation
+        if relation in (">=", ">"):
+            left, right = right, left
+        # In a larger expression a strict inequality may become an equation: a factor beside it may be 0.
+        relation = "<=" if relation in (">=", ">", "<") else relation
+        name = name or self.name or "the line above"
+        return substitution(
+            left, right, name, "a lemma", relation=relation, assumes=self.assumes, own=self.context, sources=(self,)
+        )
+
+    @property
+    def lemmas(self) -> tuple[Any, ...]:
+        """The chains that this one uses and that are shown with it, in the order of their use, theirs before them."""
+        found: list[Any] = []
+        for line in self.lines:
+            for rule in line.rules:
+                for source in rule.sources:
+                    if not getattr(source, "shared", False):
+                        found += [one for one in (*source.lemmas, source) if one not in found]
+        return tuple(found)
+
+    @property
+    def _place(self) -> str:
+        return f"{self.name}, line {len(self.lines) + 1}" if self.name else f"line {len(self.lines) + 1}"
+
+    # -- the check by rules ---------------------------------------------------------------------------------------------
+
+    def _check_rules(self, line: Line) -> None:
+        before = self.end
+        if same(before, line.formula):
+            raise NotDerived(f"{self._place} repeats the line before: {before}")
+        if not self.follows(before, line.formula, line.rules, line.relation):
+            names = " + ".join(f"'{rule}'" for rule in line.rules)
+            found = self.rewritten(before, line.rules, line.relation)
+            raise NotDerived(
+                f"{self._place} does not follow by {names}: it would give {in_text(lettered(found))}, "
+                f"the line says {in_text(line.formula)}"
+            )
+        for place, rule in enumerate(line.rules):
+            others = line.rules[:place] + line.rules[place + 1 :]
+            if self.follows(before, line.formula, others, line.relation):
+                raise NotDerived(f"{self._place} does not need '{rule}': it follows without it")
+
+    def rewritten(self, expression: sp.Expr, rules: Sequence[Rule], relation: str = "=") -> sp.Expr:
+        """What the rules make of an expression, in their order."""
+        for place, rule in enumerate(rules):
+            if not (rule.is_algebra and place == len(rules) - 1):
+                expression = self.rewritten_by(rule, expression)
+        return expression
+
+    def rewritten_by(self, rule: Rule, expression: sp.Expr) -> sp.Expr:
+        """What one rule makes of an expression."""
+        key = "rewritten", rule, expression
+        if key not in self._memory:
+            self._memory[key] = rule.rewrite(expression, self.context)
+        return self._memory[key]
+
+    def follows(self, before: sp.Expr, after: sp.Expr, rules: Sequence[Rule], relation: str = "=") -> bool:
+        """Whether ``after`` follows from ``before`` by these rules alone, with this relation."""
+        leads = any(rule.relation == relation for rule in rules)
+        if relation in (">=", ">") and not leads:
+            return self.follows(after, before, rules, {">=": "<=", ">": "<"}[relation])
+        weaker = [rule for rule in rules if rule.relation not in ("=", relation)]
+        if weaker:
+            return False
+        if relation in ("<=", "<") and not leads:
+            return False
+        left, right = before, after
+        for place, rule in enumerate(rules):
+            if rule.is_algebra and place == len(rules) - 1:
+                continue
+            left = self.rewritten_by(rule, left)
+            if rule.both:
+                right = self.rewritten_by(rule, right)
+        equal = equal_by_algebra if any(rule.is_algebra for rule in rules) else same
+        if equal(left, right):
+            return True
+        # What a lemma leads to may have another place for the lemma in it: then it is read in one direction.
+        if relation == "=" and any(rule.key in _EQUATIONS for rule in rules):
+            return (right != after and equal(left, after)) or (left != before and equal(before, right))
+        return False
+
+    # -- the check by numbers -------------------------------------------------------------------------------------------
+
+    def _check_numbers(self, line: Line) -> None:
+        for size in self.sizes:
+            for instance in range(max([1, *(len(one.instances) for one in self.unknowns)])):
+                before = self._value(self.end, size, instance)
+                after = self._value(line.formula, size, instance)
+                if not agrees(before, after, line.relation):
+                    raise NotDerived(
+                        f"{self._place}: at n = {size} the line before is {before} and this line {after}, "
+                        f"which is not {line.relation}"
+                    )
+        if line.remainder is not None:
+            self._check_remainder(line, line.remainder)
+
+    def _check_remainder(self, line: Line, remainder: Remainder) -> None:
+        gaps = []
+        for halving in range(4, 7):
+            given = {remainder.small: sp.Rational(1, 2**halving)}
+            before, after = (self._value(one, 2, given=given) for one in (self.end, line.formula))
+            gaps.append(abs(before - after))
+        for one, other in zip(gaps, gaps[1:], strict=False):
+            if one > 1e-30 and other > one / 2 ** (remainder.order - 0.5):
+                raise NotDerived(
+                    f"{self._place}: halving {remainder.small} takes the difference from {one} to {other}, "
+                    f"which is not of order {remainder.order}"
+                )
+
+    def _value(self, expression: sp.Expr, size: int, instance: int = 0, given: Mapping | None = None) -> Any:
+        key = "value", expression, size, instance
+        if given:
+            return self._exact_or_precise(expression, self.draws(size).with_values(given), instance)
+        if key not in self._memory:
+            self._memory[key] = self._exact_or_precise(expression, self.draws(size), instance)
+        return self._memory[key]
+
+    def _exact_or_precise(self, expression: sp.Expr, draws: Draws, instance: int) -> Any:
+        try:
+            return value_of(self.evaluator(instance), expression, draws, EXACT, self.solve_for)
+        except NotExact:
+            return value_of(self.evaluator(instance), expression, draws, PRECISE, self.solve_for)
+
+    def evaluator(self, instance: int = 0) -> Evaluator:
+        """What computes values, with one instance of each unknown function."""
+        key = "evaluator", instance
+        if key not in self._memory:
+            self._memory[key] = Evaluator(self.context.families, self.unknowns, instance)
+        return self._memory[key]
+
+    def draws(self, size: int) -> Draws:
+        """The numbers at which the lines are evaluated, for ``size`` masks."""
+        key = "draws", size
+        if key not in self._memory:
+            seed, context = len(str(self.start)), self.context
+            self._memory[key] = Draws(seed, size, context.families, self.within, None, self.tied, self.distinct)
+        return self._memory[key]
+
+    def numbers(self, size: int = 2) -> list[Any]:
+        """The value of every line for ``size`` masks: fractions where it has them, else with 50 digits."""
+        return [self._value(line.formula, size) for line in self.lines]
+
+    # -- how it shows itself --------------------------------------------------------------------------------------------
+
+    def latex(self) -> str:
+        """The chain as an aligned LaTeX environment, each line with its reason."""
+        rows = [rf"& {printed(self.start)}"]
+        for line in self.lines[1:]:
+            reason = line.rule.replace("_", r"\_")
+            rows.append(rf"{RELATIONS[line.relation]}\; & {printed(line.formula)} && \text{{{reason}}}")
+        return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+
+    def __str__(self) -> str:
+        width = max(len(in_text(line.formula)) for line in self.lines)
+        shown = [f"  {'':2} {in_text(self.start)}"]
+        for line in self.lines[1:]:
+            shown.append(f"  {SIGNS[line.relation]:2} {in_text(line.formula):{width}}  [{line.rule}]")
+        return "\n".join(shown)
+
+    __repr__ = __str__
+
+    def _repr_latex_(self) -> str:
+        return f"$${self.latex()}$$"
+
+
+def joined(one: str, other: str) -> str | None:
+    """What two relations say together, one after the other: a < b ≤ c says a < c; a ≤ b ≥ c says nothing, None."""
+    for weak, strict in (("<=", "<"), (">=", ">")):
+        if {one, other} <= {"=", weak, strict}:
+            return strict if strict in (one, other) else weak if weak in (one, other) else "="
+    return one if other in ("=", one) else other if one == "=" else None
+
+
+def agrees(before: Any, after: Any, relation: str) -> bool:
+    """Whether two values stand in a relation, exactly for fractions, else within the tolerance of quadrature."""
+    exact = isinstance(before, (int, Fraction)) and isinstance(after, (int, Fraction))
+    if relation == "~":
+        return True
+    if relation in ("<=", ">="):
+        gap = difference(after, before) if relation == "<=" else difference(before, after)
+        return bool(gap >= (0 if exact else -TOLERANCE))
+    if relation in ("<", ">"):
+        return bool((difference(after, before) if relation == "<" else difference(before, after)) > 0)
+    return bool(before == after) if exact else closeness(before, after) <= TOLERANCE

@@ -1,0 +1,167 @@
+"""A derivation by induction on the number of units: a base and a step, each a chain of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import sympy as sp
+
+from dropout_lab.symbolic.algebra import equal_by_algebra
+from dropout_lab.symbolic.binding import put
+from dropout_lab.symbolic.chain import HYPOTHESIS, Chain, Line, NotDerived
+from dropout_lab.symbolic.rules import no_terms, substitution
+from dropout_lab.symbolic.rules.base import Context, Rule
+from dropout_lab.symbolic.rules.given import one_law
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What is to be shown for every n: a ``quantity`` that has a ``closed`` form, both with the symbol ``n`` in them."""
+
+    quantity: sp.Expr
+    closed: sp.Expr
+    n: sp.Symbol
+    name: str = ""
+    relation: str = "="
+
+    def __post_init__(self) -> None:
+        if self.relation not in ("=", "<="):
+            raise ValueError(f"a statement for induction has = or <=, got {self.relation!r}")
+
+    @cached_property
+    def hypothesis(self) -> Rule:
+        """The rule that the statement holds for n, to be used in the step."""
+        return substitution(
+            sp.sympify(self.quantity),
+            sp.sympify(self.closed),
+            "the statement for n",
+            HYPOTHESIS,
+            relation=self.relation,
+        )
+
+    def at(self, number: sp.Expr | int) -> tuple[sp.Expr, sp.Expr]:
+        """The quantity and its closed form for another number of units."""
+        values = {self.n: sp.sympify(number)}
+        return tuple(put(sp.sympify(one), values) for one in (self.quantity, self.closed))  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class Induction:
+    """A statement for n units, with its base at n = 0 and its step from n to n + 1.
+
+    ``base`` starts from the quantity at n = 0 and ends in the closed form there; ``step`` starts from the quantity at
+    n + 1, uses :attr:`Statement.hypothesis`, and ends in the closed form at n + 1. Raises :class:`NotDerived` for chains
+    that start or end elsewhere, and for a step that does not use the statement for n.
+    """
+
+    statement: Statement
+    base: Chain
+    step: Chain
+
+    def __post_init__(self) -> None:
+        plain = Context()
+        for chain, number, what in ((self.base, sp.Integer(0), "base"), (self.step, self.statement.n + 1, "step")):
+            quantity, closed = self.statement.at(number)
+            for own, wanted, where in ((chain.start, quantity, "starts from"), (chain.end, closed, "ends in")):
+                sides = (no_terms.rewrite(own, plain), no_terms.rewrite(wanted, plain))
+                if not equal_by_algebra(*sides):
+                    raise NotDerived(f"{self.name}: the {what} {where} {sp.sstr(own)}, expected {sp.sstr(wanted)}")
+            if chain.relation not in ("=", self.statement.relation):
+                raise NotDerived(
+                    f"{self.name}: the {what} leads to {chain.relation}, expected {self.statement.relation}"
+                )
+        if not self.step.hypotheses:
+            raise NotDerived(f"{self.name}: the step never uses the statement for n, so nothing is shown by induction")
+        if self.base.hypotheses or any(rule != self.statement.hypothesis for rule in self.step.hypotheses):
+            raise NotDerived(f"{self.name}: only the step may use a statement for n, and only this one")
+        for family in self.base.context.families:
+            if not any(
+                one_law(family, other, False) for other in self.step.context.families if other.base == family.base
+            ):
+                raise NotDerived(f"{self.name}: base and step have other masks {family.base}")
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self.statement.name or "induction"
+
+    @property
+    def start(self) -> sp.Expr:
+        """The quantity."""
+        return self.statement.quantity
+
+    @property
+    def end(self) -> sp.Expr:
+        """Its closed form."""
+        return self.statement.closed
+
+    @property
+    def relation(self) -> str:
+        """The relation of the quantity to its closed form."""
+        return self.statement.relation
+
+    @property
+    def context(self) -> Context:
+        """What the base knows: masks, unknown functions."""
+        return self.base.context
+
+    @property
+    def restricted(self) -> bool:
+        """Whether its numbers are those of certain values only, or of different indices."""
+        return self.base.restricted or self.step.restricted
+
+    @property
+    def scope(self) -> str:
+        """``any n``."""
+        return "any n"
+
+    @cached_property
+    def assumes(self) -> tuple[str, ...]:
+        """The assumptions of base and step together."""
+        return tuple(dict.fromkeys((*self.base.assumes, *self.step.assumes)))
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """The lines of the base, then those of the step."""
+        return (*self.base.lines, *self.step.lines)
+
+    @property
+    def parts(self) -> tuple[tuple[str, Chain], ...]:
+        """Base and step with their headings."""
+        return ("Base, n = 0", self.base), ("Step, from n to n + 1", self.step)
+
+    def as_rule(self, name: str = "") -> Rule:
+        """The statement as a lemma."""
+        return substitution(
+            self.start,
+            self.end,
+            name or self.name,
+            "a lemma",
+            relation=self.relation,
+            assumes=self.assumes,
+            own=self.context,
+            sources=(self,),
+        )
+
+    @property
+    def lemmas(self) -> tuple[Any, ...]:
+        """The chains that base and step use and that are shown with them."""
+        return tuple(dict.fromkeys((*self.base.lemmas, *self.step.lemmas)))
+
+    def latex(self) -> str:
+        """Both chains as aligned LaTeX."""
+        return "\n\n".join(rf"\text{{{heading}}} \\ {chain.latex()}" for heading, chain in self.parts)
+
+    def __str__(self) -> str:
+        return "\n".join(f"{heading}\n{chain}" for heading, chain in self.parts)
+
+    __repr__ = __str__
+
+    def _repr_latex_(self) -> str:
+        return "\n\n".join(f"{heading}\n\n$${chain.latex()}$$" for heading, chain in self.parts)
+
+    def numbers(self, size: int = 2) -> list[Any]:
+        """The values of all lines for ``size`` masks."""
+        return [*self.base.numbers(size), *self.step.numbers(size)]

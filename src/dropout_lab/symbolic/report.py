@@ -1,0 +1,80 @@
+"""What a chain leaves behind for a record: its lines in print, their values, and what attacks made of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from dropout_lab.symbolic.arithmetic import pretty
+from dropout_lab.symbolic.attack import Attack, attacked
+from dropout_lab.symbolic.chain import Chain
+from dropout_lab.symbolic.inductive import Induction
+from dropout_lab.symbolic.printing import in_text, printed
+
+
+@dataclass(frozen=True)
+class Report:
+    """The record's figures; ``open_ends`` are sentences about attacks that were not refused and stand in no list."""
+
+    left: str
+    right: str
+    lines: list[dict[str, Any]]
+    slips: dict[str, int]
+    swaps: dict[str, int]
+    at: str
+    open_ends: list[str] = field(default_factory=list)
+
+
+def report(chain: Chain | Induction) -> Report:
+    """Print a chain, evaluate it at small numbers, and attack it."""
+    parts = _parts(chain)
+    lines: list[dict[str, Any]] = []
+    total = Attack()
+    for heading, one in parts:
+        values = one.numbers(_size(one))
+        for place, (line, value) in enumerate(zip(one.lines, values, strict=True)):
+            lines.append(
+                {
+                    "formula": printed(line.formula),
+                    "relation": line.relation if place else "",
+                    "rule": line.rule,
+                    "assumes": line.assumes,
+                    "rules": tuple(rule.name for rule in line.rules),
+                    "anchors": tuple(rule.slug for rule in line.rules),
+                    "why": line.why,
+                    "value": pretty(value),
+                    "heading": "" if place else heading,
+                    "text": in_text(line.formula),
+                }
+            )
+        total.add(attacked(one))
+    size = _size(parts[-1][1])
+    return Report(
+        printed(chain.start),
+        printed(chain.end),
+        lines,
+        {"tried": total.tried, "by_rule": total.by_rule, "by_numbers": total.by_numbers, "refused": total.refused},
+        {"tried": total.swaps, "refused": total.swaps_refused},
+        f"n = {size}" if chain.scope == "any n" else "random numbers",
+    )
+
+
+def _parts(chain: Chain | Induction) -> list[tuple[str, Chain]]:
+    """The chains that are shown, each with its heading: first the lemmas of this claim, then the chain itself."""
+    lemmas = [
+        (f"First: {one.name}" if not place else f"Then: {one.name}", one) for place, one in enumerate(chain.lemmas)
+    ]
+    own = list(chain.parts) if isinstance(chain, Induction) else [(f"So: {chain.name}" if lemmas else "", chain)]
+    found: list[tuple[str, Chain]] = []
+    for heading, one in [*lemmas, *own]:
+        found += (
+            [(f"{heading}, {name}", part) for name, part in one.parts]
+            if isinstance(one, Induction)
+            else [(heading, one)]
+        )
+    return found
+
+
+def _size(chain: Chain) -> int:
+    """The number of masks at which the page shows values: 2, or what the chain needs."""
+    return 2 if 2 in chain.sizes else chain.sizes[0]

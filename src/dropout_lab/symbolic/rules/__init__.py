@@ -1,0 +1,98 @@
+"""The rules that lead from one line of a chain to the next. Each may do one rewriting, and its name is what is printed."""
+
+from __future__ import annotations
+
+from dropout_lab.symbolic.rules.approximations import expansion
+from dropout_lab.symbolic.rules.base import RELATIONS, RULES, Context, Rule
+from dropout_lab.symbolic.rules.calculus import below, chain_rule
+from dropout_lab.symbolic.rules.functions import (
+    derivative,
+    derivative_of_sum,
+    exponential_of_logarithm,
+    homogeneity,
+    in_exponentials,
+    integral,
+    limit,
+    linearity_of_integral,
+    logarithm,
+)
+from dropout_lab.symbolic.rules.given import definition, fixed_by_log_odds, given, in_letters, substitution, theorem
+from dropout_lab.symbolic.rules.index_sums import (
+    algebra,
+    closed_form,
+    delta_picks,
+    last_term,
+    no_terms,
+    split_diagonal,
+    written_out,
+)
+from dropout_lab.symbolic.rules.inequalities import cauchy_schwarz, jensen, nonnegative, relu_shrinks
+from dropout_lab.symbolic.rules.means import (
+    idempotence,
+    independence,
+    linearity,
+    mean_as_sum,
+    mean_of_mask,
+    symmetry,
+    two_outcomes,
+    weight_of_mask,
+)
+from dropout_lab.symbolic.rules.moments import (
+    constants_and_variance,
+    covariance_definition,
+    variance_definition,
+    variance_of_sum,
+    zero_covariance,
+)
+from dropout_lab.symbolic.rules.solving import linear_equation, positive
+
+__all__ = [
+    "RELATIONS",
+    "RULES",
+    "Context",
+    "Rule",
+    "algebra",
+    "below",
+    "cauchy_schwarz",
+    "chain_rule",
+    "closed_form",
+    "constants_and_variance",
+    "covariance_definition",
+    "definition",
+    "delta_picks",
+    "derivative",
+    "derivative_of_sum",
+    "expansion",
+    "exponential_of_logarithm",
+    "fixed_by_log_odds",
+    "given",
+    "homogeneity",
+    "idempotence",
+    "in_exponentials",
+    "in_letters",
+    "independence",
+    "integral",
+    "jensen",
+    "last_term",
+    "limit",
+    "linear_equation",
+    "linearity",
+    "linearity_of_integral",
+    "logarithm",
+    "mean_as_sum",
+    "mean_of_mask",
+    "no_terms",
+    "nonnegative",
+    "positive",
+    "relu_shrinks",
+    "split_diagonal",
+    "substitution",
+    "symmetry",
+    "theorem",
+    "two_outcomes",
+    "variance_definition",
+    "variance_of_sum",
+    "weight_of_mask",
+    "written_out",
+    "zero_covariance",
+]

@@ -1,0 +1,173 @@
+"""What a rule is: a statement, the assumptions that it needs, and the one rewriting that it may do."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import sympy as sp
+
+from dropout_lab.symbolic.binding import BINDERS, Limit
+from dropout_lab.symbolic.masks import Masks
+from dropout_lab.symbolic.operators import Named, Operator, Random, Unknown, Weight, mentions, rebuilt
+
+Rewriting = Callable[[sp.Expr, "Context"], sp.Expr]
+
+#: The relations of a line to the line before, in LaTeX and in plain text; ``~`` stands for ≈.
+RELATIONS = {
+    "=": "=",
+    "<=": r"\le",
+    ">=": r"\ge",
+    "<": "<",
+    ">": ">",
+    "~": r"\approx",
+    "<=>": r"\Longleftrightarrow",
+}
+SIGNS = {"=": "=", "<=": "≤", ">=": "≥", "<": "<", ">": ">", "~": "≈", "<=>": "⇔"}
+#: The relations that say as much as =: numbers decide them.
+EXACT_RELATIONS = frozenset({"=", "<=>"})
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a chain knows: its masks, its unknown functions, pairs of indices that differ.
+
+    ``ranges`` are those of the sums that a part of a line stands under.
+    """
+
+    families: tuple[Masks, ...] = ()
+    unknowns: tuple[Unknown, ...] = ()
+    distinct: frozenset[frozenset[sp.Expr]] = frozenset()
+    ranges: tuple[Limit, ...] = ()
+
+    def under(self, limits: Iterable[Limit]) -> Context:
+        """What is known under a sum: its indices are others than those of the same name outside."""
+        limits = tuple(limits)
+        own = {limit[0] for limit in limits}
+        distinct = frozenset(pair for pair in self.distinct if not any(own & one.free_symbols for one in pair))
+        outer = (limit for limit in self.ranges if not any(own & part.free_symbols for part in limit))
+        return replace(self, distinct=distinct, ranges=(*outer, *(limit for limit in limits if len(limit) == 3)))
+
+    def range(self, index: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:
+        """The ends between which an index runs, if a sum around it says so."""
+        return next(((low, high) for own, low, high in self.ranges if own == index), None)
+
+    def family(self, part: sp.Basic) -> Masks | None:
+        """The masks that an indexed value belongs to, or None."""
+        if not isinstance(part, sp.Indexed):
+            return None
+        return next((family for family in self.families if family.base == part.base), None)
+
+    def keep_prob(self, mask: sp.Indexed) -> sp.Expr:
+        """The keep probability of a mask; ValueError for one that surely does not exist, such as r[n + 1] of n masks."""
+        family = self.family(mask)
+        if family is None:
+            raise ValueError(f"{mask} is no mask of this chain")
+        for index, extent in zip(mask.indices, family.size, strict=True):
+            low, high = self.range(index) or (index, index)
+            if (high - extent).is_positive or (1 - low).is_positive:
+                raise ValueError(
+                    f"there is no mask {mask} here: the masks {family.base} are numbered from 1 to {extent}"
+                )
+        return family.keep_prob(*mask.indices)
+
+    def varies(self, expression: sp.Basic, variable: sp.Expr) -> bool:
+        """Whether an expression may vary with a letter: by itself, or because the law of its masks does."""
+        if mentions(expression, variable):
+            return True
+        if not expression.has(Operator, Weight):
+            return False
+        samples = [family.keep_prob(*(sp.Dummy(integer=True) for _ in family.size)) for family in self.families]
+        return any(mentions(sample, variable) for sample in samples)
+
+    def is_random(self, expression: sp.Basic) -> bool:
+        """Whether an expression varies with the masks or with an unknown random variable; a mean does not."""
+        if isinstance(expression, (Random, Weight)):
+            return True
+        if isinstance(expression, Operator):
+            return False
+        if self.family(expression) is not None:
+            return True
+        if isinstance(expression, Named):
+            return self.is_random(expression.meaning)
+        return any(self.is_random(argument) for argument in expression.args)
+
+    def unknown(self, part: sp.Basic) -> Unknown | None:
+        """The unknown function that is applied in ``part``, or None."""
+        if not isinstance(part, sp.Function):
+            return None
+        return next((one for one in self.unknowns if one.function == part.func), None)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A named rule.
+
+    ``rewrite`` does the one rewriting everywhere in an expression; for a rule with ``both`` the two sides of a line are
+    rewritten and compared, so the rule may be read in either direction. ``relation`` is what a rewriting leads to:
+    ``=``, or ``<=`` for an inequality that raises its left side. ``statement`` is Markdown with LaTeX. ``assumes`` are
+    ids of the claims file. ``example`` is an expression to which the rule applies, for the page of rules.
+    """
+
+    name: str
+    statement: str
+    rewrite: Rewriting = field(repr=False)
+    assumes: tuple[str, ...] = ()
+    relation: str = "="
+    both: bool = True
+    is_algebra: bool = False
+    key: str = ""
+    example: Callable[[], tuple[sp.Expr, Context]] | None = field(default=None, repr=False, compare=False)
+    #: The chains that stand behind it, if it is a lemma.
+    sources: tuple[Any, ...] = field(default=(), repr=False, compare=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def slug(self) -> str:
+        """The name as an anchor of the page of rules."""
+        plain = unicodedata.normalize("NFKD", self.family.lower())
+        return "rule-" + re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+
+    @property
+    def family(self) -> str:
+        """The name without its parameters: ``definition of S`` belongs to ``definition``."""
+        return self.key or self.name
+
+    def because(self, *assumes: str) -> Rule:
+        """The same rule where it needs further assumptions, named by their ids."""
+        return replace(self, assumes=(*self.assumes, *assumes))
+
+
+#: All rules without parameters by name, in the order of the page of rules.
+RULES: dict[str, Rule] = {}
+
+
+def rule(name: str, statement: str, *, example: Any = None, **options: Any) -> Callable[[Rewriting], Rule]:
+    """Make a function that rewrites into a rule of the book, listed on the page of rules."""
+
+    def made(rewrite: Rewriting) -> Rule:
+        if name in RULES:
+            raise ValueError(f"there are two rules called {name!r}")
+        RULES[name] = Rule(name, statement, rewrite, example=example, **options)
+        return RULES[name]
+
+    return made
+
+
+def walk_within(expression: sp.Basic, context: Context, change: Callable[[sp.Basic, Context], sp.Basic]) -> sp.Basic:
+    """Rebuild an expression as :func:`~dropout_lab.symbolic.operators.walk` does; ``change`` is told what is known there."""
+    if isinstance(expression, (sp.Lambda, sp.Indexed, sp.Tuple)) or not expression.args:
+        return change(expression, context) if isinstance(expression, sp.Expr) else expression
+    if isinstance(expression, Named):
+        arguments = [walk_within(argument, context, change) for argument in expression.args[2:]]
+        return change(Named(*expression.args[:2], *arguments), context)
+    inner = context.under(expression.limits) if isinstance(expression, BINDERS) else context
+    arguments = [walk_within(argument, inner, change) for argument in expression.args]
+    if any(new is not old for new, old in zip(arguments, expression.args, strict=True)):
+        expression = rebuilt(expression, arguments)
+    return change(expression, context)

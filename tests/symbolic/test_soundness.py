@@ -1,0 +1,424 @@
+"""False derivations, which the rule named has to refuse by itself: no number is looked at here.
+
+Each was accepted once, by some version of the rules, or is of a kind with one that was.
+"""
+
+import pytest
+import sympy as sp
+
+from dropout_lab.symbolic import (
+    Chain,
+    Cov,
+    Definition,
+    Masks,
+    Mean,
+    ProductOverMasks,
+    Random,
+    SumOverMasks,
+    Unknown,
+    Var,
+    Weight,
+)
+from dropout_lab.symbolic.rules import (
+    algebra,
+    cauchy_schwarz,
+    closed_form,
+    constants_and_variance,
+    definition,
+    delta_picks,
+    derivative,
+    derivative_of_sum,
+    independence,
+    integral,
+    jensen,
+    last_term,
+    limit,
+    linearity,
+    linearity_of_integral,
+    logarithm,
+    mean_of_mask,
+    nonnegative,
+    split_diagonal,
+    symmetry,
+    theorem,
+    two_outcomes,
+    variance_of_sum,
+    written_out,
+    zero_covariance,
+)
+
+E, Sum = Mean, sp.Sum
+n, m, N, K = sp.symbols("n m N K", integer=True, positive=True)
+i, j, k, l_ = sp.symbols("i j k l", integer=True, positive=True)
+p = sp.Symbol("p", positive=True)
+x, y, t, s = sp.symbols("x y t s", real=True)
+u = sp.Symbol("u", positive=True)
+a, b, c, w = (sp.IndexedBase(letter) for letter in "abcw")
+A = sp.IndexedBase("A")
+r, R, half = Masks(n, p), Masks((n, m), p, "R"), Masks(n, sp.Rational(1, 2))
+S = Definition("S", Sum(w[i] * r[i], (i, 1, n)))
+square = Unknown("f", lambda z: z**2, properties=("convex",))
+plain = Unknown("g", lambda z: z)
+
+
+def accepted(before, after, *rules, relation="=", masks=r, distinct=(), unknowns=(square, plain), definitions=(S,)):
+    """Whether the rules lead from one expression to the other; a rule may also say why it can't."""
+    chain = Chain(sp.Symbol("start"), masks=masks, distinct=distinct, unknowns=unknowns, definitions=definitions)
+    try:
+        return chain.follows(sp.sympify(before), sp.sympify(after), rules, relation)
+    except ValueError:
+        return False
+
+
+def der(f, by):
+    return sp.Derivative(f, by, evaluate=False)
+
+
+TRUE = {
+    "masks of two families": (E(r[i] * R[i, j]), E(r[i]) * E(R[i, j]), independence, {"masks": (r, R)}),
+    "neighbours": (E(r[i] * r[i + 1]), E(r[i]) * E(r[i + 1]), independence, {}),
+    "indices that differ": (E(r[i] * r[j]), E(r[i]) * E(r[j]), independence, {"distinct": ((i, j),)}),
+    "the new mask": (E(r[n + 1] * Sum(r[i], (i, 1, n))), E(r[n + 1]) * E(Sum(r[i], (i, 1, n))), independence, {}),
+    "a product": (E(sp.Product(1 + r[i], (i, 1, n))), sp.Product(E(1 + r[i]), (i, 1, n)), independence, {}),
+    "a product over two indices": (
+        E(sp.Product(1 + R[i, j], (i, 1, n), (j, 1, m))),
+        sp.Product(E(1 + R[i, j]), (i, 1, n), (j, 1, m)),
+        independence,
+        {"masks": R},
+    ),
+    "a convex function": (square(E(r[1])), E(square(r[1])), jensen, {"relation": "<="}),
+    "raised in a sum": (E(r[2]) + square(E(r[1])), E(r[2]) + E(square(r[1])), jensen, {"relation": "<="}),
+    "means under a sum": (
+        Sum(a[i] * E(r[i]), (i, 1, n)) ** 2,
+        E(Sum(a[i] * r[i], (i, 1, n)) ** 2),
+        jensen,
+        {"relation": "<="},
+    ),
+    "a delta": (Sum(a[i] * sp.KroneckerDelta(i, k), (i, 1, n)), a[k], delta_picks, {}),
+    "an exponential": (sp.log(sp.exp(x) * u), x + sp.log(u), logarithm, {}),
+    "a real exponent": (sp.log(u**x), x * sp.log(u), logarithm, {}),
+    "fair masks": (E(2 ** half[1]), E((2 ** half[1] + 2 ** (1 - half[1])) / 2), symmetry, {"masks": half}),
+}
+
+
+@pytest.mark.parametrize("case", TRUE)
+def test_what_holds_is_accepted(case):
+    before, after, rule, options = TRUE[case]
+    assert accepted(before, after, rule, **options)
+
+
+FALSE = {
+    # independence
+    "indices that may be equal": (E(r[i] * r[j]), E(r[i]) * E(r[j]), independence, {}),
+    "a sum that holds the mask": (E(r[1] * Sum(r[i], (i, 1, n))), E(r[1]) * E(Sum(r[i], (i, 1, n))), independence, {}),
+    "a bound index that looks like the neighbour": (
+        E(r[i] * Sum(r[i + 1] * a[i], (i, 1, n))),
+        E(r[i]) * E(Sum(r[i + 1] * a[i], (i, 1, n))),
+        independence,
+        {},
+    ),
+    "two shifted sums": (
+        E(Sum(a[i] * r[i + 1], (i, 1, n)) * Sum(b[i] * r[i + 2], (i, 1, n))),
+        E(Sum(a[i] * r[i + 1], (i, 1, n))) * E(Sum(b[i] * r[i + 2], (i, 1, n))),
+        independence,
+        {},
+    ),
+    "a triangular sum": (
+        E(r[i] * Sum(r[j], (j, 1, i - 1), (i, 1, n))),
+        E(r[i]) * E(Sum(r[j], (j, 1, i - 1), (i, 1, n))),
+        independence,
+        {},
+    ),
+    "a bound index with the name of one that differs": (
+        E(r[j] * Sum(r[i], (i, 1, n))),
+        E(r[j]) * E(Sum(r[i], (i, 1, n))),
+        independence,
+        {"distinct": ((i, j),)},
+    ),
+    "bound outside, with the names of two that differ": (
+        Sum(E(r[i] * r[j]), (i, 1, n), (j, 1, n)),
+        Sum(E(r[i]) * E(r[j]), (i, 1, n), (j, 1, n)),
+        independence,
+        {"distinct": ((i, j),)},
+    ),
+    "a product of one mask with itself": (
+        E(sp.Product(r[1] * a[i], (i, 1, n))),
+        sp.Product(E(r[1] * a[i]), (i, 1, n)),
+        independence,
+        {},
+    ),
+    "a product of neighbours": (
+        E(sp.Product(r[i] * r[i + 1], (i, 1, n))),
+        sp.Product(E(r[i] * r[i + 1]), (i, 1, n)),
+        independence,
+        {},
+    ),
+    "a product over rows of one column": (
+        E(sp.Product(1 + R[i, 1], (i, 1, n), (j, 1, m))),
+        sp.Product(E(1 + R[i, 1]), (i, 1, n), (j, 1, m)),
+        independence,
+        {"masks": R},
+    ),
+    "a mask inside a function": (E(sp.exp(r[1]) * sp.exp(2 * r[1])), E(sp.exp(r[1])) ** 3, independence, {}),
+    "random variables of which nothing is known": (
+        E(Random("X") * Random("Y")),
+        E(Random("X")) * E(Random("Y")),
+        independence,
+        {},
+    ),
+    "a mask in a letter": (E(r[1] * S()), E(r[1]) * E(S()), independence, {}),
+    # a mask is 1 or 0
+    "the mask under a bound index of its name": (
+        E(r[k] * Sum(r[k], (k, 1, n))),
+        p * n,
+        (two_outcomes(r[k]), algebra),
+        {},
+    ),
+    "the mask in an inner mean": (E(r[1] * E(r[1])), p * E(1), two_outcomes(r[1]), {}),
+    "the mask in a letter": (
+        E(r[1] * Definition("T", r[1])()),
+        p * E(Definition("T", 1)()) + (1 - p) * 0,
+        two_outcomes(r[1]),
+        {},
+    ),
+    "the mask elsewhere": (
+        E((y - Sum(r[i], (i, 1, n)) - r[k]) ** 2),
+        p * E((y - Sum(r[i], (i, 1, n)) - 1) ** 2) + (1 - p) * E((y - Sum(r[i], (i, 1, n))) ** 2),
+        two_outcomes(r[k]),
+        {},
+    ),
+    # linearity
+    "a mask as the end of a sum": (E(Sum(a[i], (i, 1, r[1]))), Sum(a[i], (i, 1, r[1])), linearity, {}),
+    "a mask in a function": (E(sp.exp(r[1])), sp.exp(E(r[1])), linearity, {}),
+    "a factor that is random": (E(r[1] * r[2]), r[1] * E(r[2]), linearity, {}),
+    "a mask that does not exist": (E(r[n + 1]), p, mean_of_mask, {}),
+    "the mean of a function of a mask": (E(2 ** r[1]), 2**p, mean_of_mask, {}),
+    # deltas
+    "a delta outside the range": (Sum(a[i] * sp.KroneckerDelta(i, 1), (i, 2, n)), a[1], delta_picks, {}),
+    "a delta of an outer sum with a longer range": (
+        Sum(b[j] * Sum(a[i] * sp.KroneckerDelta(i, j), (i, 1, n)), (j, 1, m)),
+        Sum(a[j] * b[j], (j, 1, m)),
+        delta_picks,
+        {},
+    ),
+    "a delta inside a function": (
+        Sum(1 / (1 + sp.KroneckerDelta(i, k)), (i, 1, n)),
+        sp.Rational(1, 2),
+        delta_picks,
+        {},
+    ),
+    "a delta and a range that depends on its index": (
+        Sum(a[i] * sp.KroneckerDelta(j, k), (i, 1, j), (j, 1, n)),
+        Sum(a[i], (i, 1, j)),
+        delta_picks,
+        {},
+    ),
+    "a delta whose other index is caught": (
+        Sum(sp.KroneckerDelta(i, j) * Sum(A[i, j], (j, 1, n)), (i, 1, n)),
+        Sum(A[j, j], (j, 1, n)),
+        delta_picks,
+        {},
+    ),
+    "one over a delta": (
+        Sum(a[i] * b[j] / sp.KroneckerDelta(i, j), (i, 1, n), (j, 1, n)),
+        Sum(a[i] * b[j] * sp.KroneckerDelta(i, j), (i, 1, n), (j, 1, n)),
+        algebra,
+        {},
+    ),
+    "a covariance of an outer sum with a longer range": (
+        Sum(b[j] * Sum(a[i] * Cov(r[i], r[j]), (i, 1, n)), (j, 1, m)),
+        Sum(b[j] * a[j] * Var(r[j]), (j, 1, m)),
+        zero_covariance,
+        {},
+    ),
+    "indices of a covariance that may be equal": (Cov(r[i], r[j]), 0, zero_covariance, {}),
+    "a diagonal whose index is caught": (
+        Sum(b[j] * Sum(A[i, j], (i, 1, n)), (i, 1, n), (j, 1, n)),
+        Sum(b[j] * (1 - sp.KroneckerDelta(i, j)) * Sum(A[i, j], (i, 1, n)), (i, 1, n), (j, 1, n))
+        + Sum(b[i] * Sum(A[i, i], (i, 1, n)), (i, 1, n)),
+        split_diagonal,
+        {},
+    ),
+    # sums
+    "a last term of a sum that may be empty": (
+        Sum(a[i], (i, 5, n + 1)),
+        Sum(a[i], (i, 5, n)) + a[n + 1],
+        last_term,
+        {},
+    ),
+    "the number of terms of a sum that may be empty": (Sum(y, (i, m, n)), (n - m + 1) * y, algebra, {}),
+    "a triangular sum as a square": (Sum(b[j], (j, 1, i), (i, 1, n)), n * Sum(b[j], (j, 1, n)), algebra, {}),
+    "two different letters": (Sum(a[i], (i, 1, n)) ** 2, Sum(a[i] ** 2, (i, 1, n)), algebra, {}),
+    "powers of a mask": (E(r[1] ** 2), E(r[1]), algebra, {}),
+    "a mean taken apart": (E(r[1] + r[2]), E(r[1]) + E(r[2]), algebra, {}),
+    "an infinite sum taken apart": (
+        Sum(1 / k - 1 / (k + 1), (k, 1, sp.oo)),
+        Sum(1 / k, (k, 1, sp.oo)) - Sum(1 / (k + 1), (k, 1, sp.oo)),
+        algebra,
+        {},
+    ),
+    "the index of a letter's argument is caught": (
+        Definition("q", Sum(A[k, i], (i, 1, n)), (k,))(i),
+        Sum(A[i, i], (i, 1, n)),
+        "definition of q",
+        {},
+    ),
+    "a written sum whose index is caught": (
+        Sum(Sum(a[i], (i, 1, n)) * a[i], (i, 1, 2)),
+        n * a[1] ** 2 + n * a[2] ** 2,
+        (written_out, algebra),
+        {},
+    ),
+    "a closed form with a delta": (Sum(sp.KroneckerDelta(i, k), (i, 1, n)), 1, closed_form, {}),
+    # variances
+    "a variance of a double sum": (
+        Var(Sum(A[i, j] * R[i, j], (i, 1, n), (j, 1, m))),
+        Sum(A[i, j] * A[k, k] * Cov(R[i, j], R[k, k]), (i, 1, n), (j, 1, m), (k, 1, n), (k, 1, m)),
+        variance_of_sum,
+        {"masks": R},
+    ),
+    "a factor whose index the sum catches": (
+        Var(a[i] * Sum(r[i], (i, 1, n))),
+        Sum(a[i] * a[j] * Cov(r[i], r[j]), (i, 1, n), (j, 1, n)),
+        variance_of_sum,
+        {},
+    ),
+    "a constant factor, not squared": (Var(2 * r[1]), 2 * Var(r[1]), constants_and_variance, {}),
+    "a random summand": (Var(r[1] + r[2]), Var(r[1]), constants_and_variance, {}),
+    "a variance without the covariance": (Var(r[1] + r[2]), Var(r[1]) + Var(r[2]), variance_of_sum, {}),
+    # logarithms
+    "a logarithm of a turning exponential": (sp.log(sp.exp(sp.I * t)), sp.I * t, logarithm, {}),
+    "a product with a turning exponential": (
+        sp.log(u * sp.exp(sp.I * t)),
+        sp.log(u) + sp.log(sp.exp(sp.I * t)),
+        logarithm,
+        {},
+    ),
+    "a logarithm of what may be negative": (sp.log(x * y), sp.log(x) + sp.log(y), logarithm, {}),
+    "a square under a logarithm": (sp.log(x**2), 2 * sp.log(x), logarithm, {}),
+    "a turning exponent": (sp.log(u ** (sp.I * t)), sp.I * t * sp.log(u), logarithm, {}),
+    "a product over what may be negative": (
+        sp.log(sp.Product(a[i], (i, 1, n))),
+        Sum(sp.log(a[i]), (i, 1, n)),
+        logarithm,
+        {},
+    ),
+    "a product of masks under a logarithm": (
+        sp.log(ProductOverMasks(r[1])),
+        SumOverMasks(sp.log(r[1])),
+        logarithm,
+        {},
+    ),
+    "a sum that may be empty under a logarithm": (
+        sp.log(u * Sum(sp.exp(a[i]), (i, 2, n))),
+        sp.log(u) + sp.log(Sum(sp.exp(a[i]), (i, 2, n))),
+        logarithm,
+        {},
+    ),
+    "half of a turning exponential": (
+        Sum(a[i] * sp.exp(sp.I * b[i] / 2), (i, 1, n)),
+        Sum(a[i] * sp.sqrt(sp.exp(sp.I * b[i])), (i, 1, n)),
+        algebra,
+        {},
+    ),
+    # derivatives
+    "through a mean over its index": (der(E(Sum(w[i] * r[i], (i, 1, n))), w[k]), 0, derivative, {}),
+    "through a letter over its index": (der(E(S()), w[k]), 0, derivative, {}),
+    "through a letter": (der(S() ** 2, w[k]), 0, derivative, {}),
+    "through a mean": (der(E(y**2 * r[1]), y), 2 * y * E(r[1]), derivative, {}),
+    "by the keep probability": (der(p * E(r[1]), p), E(r[1]), derivative, {}),
+    "by the keep probability, inside": (
+        der(SumOverMasks(Weight() * p * r[1]), p),
+        SumOverMasks(Weight() * der(p * r[1], p)),
+        derivative_of_sum,
+        {},
+    ),
+    "by the index of the sum": (
+        der(Sum(w[k] ** 2, (k, 1, n)), w[k]),
+        Sum(der(w[k] ** 2, w[k]), (k, 1, n)),
+        derivative_of_sum,
+        {},
+    ),
+    "of an infinite sum": (
+        der(Sum(sp.sin(k**2 * x) / k**2, (k, 1, sp.oo)), x),
+        Sum(der(sp.sin(k**2 * x) / k**2, x), (k, 1, sp.oo)),
+        derivative_of_sum,
+        {},
+    ),
+    # integrals and limits
+    "an integral over a mean": (sp.Integral(E(y * r[1]), (y, 0, 1)), E(y * r[1]), integral, {}),
+    "an integral taken apart": (
+        sp.Integral(y * r[1], (y, 0, 1)) ** 2,
+        sp.Integral(y**2 * r[1], (y, 0, 1)),
+        linearity_of_integral,
+        {},
+    ),
+    "a limit of a mean": (sp.Limit(E(y * r[1]), y, 0), E(y * r[1]), limit, {}),
+    # inequalities
+    "Jensen's inequality for a function that is not convex": (
+        plain(E(r[1])),
+        E(plain(r[1])),
+        jensen,
+        {"relation": "<="},
+    ),
+    "Jensen's inequality the other way": (E(square(r[1])), square(E(r[1])), jensen, {"relation": "<="}),
+    "Jensen's inequality, read as an equation": (square(E(r[1])), E(square(r[1])), jensen, {"relation": "="}),
+    "Jensen's inequality in what is subtracted": (
+        3 - square(E(r[1])),
+        3 - E(square(r[1])),
+        jensen,
+        {"relation": "<="},
+    ),
+    "Jensen's inequality for a concave function": (-(E(r[1]) ** 2), E(-(r[1] ** 2)), jensen, {"relation": "<="}),
+    "Jensen's inequality for a step": (
+        sp.Piecewise((1, E(r[1]) < sp.Rational(1, 2)), (0, True)),
+        E(sp.Piecewise((1, r[1] < sp.Rational(1, 2)), (0, True))),
+        jensen,
+        {"relation": "<="},
+    ),
+    "Jensen's inequality for an odd power": (E(r[1]) ** 3, E(r[1] ** 3), jensen, {"relation": "<="}),
+    "Cauchy and Schwarz with imaginary numbers": (
+        Sum(sp.I * b[i], (i, 1, n)) ** 2,
+        Sum(-1, (i, 1, n)) * Sum(b[i] ** 2, (i, 1, n)),
+        cauchy_schwarz,
+        {"relation": "<="},
+    ),
+    "what is added, left out": (E(r[1]) ** 2 + Var(r[1]), E(r[1]) ** 2, nonnegative, {"relation": "<="}),
+    "a square of an imaginary number": (y - (sp.I * t + y) ** 2, y, nonnegative, {"relation": "<="}),
+    # a theorem with ≤ where a larger part makes the whole smaller
+    "an inequality in what is subtracted": (3 - E(r[1]) ** 2, 3 - E(r[1] ** 2), "square", {"relation": "<="}),
+    "an inequality under a division": (1 / (1 + E(r[1]) ** 2), 1 / (1 + E(r[1] ** 2)), "square", {"relation": "<="}),
+    "an inequality times what may be negative": (y * E(r[1]) ** 2, y * E(r[1] ** 2), "square", {"relation": "<="}),
+    "an inequality inside a square": (
+        (y + E(r[1]) ** 2) ** 2,
+        (y + E(r[1] ** 2)) ** 2,
+        "square",
+        {"relation": "<="},
+    ),
+    # symmetry
+    "masks that are not fair": (E(2 ** r[1]), E((2 ** r[1] + 2 ** (1 - r[1])) / 2), symmetry, {}),
+    "half of the masks turned": (
+        E(half[1] * half[2]),
+        E((half[1] * half[2] + (1 - half[1]) * half[2]) / 2),
+        symmetry,
+        {"masks": half},
+    ),
+    "fair masks in a letter": (
+        E(Definition("H", half[1])()),
+        E(Definition("H", 1 - half[1])() / 2 + Definition("H", half[1])() / 2),
+        symmetry,
+        {"masks": half},
+    ),
+}
+Z = Random("Z")
+NAMED = {
+    "square": theorem("of squares", E(Z) ** 2, E(Z**2), key="none", statement="", relation="<="),
+    "definition of q": definition(Definition("q", Sum(A[k, i], (i, 1, n)), (k,))),
+}
+
+
+@pytest.mark.parametrize("case", FALSE)
+def test_what_does_not_hold_is_refused(case):
+    before, after, rules, options = FALSE[case]
+    rules = rules if isinstance(rules, tuple) else (NAMED.get(rules, rules) if isinstance(rules, str) else rules,)
+    assert not accepted(before, after, *rules, **options)
