@@ -4,10 +4,10 @@ import pytest
 import sympy as sp
 
 from dropout_lab.symbolic import Chain, Definition, Masks, Mean, NotDerived, Unknown, attacked, rules
-from dropout_lab.symbolic.equations import equivalent, value_of
-from dropout_lab.symbolic.rules.base import Context, Rule
 from dropout_lab.symbolic.arithmetic import EXACT
 from dropout_lab.symbolic.draws import Draws
+from dropout_lab.symbolic.equations import equivalent, value_of
+from dropout_lab.symbolic.rules.base import Context, Rule
 from dropout_lab.symbolic.values import Evaluator
 
 n, i, k = sp.symbols("n i k", integer=True, positive=True)
@@ -102,7 +102,7 @@ def test_every_slip_on_an_equation_is_refused_by_both():
     assert not attack.overlaps
 
 
-# -- chain rule -----------------------------------------------------------------------------------------------------------
+# -- chain rule -------------------------------------------------------------------------------------------------------
 
 loss = Unknown("ell", lambda x: x**2, lambda x: x**3 - 2 * x, properties=("differentiable",))
 inner = Unknown("f", lambda x: x**3, lambda x: x**2 + x, properties=("differentiable",))
@@ -129,7 +129,7 @@ def test_the_numbers_know_the_slope():
         Chain(by(v, loss(2 * v)), unknowns=[loss]).then(loss.slope(v), wrong)
 
 
-# -- a uniform number below p ---------------------------------------------------------------------------------------------
+# -- a uniform number below p -----------------------------------------------------------------------------------------
 
 
 def test_a_uniform_number_below_p_is_an_integral_up_to_p():
@@ -151,7 +151,7 @@ def test_other_integrals_are_left_alone(integral):
     assert rules.below(p).rewrite(integral, Context()) == integral
 
 
-# -- > --------------------------------------------------------------------------------------------------------------------
+# -- > ----------------------------------------------------------------------------------------------------------------
 
 
 def test_a_product_is_positive_where_each_factor_is():
