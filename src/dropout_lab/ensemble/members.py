@@ -221,6 +221,8 @@ def _pieces(
         return whole
     try:
         first, _, first_output = _find_sites(model, x[:1], noisy)
+    except torch.OutOfMemoryError:
+        raise
     # The batch as a whole has passed: the model needs its size.
     except Exception:
         return whole
