@@ -24,7 +24,7 @@ from dropout_lab._extras import require
 
 require(__name__)
 
-from dropout_lab.symbolic import lemmas, rules, tied
+from dropout_lab.symbolic import exceptions, lemmas, rules, tied
 from dropout_lab.symbolic.attack import Attack, attacked
 from dropout_lab.symbolic.chain import Chain, Line, NotDerived, Remainder
 from dropout_lab.symbolic.derivations import Derivation, covariance, expectation, variance
@@ -73,6 +73,7 @@ __all__ = [
     "Var",
     "Weight",
     "attacked",
+    "exceptions",
     "covariance",
     "enumerated",
     "equal",

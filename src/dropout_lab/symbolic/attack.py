@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import sympy as sp
 
@@ -25,6 +26,14 @@ _APART = 1e-6
 _MOST = 6
 
 
+class Survivor(NamedTuple):
+    """A slip that nothing refused: the number of the line, the kind of slip, and the altered formula."""
+
+    line: int
+    kind: str
+    formula: str
+
+
 @dataclass
 class Attack:
     """What became of the slips and the swaps of one chain, or of several."""
@@ -37,7 +46,7 @@ class Attack:
     swaps_refused: int = 0
     inequalities: int = 0
     inequalities_refused: int = 0
-    survivors: list[str] = field(default_factory=list)
+    survivors: list[Survivor] = field(default_factory=list)
     overlaps: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, other: Attack) -> None:
@@ -85,7 +94,7 @@ def _slips(chain: Chain, place: int, attack: Attack) -> None:
             attack.inequalities += 1
             attack.inequalities_refused += by_rule or by_numbers
         if not by_rule and not by_numbers:
-            attack.survivors.append(f"line {place + 1}, {kind}: {sp.sstr(altered)}")
+            attack.survivors.append(Survivor(place + 1, kind, sp.sstr(altered)))
 
 
 def _is_none(chain: Chain, altered: sp.Expr, formula: sp.Expr) -> bool:

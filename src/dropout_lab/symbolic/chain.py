@@ -300,7 +300,7 @@ class Chain:
         relation = "<=" if relation in (">=", ">", "<") else relation
         name = name or self.name or "the line above"
         return substitution(
-            left, right, name, "a lemma", relation=relation, assumes=self.assumes, own=self.context, source=self
+            left, right, name, "a lemma", relation=relation, assumes=self.assumes, own=self.context, sources=(self,)
         )
 
     @property
@@ -309,8 +309,8 @@ class Chain:
         found: list[Any] = []
         for line in self.lines:
             for rule in line.rules:
-                for source in rule.source if isinstance(rule.source, tuple) else (rule.source,):
-                    if source is not None and not getattr(source, "shared", False):
+                for source in rule.sources:
+                    if not getattr(source, "shared", False):
                         found += [one for one in (*source.lemmas, source) if one not in found]
         return tuple(found)
 

@@ -244,7 +244,7 @@ def _split_integral(function: sp.Expr, limit: sp.Tuple) -> sp.Expr:
 
 @rule(
     "limit",
-    r"A limit carried out.",
+    r"A limit carried out: the number that an expression comes as near to as one likes.",
     example=lambda: (sp.Limit(sp.sin(_x * _t) / _t, _t, 0), _plain),
 )
 def limit(expression: sp.Expr, context: Context) -> sp.Expr:
