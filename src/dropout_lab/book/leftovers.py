@@ -59,7 +59,7 @@ def throw_away(app: Sphinx, config: Config) -> None:
     build = site.parent
     found = damaged(build, (site, read, notebooks))
     if found is None:
-        if any(folder.is_dir() for folder in (site, read)):
+        if any(digests(build, (site, read))):
             _log.info("what the last build left cannot be checked: all pages are made again")
         for folder in (site, read, notebooks):
             shutil.rmtree(folder, ignore_errors=True)

@@ -263,7 +263,7 @@ class Chain:
         relation = "<=" if relation in (">=", ">", "<") else relation
         name = name or self.name or "the line above"
         return substitution(
-            left, right, name, "a lemma", relation=relation, assumes=self.assumes, own=self.context, source=self
+            left, right, name, "a lemma", relation=relation, assumes=self.assumes, own=self.context, sources=(self,)
         )
 
     @property
@@ -272,8 +272,9 @@ class Chain:
         found: list[Any] = []
         for line in self.lines:
             for rule in line.rules:
-                if rule.source is not None and not getattr(rule.source, "shared", False):
-                    found += [one for one in (*rule.source.lemmas, rule.source) if one not in found]
+                for source in rule.sources:
+                    if not getattr(source, "shared", False):
+                        found += [one for one in (*source.lemmas, source) if one not in found]
         return tuple(found)
 
     @property

@@ -144,7 +144,7 @@ class Induction:
             relation=self.relation,
             assumes=self.assumes,
             own=self.context,
-            source=self,
+            sources=(self,),
         )
 
     @property

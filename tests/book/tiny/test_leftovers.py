@@ -25,6 +25,7 @@ def built_book(running: Book) -> Book:
     running.page("c-prose", "# Prose\n\nNothing is computed here.\n")
     first = running.build()
     assert first.status == 0, (first.error, first.warnings)
+    assert "last build" not in first.said
     return running
 
 
@@ -100,7 +101,9 @@ def test_what_is_damaged_is_made_again_and_nothing_else_executed(built_book, dam
         assert {k for k in now.keys() | whole.keys() if now.get(k) != whole.get(k)} == set(), pattern
         if pattern == "manifest.json":
             # A single character may be that of a digest: then one file is not as it says.
-            said = "not as the last build left it" if damage is garble else "cannot be checked: all pages are made again"
+            said = (
+                "not as the last build left it" if damage is garble else "cannot be checked: all pages are made again"
+            )
             assert said in again.said
         elif pattern.startswith(".cache/executed"):
             assert ("a-first: its executed notebook is damaged" in again.said) == (damage is not remove)

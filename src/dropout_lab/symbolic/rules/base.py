@@ -122,8 +122,8 @@ class Rule:
     is_algebra: bool = False
     key: str = ""
     example: Callable[[], tuple[sp.Expr, Context]] | None = field(default=None, repr=False, compare=False)
-    #: The chain that a lemma stands for.
-    source: Any = field(default=None, repr=False, compare=False)
+    #: The chains that stand behind it, if it is a lemma.
+    sources: tuple[Any, ...] = field(default=(), repr=False, compare=False)
 
     def __str__(self) -> str:
         return self.name

@@ -68,7 +68,7 @@ def below(threshold: sp.Expr) -> Rule:
     return Rule(
         "a uniform number below p",
         r"$\int_0^1 f(u)\,[u < p]\,du = \int_0^p f(u)\,du$ for a probability $p$, where $[u < p]$ is 1 if $u < p$ and "
-        r"0 otherwise.",
+        "0 otherwise.",
         rewrite,
         key="a uniform number below p",
     )

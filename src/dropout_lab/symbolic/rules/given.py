@@ -86,7 +86,7 @@ def substitution(
     relation: str = "=",
     assumes: tuple[str, ...] = (),
     own: Context | None = None,
-    source: object = None,
+    sources: tuple[Lemma, ...] = (),
 ) -> Rule:
     """``right`` in place of ``left``, wherever it stands; :class:`Random` letters of ``left`` stand for any expression.
 
@@ -118,7 +118,7 @@ def substitution(
             return walk_within(expression, context, change)
         return raised(expression, lambda part: change(part, context))
 
-    return Rule(name, statement, rewrite, tuple(assumes), relation, relation == "=", key=key, source=source)
+    return Rule(name, statement, rewrite, tuple(assumes), relation, relation == "=", key=key, sources=sources)
 
 
 def _check_known(name: str, sides: sp.Tuple, own: Context, context: Context) -> None:
@@ -246,7 +246,7 @@ def in_letters(lemma: Lemma, letters: Mapping[sp.Basic, Any], name: str) -> Rule
     left, right = (put(side, laws) for side in sides)
     own = replace(lemma.context, families=())
     made = substitution(
-        left, right, name, "a lemma", relation=plain.relation, assumes=lemma.assumes, own=own, source=lemma
+        left, right, name, "a lemma", relation=plain.relation, assumes=lemma.assumes, own=own, sources=(lemma,)
     )
 
     def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:
@@ -370,6 +370,7 @@ def fixed_by_log_odds(log_odds: Lemma, one: Lemma, other: Lemma) -> Rule:
         rewrite,
         assumes=tuple(assumes),
         key="log-odds fix a distribution",
+        sources=(log_odds, one, other),
     )
 
 

@@ -288,7 +288,7 @@ def _fair_example() -> tuple[sp.Expr, Context]:
     "r and 1 − r have the same law",
     r"At $p = \tfrac12$ independent masks and their complements have the same law, so "
     r"$\mathbb{E}[f(r)] = \tfrac12\,\mathbb{E}[f(r) + f(1 - r)]$.",
-    assumes=("fair-coin", "independent-masks"),
+    assumes=("fair-masks", "independent-masks"),
     both=False,
     example=_fair_example,
 )
