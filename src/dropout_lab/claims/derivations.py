@@ -51,9 +51,9 @@ class Derivation(
 ):
     """A chain from a definition to a closed form, in which each line was checked for the reason printed beside it.
 
-    ``assumes`` is computed: the assumptions of the definitions and of the rules of all lines. ``stated`` are those of them
-    that the claim's own sentence makes: a claim that leaves no other unsaid is true. ``at`` says at which numbers the
-    lines have the values given. Chains of one ``part`` of a claim are alternatives to each other.
+    ``assumes`` is computed: the assumptions of the definitions and of the rules of all lines. ``stated`` are those of
+    them that the claim's own sentence makes: a claim that leaves no other unsaid is true. ``at`` says at which numbers
+    the lines have the values given. Chains of one ``part`` of a claim are alternatives to each other.
     """
 
     scope: str
@@ -74,7 +74,8 @@ class Derivation(
         unsaid = tuple(name for name in self.assumes if name not in self.stated)
         if (self.verdict is Grade.TRUE_UNDER) != bool(unsaid):
             raise ValueError(
-                f"a derivation is true-under if it assumes what the claim leaves unsaid, got {self.verdict} under {unsaid}"
+                "a derivation is true-under if it assumes what the claim leaves unsaid, "
+                f"got {self.verdict} under {unsaid}"
             )
         if len([line for line in self.lines if line.relation]) < 1:
             raise ValueError("a derivation has at least one line beside its first")

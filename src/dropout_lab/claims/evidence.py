@@ -155,12 +155,12 @@ def derive(
 ) -> Settlement:
     """Establish a claim by a chain of derivation, and attack the chain: alter its lines, exchange its rules.
 
-    ``chain`` comes from :class:`dropout_lab.symbolic.Chain` or :class:`dropout_lab.symbolic.ByInduction`; its lines were
-    checked when they were written. The assumptions are those of the chain; ``stated`` names those that the claim's own
+    ``chain`` comes from :class:`dropout_lab.symbolic.Chain` or :class:`dropout_lab.symbolic.ByInduction`; its lines
+    were checked when they were written. The assumptions are those of the chain; ``stated`` names those that the claim's own
     sentence makes, so that they are not left unsaid. Chains for the same ``part`` of a claim are alternatives, of which
     the one that assumes least counts. Raises :class:`NotEstablished` for a chain without lines,
-    for an altered line that neither its rule nor the numbers refuse, and for a rule that could have been another, unless
-    both stand in the committed list of exceptions; TypeError for what is no chain.
+    for an altered line that neither its rule nor the numbers refuse, and for a rule that could have been another,
+    unless both stand in the committed list of exceptions; TypeError for what is no chain.
 
     Example
     -------
@@ -168,7 +168,8 @@ def derive(
     >>> n, p, i = sympy.symbols("n p i", integer=True, positive=True)
     >>> h, r = sympy.IndexedBase("h"), symbolic.Masks(n, p)
     >>> chain = symbolic.Chain(symbolic.Mean(h[i] * r[i]), masks=r)
-    >>> chain = chain.then(h[i] * symbolic.Mean(r[i]), symbolic.rules.linearity).then(p * h[i], symbolic.rules.mean_of_mask)
+    >>> chain = chain.then(h[i] * symbolic.Mean(r[i]), symbolic.rules.linearity)
+    >>> chain = chain.then(p * h[i], symbolic.rules.mean_of_mask)
     >>> derive("2.2", chain, says="The mean is p h_i.").main.strength
     'derived, any n, 3 lines'
     """
