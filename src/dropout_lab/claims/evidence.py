@@ -156,11 +156,11 @@ def derive(
     """Establish a claim by a chain of derivation, and attack the chain: alter its lines, exchange its rules.
 
     ``chain`` comes from :class:`dropout_lab.symbolic.Chain` or :class:`dropout_lab.symbolic.ByInduction`; its lines
-    were checked when they were written. The assumptions are those of the chain; ``stated`` names those that the claim's own
-    sentence makes, so that they are not left unsaid. Chains for the same ``part`` of a claim are alternatives, of which
-    the one that assumes least counts. Raises :class:`NotEstablished` for a chain without lines,
-    for an altered line that neither its rule nor the numbers refuse, and for a rule that could have been another,
-    unless both stand in the committed list of exceptions; TypeError for what is no chain.
+    were checked when they were written. The assumptions are those of the chain; ``stated`` names those that the
+    claim's own sentence makes, so that they are not left unsaid. Chains for the same ``part`` of a claim are
+    alternatives, of which the one that assumes least counts. Raises :class:`NotEstablished` for a chain without
+    lines, for an altered line that neither its rule nor the numbers refuse, and for a rule that could have been
+    another, unless both stand in the committed list of exceptions; TypeError for what is no chain.
 
     Example
     -------
