@@ -55,7 +55,7 @@ def test_two_cold_builds_are_equal_to_the_byte(running, script, monkeypatch, tmp
 
 
 def test_a_build_after_an_edit_is_equal_to_a_cold_one(running, script, tmp_path):
-    """Of a page, of what a chapter reads, and after a page went; index entries of the other pages are still found."""
+    """Of a page, of what a chapter reads, and after a page went; the index entries of others are still found."""
     entry = "\n\n```{index} single: mask; of NAME\n```\n\n```{index} mask\n```\n"
     for name in "abc":
         code = "from package.numbers import ANSWER\nANSWER" if name == "b" else "1 + 1"
