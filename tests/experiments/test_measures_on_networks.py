@@ -100,7 +100,10 @@ def sparsity(one):
 
 
 def lengths(one):
-    return {f"longest{number}": max(v.square().sum().sqrt().item() for v in values) for number, values in one.hidden().items()}
+    return {
+        f"longest{number}": max(v.square().sum().sqrt().item() for v in values)
+        for number, values in one.hidden().items()
+    }
 
 
 def correlation(one):

@@ -1,8 +1,8 @@
 """Values for letters that an assumption ties to each other, so that lines which use the assumption have numbers.
 
 A chain draws its letters freely. Where a line rests on an equation between letters (the columns of a design are
-orthogonal, weights solve a system of equations), free letters would contradict it: ``Chain(…, tied={letter: make})`` gives
-the letter the values that ``make`` computes from the other draws.
+orthogonal, weights solve a system of equations), free letters would contradict it: ``Chain(…, tied={letter: make})``
+gives the letter the values that ``make`` computes from the other draws.
 """
 
 from __future__ import annotations
