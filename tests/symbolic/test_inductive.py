@@ -69,18 +69,18 @@ def test_as_a_lemma(statement, base, step):
     assert used.lines[1].rule == "6.1 by induction"
     assert used.assumes == ("independent-masks",)
     fair = Masks(n, sp.Rational(1, 2))
-    with pytest.raises(ValueError, match="derived for the masks"):
+    with pytest.raises(ValueError, match=r"derived for the masks"):
         Chain(2 * loss(n), masks=fair).then(2 * CLOSED, shown)
 
 
 def test_base_and_step_start_and_end_where_they_have_to(statement, base, step):
     other = Chain(E((y - r[1]) ** 2), masks=r).then(E(y**2 - 2 * y * r[1] + r[1] ** 2), algebra)
-    with pytest.raises(NotDerived, match="the base starts from .* expected"):
+    with pytest.raises(NotDerived, match=r"the base starts from .* expected"):
         ByInduction(statement, other, step)
-    with pytest.raises(NotDerived, match="the step starts from"):
+    with pytest.raises(NotDerived, match=r"the step starts from"):
         ByInduction(statement, base, base)
     half = Chain(loss(0), masks=r).then(E(y**2), no_terms)
-    with pytest.raises(NotDerived, match="the base ends in"):
+    with pytest.raises(NotDerived, match=r"the base ends in"):
         ByInduction(statement, half, step)
 
 
@@ -92,7 +92,7 @@ def test_a_step_that_does_not_use_the_statement_shows_nothing(base):
         .then(Sum(p * a[i], (i, 1, n + 1)), linearity, mean_of_mask)
         .then(p * Sum(a[i], (i, 1, n + 1)), algebra)
     )
-    with pytest.raises(NotDerived, match="never uses the statement for n"):
+    with pytest.raises(NotDerived, match=r"never uses the statement for n"):
         ByInduction(mean, zero, direct)
 
 
@@ -100,29 +100,29 @@ def test_no_other_hypothesis_than_that_for_n(statement, base):
     """The statement for n + 1 would show itself."""
     circular = Statement(loss(n + 1), CLOSED.subs(n, n + 1), n, "the next")
     step = Chain(loss(n + 1), masks=r1).then(CLOSED.subs(n, n + 1), circular.hypothesis)
-    with pytest.raises(NotDerived, match="only the step may use a statement for n, and only this one"):
+    with pytest.raises(NotDerived, match=r"only the step may use a statement for n, and only this one"):
         ByInduction(statement, base, step)
 
 
 def test_the_hypothesis_is_not_used_in_the_base(statement, step):
     at_zero = Statement(loss(0), y**2, n)
     base = Chain(loss(0), masks=r).then(y**2, at_zero.hypothesis)
-    with pytest.raises(NotDerived, match="only the step may use"):
+    with pytest.raises(NotDerived, match=r"only the step may use"):
         ByInduction(statement, base, step)
 
 
 def test_base_and_step_have_the_same_masks(statement, step):
     fair = Masks(n, sp.Rational(1, 2))
     base = Chain(loss(0), masks=fair).then(E(y**2), no_terms).then(y**2, linearity)
-    with pytest.raises(NotDerived, match="base and step have other masks"):
+    with pytest.raises(NotDerived, match=r"base and step have other masks"):
         ByInduction(statement, base, step)
 
 
 def test_a_chain_that_rests_on_a_hypothesis_is_no_proof(step):
     assert step.hypotheses
-    with pytest.raises(ValueError, match="rests on an induction hypothesis"):
+    with pytest.raises(ValueError, match=r"rests on an induction hypothesis"):
         step.as_rule()
-    with pytest.raises(claims.NotEstablished, match="rests on an induction hypothesis"):
+    with pytest.raises(claims.NotEstablished, match=r"rests on an induction hypothesis"):
         claims.derive("1", step, says="Shown by half.")
 
 
@@ -149,10 +149,10 @@ def test_an_inequality_by_induction(base):
     )
     shown = ByInduction(statement, zero, step)
     assert shown.relation == "<="
-    with pytest.raises(NotDerived, match="quotients"):
+    with pytest.raises(NotDerived, match=r"quotients"):
         Chain(small(n)).then(large(n), shown)
     assert Chain(2 * small(n)).then(2 * large(n), shown, relation="<=")
-    with pytest.raises(NotDerived, match="quotients"):
+    with pytest.raises(NotDerived, match=r"quotients"):
         Chain(-small(n)).then(-large(n), shown, relation="<=")
 
 
@@ -160,7 +160,7 @@ def test_an_inequality_in_the_step_of_an_equation_is_refused(statement, base):
     up = Chain(E(r1[1]) ** 2, masks=r1).then(E(r1[1] ** 2), jensen, relation="<=")
     assert up.relation == "<="
     square = Statement(E(r[1]) ** 2, E(r[1] ** 2), n, "squares")
-    with pytest.raises(NotDerived, match="the base leads to <=, expected =|the base starts from"):
+    with pytest.raises(NotDerived, match=r"the base leads to <=, expected =|the base starts from"):
         ByInduction(square, up, up)
-    with pytest.raises(ValueError, match="a statement for induction has = or <="):
+    with pytest.raises(ValueError, match=r"a statement for induction has = or <="):
         Statement(loss(n), CLOSED, n, relation=">=")

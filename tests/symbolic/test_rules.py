@@ -1,11 +1,12 @@
-"""Each rule by its example: both sides have the same value for 1 to 4 masks, and the rule says what it does and needs."""
+"""Each rule by its example: both sides have the same value for 1 to 4 masks, and the rule says what it does and
+needs."""
 
 import pytest
 import sympy as sp
 
 from dropout_lab.symbolic import Chain, Masks, Mean, NotDerived, Unknown
 from dropout_lab.symbolic.arithmetic import difference
-from dropout_lab.symbolic.chain import agrees
+from dropout_lab.symbolic.lines import agrees
 from dropout_lab.symbolic.rules import RULES, Context, algebra, homogeneity, idempotence, linear_equation, mean_of_mask
 from dropout_lab.symbolic.rules.base import rule
 from dropout_lab.symbolic.rules.catalogue import SECTIONS, catalogue, section

@@ -38,8 +38,7 @@ class Arithmetic:
             constant = complex(value)
             return constant.real if constant.imag == 0 else constant
         else:
-            constant = mpmath.mpmathify(sp.N(value, DIGITS + 10))
-            return constant
+            return mpmath.mpmathify(sp.N(value, DIGITS + 10))
         if self.name == "exact":
             return rational
         if self.name == "float":

@@ -43,9 +43,9 @@ def fresh(index: sp.Symbol, taken: Iterable[sp.Basic]) -> sp.Symbol:
 def put(expression: sp.Basic, values: Mapping[sp.Basic, sp.Basic]) -> sp.Basic:
     """Replace what is free in an expression; indices of sums that would catch something get other letters.
 
-    The keys are letters, masks such as ``r[k]``, or whole parts. Of ``Sum(a[i]*r[k], (k, 1, n))`` nothing is replaced by
-    a value for ``r[k]`` or ``k``: that k is another one. The letter of indexed values, the w of ``w[i]``, is a key only for
-    a :class:`sympy.Lambda` of its indices.
+    The keys are letters, masks such as ``r[k]``, or whole parts. Of ``Sum(a[i]*r[k], (k, 1, n))`` nothing is replaced
+    by a value for ``r[k]`` or ``k``: that k is another one. The letter of indexed values, the w of ``w[i]``, is a key
+    only for a :class:`sympy.Lambda` of its indices.
 
     >>> i, k, n = sp.symbols("i k n", integer=True, positive=True)
     >>> A = sp.IndexedBase("A")

@@ -6,7 +6,8 @@ Everything else that an attack does not see refused stops the build.
 from __future__ import annotations
 
 from dropout_lab.symbolic.attack import Attack, attacked
-from dropout_lab.symbolic.chain import Chain, NotDerived
+from dropout_lab.symbolic.chain import Chain
+from dropout_lab.symbolic.lines import NotDerived
 
 #: A rule named on a line, another one that leads to the line as well, and why both may.
 OVERLAPS: dict[tuple[str, str], str] = {

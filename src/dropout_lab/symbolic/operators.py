@@ -1,7 +1,8 @@
-"""The operators of a derivation, unevaluated: mean, variance, covariance, sums over all masks, and names for expressions.
+"""The operators of a derivation, unevaluated: mean, variance, covariance, sums over all masks, and names for
+expressions.
 
-SymPy's own expressions say everything else. An operator here is inert: it never simplifies by itself, so that a line of a
-chain stays as its author wrote it until a rule changes it.
+SymPy's own expressions say everything else. An operator here is inert: it never simplifies by itself, so that a line
+of a chain stays as its author wrote it until a rule changes it.
 """
 
 from __future__ import annotations
@@ -302,8 +303,8 @@ class Definition:
 class Unknown:
     """A function of which only the properties named are known: an activation, a loss, what a network computes.
 
-    ``instances`` are functions of as many numbers as it is called with, with these properties, exact on fractions: numbers
-    are checked with each.
+    ``instances`` are functions of as many numbers as it is called with, with these properties, exact on fractions:
+    numbers are checked with each.
     ``properties`` are words that rules ask for: ``convex``, ``homogeneous`` (of degree one, for positive factors),
     ``odd``, ``nonnegative``, ``differentiable``. ``assumes`` are assumption ids that its use brings in.
     """
@@ -334,7 +335,8 @@ class Unknown:
 
 
 def walk(expression: sp.Basic, change: Callable[[sp.Basic], sp.Basic]) -> sp.Basic:
-    """Rebuild an expression from its leaves up, with ``change`` applied to each part; what a letter means is left alone."""
+    """Rebuild an expression from its leaves up, with ``change`` applied to each part; what a letter means is left
+    alone."""
     if isinstance(expression, (sp.Lambda, sp.Indexed, sp.Tuple)) or not expression.args:
         return change(expression) if isinstance(expression, sp.Expr) else expression
     if isinstance(expression, Named):

@@ -37,7 +37,7 @@ def orthogonal_columns(letter: sp.IndexedBase, size: sp.Symbol) -> Callable[[Dra
             # A multiple of the unit vector keeps the columns independent.
             column = [draws.entry(f"{letter.label} free", (m, k)) + 9 * (m == k) for m in range(1, number + 1)]
             for other in columns:
-                share = sum(a * b for a, b in zip(column, other, strict=True)) / sum(b * b for b in other)
+                share = Fraction(sum(a * b for a, b in zip(column, other, strict=True))) / sum(b * b for b in other)
                 column = [a - share * b for a, b in zip(column, other, strict=True)]
             columns.append(column)
         return {(m + 1, k + 1): value for k, column in enumerate(columns) for m, value in enumerate(column)}

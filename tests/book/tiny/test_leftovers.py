@@ -158,6 +158,12 @@ def test_one_chapters_damage_leaves_the_others(built_book):
     assert "answer 41" in again.page("a-first")
 
 
+def test_a_build_that_fails_leaves_the_site_of_before(built_book):
+    built_book.page("c-prose", "# Other prose\n\nSee {claim}`7.7`.\n")
+    assert built_book.build().status != 0
+    assert "Nothing is computed here" in (built_book.folder / "_build" / "html" / "c-prose.html").read_text()
+
+
 def test_a_file_is_written_beside_its_place(tmp_path, monkeypatch):
     """Who is interrupted leaves the file of before."""
     path = tmp_path / "folder" / "file"

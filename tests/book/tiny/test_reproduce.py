@@ -54,6 +54,31 @@ def test_two_cold_builds_are_equal_to_the_byte(running, script, monkeypatch, tmp
     assert (second.site / "built-with.json").is_file()
 
 
+def test_a_build_after_an_edit_is_equal_to_a_cold_one(running, script, tmp_path):
+    """Of a page, of what a chapter reads, and after a page went; the index entries of the other pages are still found."""
+    entry = "\n\n```{index} single: mask; of NAME\n```\n\n```{index} mask\n```\n"
+    for name in "abc":
+        code = "from package.numbers import ANSWER\nANSWER" if name == "b" else "1 + 1"
+        running.page(name, chapter(name, code) + entry.replace("NAME", name))
+    running.page("d", "# Prose" + entry.replace("NAME", "d"))
+    assert running.build().status == 0
+
+    def is_as_if_cold(number: int) -> None:
+        assert running.build().status == 0
+        elsewhere = tmp_path / f"cold {number}"
+        shutil.copytree(running.folder, elsewhere, ignore=shutil.ignore_patterns("_build"))
+        assert Book(elsewhere, running.patch, running.settings).build().status == 0
+        for name in script.COMPARED:
+            assert script.first_difference(running.folder / "_build" / name, elsewhere / "_build" / name) == ""
+
+    running.page("d", "# Other prose" + entry.replace("NAME", "e"))
+    is_as_if_cold(1)
+    (running.folder / "package" / "numbers.py").write_text("ANSWER = 42\n", encoding="utf-8")
+    is_as_if_cold(2)
+    (running.folder / "c.md").unlink()
+    is_as_if_cold(3)
+
+
 @pytest.mark.parametrize(
     "here, there, said",
     [

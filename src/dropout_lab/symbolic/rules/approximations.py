@@ -11,8 +11,8 @@ from dropout_lab.symbolic.rules.base import Context, Rule
 def expansion(small: sp.Symbol, order: int) -> Rule:
     """The Taylor expansion in ``small`` around 0, up to and without the terms of this order.
 
-    What is expanded holds ``small`` in elementary functions only: not in a mean, nor in a letter. Raises ValueError for an
-    order below 1.
+    What is expanded holds ``small`` in elementary functions only: not in a mean, nor in a letter. Raises ValueError
+    for an order below 1.
 
     >>> t = sp.Symbol("t", real=True)
     >>> expansion(t, 3).rewrite(sp.exp(t), Context())

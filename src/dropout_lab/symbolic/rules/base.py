@@ -62,7 +62,8 @@ class Context:
         return next((family for family in self.families if family.base == part.base), None)
 
     def keep_prob(self, mask: sp.Indexed) -> sp.Expr:
-        """The keep probability of a mask; ValueError for one that surely does not exist, such as r[n + 1] of n masks."""
+        """The keep probability of a mask; ValueError for one that surely does not exist, such as r[n + 1] of n
+        masks."""
         family = self.family(mask)
         if family is None:
             raise ValueError(f"{mask} is no mask of this chain")
@@ -160,7 +161,8 @@ def rule(name: str, statement: str, *, example: Any = None, **options: Any) -> C
 
 
 def walk_within(expression: sp.Basic, context: Context, change: Callable[[sp.Basic, Context], sp.Basic]) -> sp.Basic:
-    """Rebuild an expression as :func:`~dropout_lab.symbolic.operators.walk` does; ``change`` is told what is known there."""
+    """Rebuild an expression as :func:`~dropout_lab.symbolic.operators.walk` does; ``change`` is told what is known
+    there."""
     if isinstance(expression, (sp.Lambda, sp.Indexed, sp.Tuple)) or not expression.args:
         return change(expression, context) if isinstance(expression, sp.Expr) else expression
     if isinstance(expression, Named):

@@ -4,7 +4,7 @@
 >>> entry.before, entry.after
 (E(r[i]), p)
 >>> print(*entry.values(2))
-1/11 1/11
+6/11 6/11
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class Entry:
     @property
     def after(self) -> sp.Expr:
         """What the rule makes of the example."""
-        return lettered(self.rule.rewrite(self.before, self.context))  # type: ignore[return-value]
+        return lettered(self.rule.rewrite(self.before, self.context))
 
     def values(self, size: int = 2) -> tuple[str, str]:
         """Both sides for ``size`` masks, by going through all of them: both fractions, or both with eight digits."""
@@ -262,7 +262,8 @@ class Section:
 def section(
     title: str, assumptions: Mapping[str, str] | None = None, theorems: Mapping[str, str] | None = None
 ) -> Section:
-    """The rules of one section; ``assumptions`` gives words for the ids of assumptions, ``theorems`` says who uses a rule."""
+    """The rules of one section; ``assumptions`` gives words for the ids of assumptions, ``theorems`` says who uses a
+    rule."""
     if title not in SECTIONS:
         raise ValueError(f"there is no section {title!r}; there are {', '.join(SECTIONS)}")
     return Section(title, dict(assumptions or {}), dict(theorems or {}))
