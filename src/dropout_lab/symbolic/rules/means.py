@@ -177,7 +177,7 @@ def _factored(inside: sp.Expr, context: Context) -> sp.Expr:
     random = [sp.Mul(*group) for group in groups if context.is_random(group[0])]
     if len(random) < 2:
         return Mean(inside)
-    return constant * sp.Mul(*map(Mean, random))
+    return constant * sp.Mul(*(_of_product(one, context) if isinstance(one, sp.Product) else Mean(one) for one in random))
 
 
 #: A mask, with the ranges of the indices that are bound where it stands.
