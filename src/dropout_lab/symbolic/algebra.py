@@ -2,7 +2,8 @@
 functions.
 
 Sums over indices, means, variances, functions and letters are opaque here, but for the laws of finite sums (a constant
-comes out, sums of sums are split, a product of sums is a sum over both indices) and the law exp(a + b) = exp(a) exp(b).
+comes out, sums of sums are split, a product of sums is a sum over both indices) and the laws exp(a + b) = exp(a) exp(b)
+and x^(a + b) = x^a x^b for positive x.
 What stands inside an opaque part is compared by algebra as well. No Kronecker delta is used up, no power of a mask is
 lowered, no mean is taken apart: those are rules of their own.
 """
@@ -145,7 +146,20 @@ def _power(expression: sp.Pow, generators: Generators) -> sp.Expr:
         if rest != 1:
             factors.append(sp.Pow(rest, root, evaluate=False))
         return sp.Mul(*(_root(factor, generators) for factor in factors)) ** exponent.p
-    return generators.symbol(sp.Pow(canonical(base), canonical(exponent)))
+    base, exponent = canonical(base), canonical(exponent)
+    if base.is_positive:
+        return sp.Mul(*(_power_of_positive(base, part, generators) for part in sp.Add.make_args(exponent)))
+    return generators.symbol(sp.Pow(base, exponent))
+
+
+def _power_of_positive(base: sp.Expr, exponent: sp.Expr, generators: Generators) -> sp.Expr:
+    """One factor of a power whose exponent is a sum: x^(a + b) = x^a x^b, x^(−a) = 1/x^a."""
+    number, rest = exponent.as_coeff_Mul()
+    if rest == 1 and number.is_Integer:
+        return rational(base, generators) ** number
+    if number.is_Integer:
+        return generators.symbol(sp.Pow(base, rest)) ** number
+    return generators.symbol(sp.Pow(base, exponent))
 
 
 def _root(factor: sp.Expr, generators: Generators) -> sp.Expr:

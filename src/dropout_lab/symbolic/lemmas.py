@@ -79,12 +79,13 @@ def variance_of_mask(mask: sp.Indexed, masks: Masks) -> Chain:
     p*(1 - p)
     """
     keep = masks.keep_prob(*mask.indices)
-    return (
+    chain = (
         Chain(Var(mask), masks=masks, name="variance of a mask", shared=True)
         .then(
             Mean(mask**2) - Mean(mask) ** 2, mean_of_square(), why="A variance is a mean square minus a squared mean."
         )
         .then(Mean(mask) - Mean(mask) ** 2, idempotence, why="A mask is 0 or 1.")
         .then(keep - keep**2, mean_of_mask)
-        .then(keep * (1 - keep), algebra)
     )
+    # A number is worked out at once: there is no p to be taken out.
+    return chain if keep.is_number else chain.then(keep * (1 - keep), algebra)

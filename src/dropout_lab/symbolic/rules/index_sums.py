@@ -20,7 +20,7 @@ _plain = Context()
 @rule(
     "algebra",
     r"Sums, products and quotients of numbers, and finite sums $\sum_i$ of them, by the laws of arithmetic; "
-    r"$e^{a + b} = e^a e^b$. Means, variances and functions are left whole.",
+    r"$e^{a + b} = e^a e^b$, $x^{a + b} = x^a x^b$ for $x > 0$. Means, variances and functions are left whole.",
     is_algebra=True,
     example=lambda: ((sp.Sum(_a[_i], (_i, 1, _n)) - 1) ** 2, _plain),
 )

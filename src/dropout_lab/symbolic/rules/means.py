@@ -78,17 +78,28 @@ def mean_of_mask(expression: sp.Expr, context: Context) -> sp.Expr:
 
 @rule(
     "r² = r",
-    r"A mask is 0 or 1, so every power of it is itself: $r_i^k = r_i$ for $k \ge 1$.",
+    r"A mask is 0 or 1, so every power of it is itself: $r_i^k = r_i$ for $k \ge 1$. The same holds for $1 - r_i$ and for "
+    "products of these.",
     example=lambda: (Mean(_example_masks()[0][_i] ** 2), _example_masks()[1]),
 )
 def idempotence(expression: sp.Expr, context: Context) -> sp.Expr:
-    """A positive power of a mask is the mask."""
+    """A positive power of what is 0 or 1 is the thing itself."""
 
     def change(part: sp.Basic) -> sp.Basic:
-        is_power = isinstance(part, sp.Pow) and context.family(part.base) is not None and part.exp.is_positive
-        return part.base if is_power else part
+        if isinstance(part, sp.Pow) and part.exp.is_positive and _is_zero_or_one(part.base, context):
+            return part.base
+        return part
 
     return walk(expression, change)
+
+
+def _is_zero_or_one(part: sp.Basic, context: Context) -> bool:
+    """Whether an expression is a mask, one minus a mask, or a product of these."""
+    if isinstance(part, sp.Product):
+        return _is_zero_or_one(part.function, context)
+    if isinstance(part, sp.Mul):
+        return all(_is_zero_or_one(factor, context) for factor in part.args)
+    return context.family(part) is not None or (part.is_Add and context.family(1 - part) is not None)  # type: ignore[operator]
 
 
 def _independence_example() -> tuple[sp.Expr, Context]:
@@ -166,7 +177,7 @@ def _factored(inside: sp.Expr, context: Context) -> sp.Expr:
     random = [sp.Mul(*group) for group in groups if context.is_random(group[0])]
     if len(random) < 2:
         return Mean(inside)
-    return constant * sp.Mul(*map(Mean, random))
+    return constant * sp.Mul(*(_of_product(one, context) if isinstance(one, sp.Product) else Mean(one) for one in random))
 
 
 #: A mask, with the ranges of the indices that are bound where it stands.
@@ -320,11 +331,11 @@ def _complemented(part: sp.Basic, context: Context) -> sp.Expr | None:
     return None if None in arguments else rebuilt(part, arguments)
 
 
-def two_outcomes(mask: sp.Indexed) -> Rule:
+def two_outcomes(mask: sp.Indexed, *, alone: bool = False) -> Rule:
     """Average over one mask by its two outcomes: E X = p E[X at r = 1] + (1 − p) E[X at r = 0].
 
-    Needs that the mask is independent of everything else in X, if there is anything else. A letter that stands for
-    something with the mask in it has to be written out before.
+    Needs that the mask is independent of everything else in X. With ``alone`` there is nothing else random in X, and
+    nothing is assumed. A letter that stands for something with the mask in it has to be written out before.
     """
 
     def change(part: sp.Basic, here: Context) -> sp.Basic:
@@ -332,6 +343,8 @@ def two_outcomes(mask: sp.Indexed) -> Rule:
             return part
         values = [_with_outcome(part.args[0], mask, sp.Integer(bit), here) for bit in (1, 0)]
         if values[0] == part.args[0] or not all(disjoint(mask, value, here) for value in values):
+            return part
+        if alone and any(map(here.is_random, values)):
             return part
         one, zero = (Mean(value) if here.is_random(value) else value for value in values)
         keep = here.keep_prob(mask)
@@ -344,10 +357,10 @@ def two_outcomes(mask: sp.Indexed) -> Rule:
 
     return Rule(
         f"the mask {sp.sstr(mask)} is 1 or 0",
-        r"$\mathbb{E}[X] = p\,\mathbb{E}[X \text{ at } r = 1] + (1 - p)\,\mathbb{E}[X \text{ at } r = 0]$ for a mask "
-        r"$r$ that is independent of everything else in $X$.",
+        r"$\mathbb{E}[X] = p\,\mathbb{E}[X \text{ at } r = 1] + (1 - p)\,\mathbb{E}[X \text{ at } r = 0]$ for a mask $r$ "
+        "that is independent of everything else in $X$, if anything else in it is random.",
         rewrite,
-        assumes=("independent-masks",),
+        assumes=() if alone else ("independent-masks",),
         key="a mask is 1 or 0",
     )
 
