@@ -393,7 +393,7 @@ class Chain:
         for halving in range(4, 7):
             given = {remainder.small: sp.Rational(1, 2**halving)}
             before, after = (self._value(one, 2, given=given) for one in (self.end, line.formula))
-            gaps.append(abs(before - after))
+            gaps.append(abs(difference(before, after)))
         for one, other in zip(gaps, gaps[1:], strict=False):
             if one > 1e-30 and other > one / 2 ** (remainder.order - 0.5):
                 raise NotDerived(

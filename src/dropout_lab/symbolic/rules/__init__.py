@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dropout_lab.symbolic.rules.approximations import expansion
+from dropout_lab.symbolic.rules.approximations import expansion, taylor
 from dropout_lab.symbolic.rules.base import RELATIONS, RULES, Context, Rule
 from dropout_lab.symbolic.rules.calculus import below, chain_rule
 from dropout_lab.symbolic.rules.functions import (
@@ -88,6 +88,7 @@ __all__ = [
     "split_diagonal",
     "substitution",
     "symmetry",
+    "taylor",
     "theorem",
     "two_outcomes",
     "variance_definition",
