@@ -85,7 +85,9 @@ def _put_under(expression: sp.Expr, values: Mapping[sp.Basic, sp.Basic]) -> sp.E
     limits: list[tuple[sp.Basic, ...]] = []
     for index, *ends in reversed(expression.limits):
         limits.insert(0, (index, *(put(end, inside) for end in ends)))
-        free = expression.function.free_symbols.union(*(part.free_symbols for limit in expression.limits for part in limit))
+        free = expression.function.free_symbols.union(
+            *(part.free_symbols for limit in expression.limits for part in limit)
+        )
         inside = {
             key: value
             for key, value in inside.items()
