@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from dropout_lab import functional
+from dropout_lab.functional import VARIANTS
 
 #: Inputs of 2^10, 2^16 and 2^22 elements.
 SHAPES = ((4, 16, 4, 4), (16, 16, 16, 16), (64, 64, 32, 32))
@@ -54,27 +56,47 @@ def load_peers() -> tuple[dict[str, dict[str, Callable[[Tensor], Tensor]]], dict
     return found, absent
 
 
+def _torch() -> dict[str, Callable[[Tensor], Tensor]]:
+    functions = torch.nn.functional
+    return {
+        "dropout": lambda x: functions.dropout(x, 0.5),
+        "dropout, keep .9": lambda x: functions.dropout(x, 0.1),
+        "spatial_dropout": lambda x: functions.dropout2d(x, 0.5),
+        # Attention probabilities are dropped as any elements are.
+        "attention_dropout": lambda x: functions.dropout(x, 0.5),
+    }
+
+
+#: Inputs other than the usual ones, by the most axes that the layouts of a variant name.
+_SHAPES = {3: ((16, 8, 8), (64, 32, 32), (256, 128, 128))}
+
+
 def cases() -> tuple[list[Case], dict[str, str]]:
-    """All comparisons of variants, and the peers that are absent, with the reason."""
+    """A comparison for each variant that is a function of its input, in each of its forms; and the absent peers.
+
+    The latter come with the reason.
+    """
     found, absent = load_peers()
+    peers = {"torch": _torch(), **found}
 
-    def others(function: str, **more: Callable[[Tensor], Tensor]) -> dict[str, Callable[[Tensor], Tensor]]:
-        return more | {name: functions[function] for name, functions in found.items() if function in functions}
+    def others(name: str) -> dict[str, Callable[[Tensor], Tensor]]:
+        return {who: functions[name] for who, functions in peers.items() if name in functions}
 
-    torch_functions = torch.nn.functional
-    return [
-        Case("dropout", functional.dropout, others("dropout", torch=lambda x: torch_functions.dropout(x, 0.5))),
-        Case(
-            "dropout, keep .9",
-            lambda x: functional.dropout(x, 0.9),
-            {"torch": lambda x: torch_functions.dropout(x, 0.1)},
-        ),
-        Case("gaussian_dropout", functional.gaussian_dropout, others("gaussian_dropout")),
-        Case(
-            "spatial_dropout",
-            functional.spatial_dropout,
-            others("spatial_dropout", torch=lambda x: torch_functions.dropout2d(x, 0.5)),
-        ),
-        Case("drop_path", functional.drop_path, others("drop_path")),
-        Case("drop_block", functional.drop_block, others("drop_block"), shapes=((16, 64, 32, 32),)),
-    ], absent
+    listed = []
+    for variant in VARIANTS.values():
+        if not variant.is_function or variant.multiplies == "weights":
+            continue
+        function = getattr(functional, variant.name)
+        axes = max(len(layout.replace("…", "").split()) for layout in variant.layouts)
+        shapes = _SHAPES.get(axes, SHAPES)
+        if variant.noise == "structured":
+            # In its published form, at its usual rate, on maps that have room for its blocks.
+            listed.append(Case(variant.name, function, others(variant.name), shapes=((16, 64, 32, 32),)))
+            continue
+        for form in variant.forms:
+            name = ", ".join((variant.name, *(key.replace("_", " ") for key in form)))
+            listed.append(Case(name, partial(function, **form), others(name), shapes=shapes))
+        if variant is VARIANTS["dropout"]:
+            name = "dropout, keep .9"
+            listed.append(Case(name, lambda x: functional.dropout(x, 0.9), others(name)))
+    return listed, absent

@@ -6,6 +6,7 @@ or two, whichever is faster. Both sides alternate; times are medians, given for 
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import sys
 import time
@@ -17,8 +18,8 @@ import torch
 from torch import nn
 
 from dropout_lab.experiments import data, measures, replicas
-from dropout_lab.experiments.stack_noise import Bernoulli
 from dropout_lab.experiments.networks import MLP
+from dropout_lab.experiments.stack_noise import Bernoulli
 from dropout_lab.experiments.training import Recipe
 
 NETWORKS = 64
@@ -65,7 +66,7 @@ def _train(dataset: data.Dataset, recipe: Recipe, seed: int) -> float:
     train, answers = inputs[split.train], labels[split.train]
     sizes = (dataset.features, *recipe.network.hidden)
     layers = []
-    for before, after in zip(sizes, sizes[1:], strict=False):
+    for before, after in itertools.pairwise(sizes):
         layers += [nn.Linear(before, after), nn.ReLU(), nn.Dropout(1 - KEEP_PROB)]
     model = nn.Sequential(*layers, nn.Linear(sizes[-1], dataset.classes))
     optimizer = torch.optim.SGD(model.parameters(), recipe.learning_rate, recipe.momentum)

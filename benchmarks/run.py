@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def rows_of(case: Case) -> list[dict[str, object]]:
         for name in PASSES:
             contenders = {"dropout_lab": case.ours, **case.peers}
             if name == "forward":
-                calls = {who: lambda call=call: call(x) for who, call in contenders.items()}
+                calls = {who: partial(call, x) for who, call in contenders.items()}
             else:
                 calls = {who: differentiated(call, x) for who, call in contenders.items()}
             timing = compare(calls)
@@ -62,7 +63,7 @@ def rows_of(case: Case) -> list[dict[str, object]]:
 def show(row: dict[str, object]) -> None:
     size = f"2^{int(row['elements']).bit_length() - 1}"
     peer = f"{row['peer']:<6} {row['peer_microseconds']:>12,.1f} {row['ratio']:>8.2f}" if row["peer"] else "no peer"
-    print(f"{row['variant']:<18} {size:>5}  {row['pass']:<19} {row['microseconds']:>12,.1f}  {peer}", flush=True)
+    print(f"{row['variant']:<30} {size:>5}  {row['pass']:<19} {row['microseconds']:>12,.1f}  {peer}", flush=True)
 
 
 def draw(rows: list[dict[str, object]], path: Path) -> None:
@@ -107,7 +108,7 @@ def main() -> None:
     compared, absent = cases()
     for name, reason in absent.items():
         print(f"{name} is not compared: {reason}. It comes with  pip install -e .[peers]")
-    print(f"{'':<18} {'size':>5}  {'':<19} {'ours, µs':>12}  {'peer':<6} {'µs':>12} {'ratio':>8}")
+    print(f"{'':<30} {'size':>5}  {'':<19} {'ours, µs':>12}  {'peer':<6} {'µs':>12} {'ratio':>8}")
     rows = [row for case in compared for row in rows_of(case)]
     FIGURES.mkdir(exist_ok=True)
     draw(rows, FIGURES / "benchmarks.svg")

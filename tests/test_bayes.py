@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -263,7 +264,7 @@ def test_the_concrete_regularizer_is_the_divergence_of_a_narrow_mixture() -> Non
 
     settings_ = [(0.5, 1.0), (0.9, 1.0), (0.9, 2.5), (0.2, 2.5)]
     for rescale in (True, False):
-        for one, other in zip(settings_, settings_[1:], strict=False):
+        for one, other in itertools.pairwise(settings_):
             expected = divergence(*one) - divergence(*other)
             assert ours(*one, rescale) - ours(*other, rescale) == pytest.approx(expected, abs=1e-7)
 

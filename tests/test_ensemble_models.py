@@ -390,6 +390,22 @@ def test_a_layer_that_is_not_always_called_is_named(kind: type[Mode], batch: Ten
         ensemble.exact_mean(model, batch)
 
 
+class Swapped(torch.nn.Module):
+    """Two layers that change places between the modes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two = nn.Dropout(0.5), nn.Dropout(0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.one(self.two(x).tanh()) if self.training else self.two(self.one(x).tanh())
+
+
+def test_layers_that_change_places_are_named(batch: Tensor) -> None:
+    with pytest.raises(ValueError, match=r"Dropout 'two' is not called in the same place"):
+        ensemble.exact_mean(Swapped(), batch)
+
+
 def test_a_layer_that_does_more_than_its_variant_says_is_named(batch: Tensor) -> None:
     class Twice(nn.Dropout):
         variant = nn.Dropout.variant
@@ -487,16 +503,16 @@ def test_lazy_layers_draw_their_weights_and_no_masks() -> None:
 class Failing(torch.nn.Module):
     """Fails with one kind of error, in the call of a given number."""
 
-    def __init__(self, error: type[Exception], call: int) -> None:
+    def __init__(self, error: type[Exception], call: int, once: bool = False) -> None:
         super().__init__()
-        self.error, self.call, self.calls = error, call, [0]
+        self.error, self.call, self.calls, self.once = error, call, [0], once
 
     def __deepcopy__(self, memo: object) -> Failing:
         return self
 
     def forward(self, x: Tensor) -> Tensor:
         self.calls[0] += 1
-        if self.calls[0] >= self.call:
+        if self.calls[0] == self.call or (self.calls[0] > self.call and not self.once):
             raise self.error("in the model")
         return x
 
@@ -509,6 +525,16 @@ def test_a_true_error_is_not_hidden(error: type[Exception], batch: Tensor) -> No
     for call in range(1, counting.calls[0] + 1):
         failing = torch.nn.Sequential(nn.Dropout(0.5), Failing(error, call))
         with pytest.raises((error, ValueError), match="in the model"):
+            ensemble.exact_mean(failing, batch)
+
+
+def test_a_lack_of_memory_is_not_taken_for_something_else(batch: Tensor) -> None:
+    """Not even once: no slower way is chosen for it, and no other one."""
+    counting = Failing(RuntimeError, 10**9)
+    ensemble.exact_mean(torch.nn.Sequential(nn.Dropout(0.5), counting), batch)
+    for call in range(1, counting.calls[0] + 1):
+        failing = torch.nn.Sequential(nn.Dropout(0.5), Failing(torch.OutOfMemoryError, call, once=True))
+        with pytest.raises((torch.OutOfMemoryError, ValueError), match="in the model"):
             ensemble.exact_mean(failing, batch)
 
 

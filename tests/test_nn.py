@@ -58,7 +58,7 @@ def test_a_keep_probability_may_change_between_calls() -> None:
     layer.keep_prob = 1.0
     assert torch.equal(layer(torch.ones(9)), torch.ones(9))
     layer.keep_prob = 1.5
-    with pytest.raises(ValueError, match="1.5"):
+    with pytest.raises(ValueError, match=r"1.5"):
         layer(torch.ones(9))
 
 
@@ -82,7 +82,7 @@ def test_keep_probabilities_decay_linearly_to_the_last() -> None:
     for blocks in (0, -1, 2.0, True):
         with pytest.raises(ValueError, match="blocks"):
             functional.linear_decay(blocks)
-    with pytest.raises(ValueError, match="1.5"):
+    with pytest.raises(ValueError, match=r"1.5"):
         functional.linear_decay(3, 1.5)
 
 

@@ -50,7 +50,7 @@ def by_hand(layer, x: torch.Tensor, masks: list[Masks], state=None) -> np.ndarra
         signal = [x[t, n].numpy() for t in range(length)]
         for number, mask in enumerate(masks):
 
-            def gate(g: int, operand: np.ndarray, which: str, number=number, mask=mask) -> np.ndarray:
+            def gate(g: int, operand: np.ndarray, which: str, number=number, mask=mask, n=n) -> np.ndarray:
                 chosen = mask.input if which == "ih" else mask.recurrent
                 keep = layer.keep_prob if which == "ih" else layer.recurrent_keep_prob
                 if chosen is not None:

@@ -66,6 +66,9 @@ def unit_norms(weight: Tensor, *, unit_axis: int = 0, groups: int = 1) -> Tensor
     ``weight`` is (units, inputs, …) with ``unit_axis=0``, or (inputs, units, …) with ``unit_axis=1`` as in transposed
     convolutions, where ``groups`` splits the inputs. Returns shape (units,). Raises TypeError for integer weights and
     ValueError for a shape without units.
+
+    >>> unit_norms(torch.tensor([[3.0, 4.0], [0.0, 1.0]]))
+    tensor([5., 1.], dtype=torch.float64)
     """
     grouped, axes = _by_unit(weight, unit_axis, groups)
     return _norms(grouped.double(), axes).flatten()
@@ -90,10 +93,18 @@ def _layout(layer: nn.Module) -> tuple[int, int]:
 
 
 def _layers(module: nn.Module) -> list[tuple[str, nn.Module]]:
-    found = [(name, layer) for name, layer in module.named_modules() if isinstance(layer, LAYERS)]
+    found: list[tuple[str, nn.Module]] = [
+        (name, layer) for name, layer in module.named_modules() if isinstance(layer, LAYERS)
+    ]
     if not found:
         raise ValueError(f"{type(module).__name__} holds no linear layer and no convolution to bound")
     return found
+
+
+def _weight(layer: nn.Module) -> Tensor:
+    weight = layer.weight
+    assert isinstance(weight, Tensor)
+    return weight
 
 
 @torch.no_grad()
@@ -108,6 +119,12 @@ def max_norm_(target: nn.Module | Tensor, bound: float, *, unit_axis: int = 0, g
     Raises ValueError for a bound that is not positive and finite, a module with nothing to bound, a parametrized weight
     (which a step cannot change in place), and for weights that are inf or NaN: no projection of those exists, and
     training has diverged. Nothing has been changed then.
+
+    >>> weight = torch.tensor([[3.0, 4.0], [0.0, 0.5]])
+    >>> max_norm_(weight, 1.0)
+    >>> weight
+    tensor([[0.6000, 0.8000],
+            [0.0000, 0.5000]])
     """
     bound = _check_bound(bound)
     if isinstance(target, Tensor):
@@ -119,7 +136,7 @@ def max_norm_(target: nn.Module | Tensor, bound: float, *, unit_axis: int = 0, g
         for name, layer in _layers(target):
             if parametrize.is_parametrized(layer, "weight"):
                 raise ValueError(f"{name or 'the layer'} has a parametrized weight, which cannot be changed in place")
-            weights.append((f"{name}.weight" if name else "weight", layer.weight, *_layout(layer)))
+            weights.append((f"{name}.weight" if name else "weight", _weight(layer), *_layout(layer)))
     for name, weight, axis, parts in weights:
         norms = unit_norms(weight, unit_axis=axis, groups=parts)
         if not norms.isfinite().all():
@@ -142,6 +159,10 @@ class MaxNorm(nn.Module):
     :func:`unit_norms` says. Trained weights inside the ball are kept bit for bit; those outside are read projected,
     while the free weight keeps what was trained. Units that are inf or NaN pass unchanged, so that they stay in sight.
     Raises ValueError for a bound that is not positive and finite.
+
+    >>> MaxNorm(1.0)(torch.tensor([[3.0, 4.0], [0.0, 0.5]]))
+    tensor([[0.6000, 0.8000],
+            [0.0000, 0.5000]])
     """
 
     def __init__(self, bound: float, *, unit_axis: int = 0, groups: int = 1) -> None:
@@ -167,6 +188,10 @@ def bound_weights(module: nn.Module, bound: float) -> nn.Module:
 
     ``torch.nn.utils.parametrize.remove_parametrizations`` takes it off again. Raises ValueError for a bound that is not
     positive and finite, and for a module with nothing to bound.
+
+    >>> layer = bound_weights(nn.Linear(3, 2), 0.1)
+    >>> bool((unit_norms(layer.weight) <= 0.1).all())
+    True
     """
     bound = _check_bound(bound)
     for _, layer in _layers(module):

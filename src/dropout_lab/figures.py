@@ -31,6 +31,7 @@ __all__ = [
     "MUTED",
     "PALETTE",
     "PAPER",
+    "Compared",
     "bars_of_masks",
     "difference",
     "every_seed",
@@ -102,7 +103,11 @@ _SETTINGS: dict[Any, Any] = {
 
 
 class Compared(Protocol):
-    """What :func:`difference` draws, as :func:`dropout_lab.experiments.statistics.compare` makes it."""
+    """What :func:`difference` draws, as :func:`dropout_lab.experiments.statistics.compare` makes it.
+
+    >>> sorted(Compared.__annotations__)
+    ['effect', 'interval', 'supported', 'unit']
+    """
 
     effect: float
     interval: Sequence[float]

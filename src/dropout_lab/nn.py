@@ -58,6 +58,7 @@ class _Member(torch.nn.Module):
     variant: Variant
     function: Callable[..., Tensor]
     options: tuple[str, ...]
+    keep_prob: float
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
@@ -65,7 +66,7 @@ class _Member(torch.nn.Module):
         if given is not None and hasattr(functional, given.name):
             cls.function = staticmethod(getattr(functional, given.name))
 
-    def __init__(self, **arguments: object) -> None:
+    def __init__(self, **arguments: Any) -> None:
         super().__init__()
         noise.check_keep_prob(arguments["keep_prob"])
         for name, value in arguments.items():
@@ -83,7 +84,14 @@ class _Member(torch.nn.Module):
 
 
 class Dropout(_Member):
-    """Drop each element by itself: :func:`dropout_lab.functional.dropout`."""
+    """Drop each element by itself: :func:`dropout_lab.functional.dropout`.
+
+    >>> layer = Dropout(0.8)
+    >>> layer(torch.ones(5), generator=torch.Generator().manual_seed(1))
+    tensor([1.2500, 1.2500, 1.2500, 1.2500, 0.0000])
+    >>> layer.eval()(torch.ones(5))
+    tensor([1., 1., 1., 1., 1.])
+    """
 
     variant = variants.DROPOUT
 
@@ -92,7 +100,11 @@ class Dropout(_Member):
 
 
 class GaussianDropout(_Member):
-    """Multiply by Gaussian noise: :func:`dropout_lab.functional.gaussian_dropout`."""
+    """Multiply by Gaussian noise: :func:`dropout_lab.functional.gaussian_dropout`.
+
+    >>> GaussianDropout(0.8)(torch.ones(3), generator=torch.Generator().manual_seed(0))
+    tensor([ 1.7705,  0.8533, -0.0894])
+    """
 
     variant = variants.GAUSSIAN_DROPOUT
 
@@ -103,7 +115,13 @@ class GaussianDropout(_Member):
 
 
 class SpatialDropout(_Member):
-    """Drop whole channels of (N, C, …): :func:`dropout_lab.functional.spatial_dropout`."""
+    """Drop whole channels of (N, C, …): :func:`dropout_lab.functional.spatial_dropout`.
+
+    >>> SpatialDropout(0.5)(torch.ones(1, 3, 2), generator=torch.Generator().manual_seed(0))
+    tensor([[[0., 0.],
+             [2., 2.],
+             [0., 0.]]])
+    """
 
     variant = variants.SPATIAL_DROPOUT
 
@@ -112,7 +130,11 @@ class SpatialDropout(_Member):
 
 
 class DropBlock(_Member):
-    """Drop blocks of neighboring positions: :func:`dropout_lab.functional.drop_block`."""
+    """Drop blocks of neighboring positions: :func:`dropout_lab.functional.drop_block`.
+
+    >>> DropBlock(0.7, 2)(torch.ones(1, 1, 4, 6), generator=torch.Generator().manual_seed(2)).eq(0).sum()
+    tensor(4)
+    """
 
     variant = variants.DROP_BLOCK
 
@@ -129,7 +151,12 @@ class DropBlock(_Member):
 
 
 class VariationalDropout(_Member):
-    """Drop features for a whole sequence: :func:`dropout_lab.functional.variational_dropout`."""
+    """Drop features for a whole sequence: :func:`dropout_lab.functional.variational_dropout`.
+
+    >>> VariationalDropout(0.5)(torch.ones(1, 2, 3), generator=torch.Generator().manual_seed(0))
+    tensor([[[0., 2., 0.],
+             [0., 2., 0.]]])
+    """
 
     variant = variants.VARIATIONAL_DROPOUT
 
@@ -138,7 +165,13 @@ class VariationalDropout(_Member):
 
 
 class DropPath(_Member):
-    """Drop a residual branch, sample by sample: :func:`dropout_lab.functional.drop_path`."""
+    """Drop a residual branch, sample by sample: :func:`dropout_lab.functional.drop_path`.
+
+    >>> DropPath(0.5)(torch.ones(3, 2), generator=torch.Generator().manual_seed(0))
+    tensor([[0., 0.],
+            [2., 2.],
+            [0., 0.]])
+    """
 
     variant = variants.DROP_PATH
 
@@ -147,7 +180,13 @@ class DropPath(_Member):
 
 
 class TokenDropout(_Member):
-    """Drop whole tokens of (N, T, D): :func:`dropout_lab.functional.token_dropout`."""
+    """Drop whole tokens of (N, T, D): :func:`dropout_lab.functional.token_dropout`.
+
+    >>> TokenDropout(0.5)(torch.ones(1, 3, 2), generator=torch.Generator().manual_seed(0))
+    tensor([[[0., 0.],
+             [2., 2.],
+             [0., 0.]]])
+    """
 
     variant = variants.TOKEN_DROPOUT
 
@@ -156,7 +195,13 @@ class TokenDropout(_Member):
 
 
 class AttentionDropout(_Member):
-    """Drop attention probabilities (N, H, T, S): :func:`dropout_lab.functional.attention_dropout`."""
+    """Drop attention probabilities (N, H, T, S): :func:`dropout_lab.functional.attention_dropout`.
+
+    >>> even = torch.full((1, 2, 1, 3), 1 / 3)
+    >>> AttentionDropout(0.5, share_heads=True)(even, generator=torch.Generator().manual_seed(0))
+    tensor([[[[0.0000, 0.6667, 0.0000]],
+             [[0.0000, 0.6667, 0.0000]]]])
+    """
 
     variant = variants.ATTENTION_DROPOUT
 
@@ -171,9 +216,18 @@ class DropConnect(_Member):
 
     Wraps ``layer``, trained weights and all: a ``torch.nn.Linear``, ``Conv1d``, ``Conv2d`` or ``Conv3d``, which stays
     what it was and is reached as ``.layer``. Raises TypeError for another kind of layer.
+
+    >>> layer = DropConnect(torch.nn.Linear(3, 2), 0.5)
+    >>> x = torch.ones(4, 3)
+    >>> torch.equal(layer.eval()(x), layer.layer(x))
+    True
+    >>> layer.train()(x).unique(dim=0).shape[0] > 1
+    True
     """
 
     variant = variants.DROP_CONNECT
+    layer: torch.nn.Linear | torch.nn.Conv1d | torch.nn.Conv2d | torch.nn.Conv3d
+    per_example: bool
 
     def __init__(
         self, layer: torch.nn.Module, keep_prob: float = 0.5, *, per_example: bool = True, rescale: bool = True
@@ -226,20 +280,26 @@ def variant_of(module: torch.nn.Module) -> Variant | None:
     ('spatial_dropout', None)
     """
     kind = type(module)
-    if kind in _OF_TORCH and "forward" not in vars(module):
-        return _OF_TORCH[kind][0]
-    given = next((parent for parent in kind.__mro__ if "variant" in vars(parent) or parent in _OF_TORCH), None)
+    given = next((parent for parent in kind.__mro__ if _variant_given_by(parent) is not None), None)
     if given is None and not isinstance(module, _Member):
         return None
     if given is not None and "forward" not in vars(module):
         computed = next(parent for parent in kind.__mro__ if "forward" in vars(parent))
         if issubclass(given, computed):
-            return vars(given)["variant"] if "variant" in vars(given) else _OF_TORCH[given][0]
+            return _variant_given_by(given)
     reason = "gives no variant" if given is None else f"has a forward of its own, and not that of {given.__name__}"
     raise TypeError(
         f"{kind.__name__} {reason}: what noise it has is not known. Give its class the attribute "
         "variant = dropout_lab.functional.Variant(…) that describes it"
     )
+
+
+def _variant_given_by(kind: type) -> Variant | None:
+    """The variant that a class itself gives, or that stands for it in the table above."""
+    given = vars(kind).get("variant")
+    if isinstance(given, Variant):
+        return given
+    return next((variant for one, (variant, _) in _OF_TORCH.items() if one is kind), None)
 
 
 def mask_shape(module: torch.nn.Module, x: Tensor) -> tuple[int, ...]:
@@ -254,7 +314,7 @@ def mask_shape(module: torch.nn.Module, x: Tensor) -> tuple[int, ...]:
     variant = variant_of(module)
     if variant is None or not variant.enumerable:
         raise TypeError(f"{type(module).__name__} has no mask that could be given from outside")
-    if variant.multiplies == "weights":
+    if isinstance(module, DropConnect):
         weight = module.layer.weight
         own = module.per_example and x.dim() >= weight.dim()
         return tuple(variant.mask_shape(weight.shape, examples=x.shape[0] if own else None))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -17,6 +18,8 @@ from dropout_lab import pinned
 
 #: From this many draws on, masks are made from bits: below, the calls cost more than the numbers.
 _MANY = 1 << 15
+#: Looked up once: a small mask would notice.
+_is_transforming = pinned.transformation_test()
 #: How many digits of the keep probability are compared for every draw; one draw in 2^12 needs the others too.
 _DIGITS = 12
 
@@ -25,6 +28,12 @@ def check_keep_prob(value: float) -> float:
     """``value`` as a float, if it is a keep probability.
 
     Raises TypeError for what is not a number (bool included), ValueError outside [0, 1] and for NaN.
+
+    >>> check_keep_prob(1)
+    1.0
+    >>> check_keep_prob(1.5)
+    Traceback (most recent call last):
+    ValueError: keep_prob must lie between 0 and 1, got 1.5
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"keep_prob must be a number between 0 and 1, got {type(value).__name__}")
@@ -34,9 +43,15 @@ def check_keep_prob(value: float) -> float:
 
 
 def is_plain() -> bool:
-    """Whether operations run now, one by one: not while compiled or exported, nor inside vmap and its relatives."""
+    """Whether operations run now, one by one: not while compiled or exported, nor inside vmap and its relatives.
+
+    >>> is_plain()
+    True
+    >>> torch.vmap(lambda x: x + is_plain())(torch.zeros(2))
+    tensor([0., 0.])
+    """
     # In-place draws and reinterpreted bits have no rule for vmap.
-    return not (torch.compiler.is_compiling() or pinned.is_transforming())
+    return not (torch.compiler.is_compiling() or _is_transforming())
 
 
 def bernoulli(
@@ -52,6 +67,10 @@ def bernoulli(
     At 0 and 1 nothing is drawn. On the CPU, from 2^15 draws on, the rate is ``keep_prob`` to 2^-64; for fewer, on other
     devices, and under ``torch.compile`` and ``vmap`` it is ``keep_prob`` rounded to 24 binary digits. Raises as
     :func:`check_keep_prob` does.
+
+    >>> bernoulli((2, 5), 0.5, generator=torch.Generator().manual_seed(0))
+    tensor([[0., 1., 0., 0., 0.],
+            [1., 0., 1., 0., 1.]])
     """
     keep_prob = check_keep_prob(keep_prob)
     if keep_prob in (0, 1):
@@ -72,13 +91,17 @@ def exceeding(
     """A mask in its cheapest form: float32 numbers and a level; what exceeds the level is kept.
 
     It is the mask that :func:`bernoulli` makes of the same generator state. ``keep_prob`` must have been checked.
+
+    >>> values, level = exceeding((2, 5), 0.5, generator=torch.Generator().manual_seed(0))
+    >>> torch.equal(values > level, bernoulli((2, 5), 0.5, generator=torch.Generator().manual_seed(0)) == 1)
+    True
     """
     if keep_prob in (0, 1) or _prefers_bits(shape, device):
         return bernoulli(shape, keep_prob, generator=generator, device=device), 0.5
     # torch.rand gives k / 2^24 with k below 2^24, of which this many shall exceed the level. (Spelled out, the extents
     # of a shape are read faster than as one torch.Size; a shape without axes has to stay whole.)
     kept = round(keep_prob * 2**24)
-    extents = shape if len(shape) else ((),)
+    extents: Sequence[Any] = shape if len(shape) else ((),)
     values = torch.rand(*extents, device=device, dtype=torch.float32, **_source(generator))
     return values, 1 - (kept + 1) / 2**24
 
@@ -95,13 +118,17 @@ def gaussian(
 
     Drawn in float32 at least (in the precision of ``dtype``, if that is finer). Source: Srivastava et al. 2014,
     section 10. Raises as :func:`check_keep_prob` does, and ValueError at 0, where the variance would be infinite.
+
+    >>> draws = gaussian((100_000,), 0.8, generator=torch.Generator().manual_seed(0))
+    >>> round(draws.mean().item(), 2), round(draws.var().item(), 2)
+    (1.0, 0.25)
     """
     keep_prob = check_keep_prob(keep_prob)
     if keep_prob == 0:
         raise ValueError("Gaussian noise has variance (1 - keep_prob) / keep_prob: keep_prob must be above 0, got 0")
     wide = torch.promote_types(dtype, torch.float32)
-    spread = math.sqrt((1 - keep_prob) / keep_prob)
-    return torch.normal(1.0, spread, tuple(shape), device=device, dtype=wide, **_source(generator)).to(dtype)
+    deviation = math.sqrt((1 - keep_prob) / keep_prob)
+    return torch.normal(1.0, deviation, tuple(shape), device=device, dtype=wide, **_source(generator)).to(dtype)
 
 
 def _prefers_bits(shape: Sequence[int], device: torch.device | str | None) -> bool:
@@ -111,7 +138,7 @@ def _prefers_bits(shape: Sequence[int], device: torch.device | str | None) -> bo
     return (torch.get_default_device() if device is None else torch.device(device)).type == "cpu"
 
 
-def _source(generator: Generator | None) -> dict[str, Generator]:
+def _source(generator: Generator | None) -> dict[str, Any]:
     """``generator`` as a keyword, left out if there is none: torch.compile cannot trace ``generator=None``."""
     return {} if generator is None else {"generator": generator}
 

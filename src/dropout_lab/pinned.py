@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 
-def is_transforming() -> bool:
-    """Whether ``torch.vmap`` or a relative of it runs now. torch has no public name for this question.
+def transformation_test() -> Callable[[], bool]:
+    """The function that says whether ``torch.vmap`` or a relative of it runs now. torch has no public one.
 
     Without it, the fast ways of drawing and of selecting on the CPU would be taken inside ``vmap``, where they fail.
     """
     import torch
 
-    return torch._C._are_functorch_transforms_active()
+    return torch._C._are_functorch_transforms_active
 
 
 def assume_constant_result(function: Callable[..., object]) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import torch
 from torch import Generator, Tensor, nn
@@ -30,6 +30,10 @@ class Masks(NamedTuple):
 
     ``input`` is (draws, N, input size) and ``recurrent`` (draws, N, hidden size), where draws is 1, or the number of
     gates when the masks are untied.
+
+    >>> masks = VariationalGRU(3, 4, masks="untied").draw_masks(2)
+    >>> masks[0].input.shape, masks[0].recurrent.shape
+    (torch.Size([3, 2, 3]), torch.Size([3, 2, 4]))
     """
 
     input: Tensor | None
@@ -91,7 +95,10 @@ class _Variational(nn.Module):
         self.rescale = rescale
         width = self.gates * hidden_size
         for layer in range(num_layers):
-            shapes = {"weight_ih": (width, self._features(layer)), "weight_hh": (width, hidden_size)}
+            shapes: dict[str, tuple[int, ...]] = {
+                "weight_ih": (width, self._features(layer)),
+                "weight_hh": (width, hidden_size),
+            }
             if bias:
                 shapes |= {"bias_ih": (width,), "bias_hh": (width,)}
             for name, shape in shapes.items():
@@ -129,7 +136,7 @@ class _Variational(nn.Module):
         for name in ("bidirectional", "proj_size", "dropout"):
             if value := getattr(module, name):
                 raise ValueError(f"{cls.__name__} has no {name}, and the module given has {name}={value}")
-        weight = module.weight_ih_l0
+        weight: Any = module.weight_ih_l0
         layer = cls(
             module.input_size,
             module.hidden_size,
@@ -152,7 +159,7 @@ class _Variational(nn.Module):
         Pass them to ``forward`` to keep them over several calls, as when a long sequence is cut into pieces.
         """
         draws = self.gates if self.masks == "untied" else 1
-        device = self.weight_ih_l0.device
+        device = next(self.parameters()).device
 
         def draw(features: int, keep_prob: float) -> Tensor | None:
             if keep_prob == 1:
@@ -190,7 +197,7 @@ class _Variational(nn.Module):
         last = []
         for layer, mask in enumerate(masks):
             names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-            weights = {name: getattr(self, f"{name}_l{layer}", None) for name in names}
+            weights: dict[str, Any] = {name: getattr(self, f"{name}_l{layer}", None) for name in names}
             # The mask is fixed, so all steps' inputs are projected at once.
             scale = self._scale(self.keep_prob)
             from_input = _project(x, mask.input, scale, weights["weight_ih"], weights["bias_ih"])
@@ -282,10 +289,17 @@ class VariationalLSTM(_Variational):
         masks: list[Masks] | None = None,
         generator: Generator | None = None,
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Outputs (T, N, hidden_size) and the last (hidden, cell); ``state`` is such a pair, zeros if not given."""
+        """Outputs (T, N, hidden_size) and the last (hidden, cell); ``state`` is such a pair, zeros if not given.
+
+        >>> layer = VariationalLSTM(3, 4, keep_prob=0.8)
+        >>> outputs, (hidden, cell) = layer(torch.ones(5, 2, 3))
+        >>> outputs.shape, torch.equal(outputs[-1], hidden[0])
+        (torch.Size([5, 2, 4]), True)
+        """
         if state is not None and (isinstance(state, Tensor) or len(state) != 2):
             raise ValueError("the state of an LSTM is a pair: hidden state and cell")
-        return self._run(x, state or (), masks, generator)
+        outputs, (hidden, cell) = self._run(x, state or (), masks, generator)
+        return outputs, (hidden, cell)
 
     def _cell(self, from_input: Tensor, from_hidden: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         input_gate, forget_gate, candidate, output_gate = (from_input + from_hidden).chunk(4, dim=-1)
@@ -309,7 +323,13 @@ class VariationalGRU(_Variational):
         masks: list[Masks] | None = None,
         generator: Generator | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Outputs (T, N, hidden_size) and the last hidden state; ``state`` is such a state, zeros if not given."""
+        """Outputs (T, N, hidden_size) and the last hidden state; ``state`` is such a state, zeros if not given.
+
+        >>> layer = VariationalGRU(3, 4, masks="input", batch_first=True)
+        >>> outputs, hidden = layer(torch.ones(2, 5, 3))
+        >>> outputs.shape, torch.equal(outputs[:, -1], hidden[0])
+        (torch.Size([2, 5, 4]), True)
+        """
         if state is not None and not isinstance(state, Tensor):
             raise ValueError("the state of a GRU is one tensor: the hidden state")
         outputs, (last,) = self._run(x, () if state is None else (state,), masks, generator)

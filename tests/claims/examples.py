@@ -6,6 +6,23 @@ from typing import Any
 
 from dropout_lab.claims import Claim
 
+
+def line(formula: str, text: str, relation: str = "", *rules: str, assumes: tuple[str, ...] = ()) -> dict[str, Any]:
+    """One line of a derivation."""
+    return {
+        "formula": formula,
+        "relation": relation,
+        "rule": " + ".join(rules),
+        "assumes": list(assumes),
+        "rules": list(rules),
+        "anchors": [f"rule-{rule}" for rule in rules],
+        "why": "",
+        "value": "1/2",
+        "heading": "",
+        "text": text,
+    }
+
+
 RECORDS: dict[str, dict[str, Any]] = {
     "prove": {
         "verdict": "true",
@@ -15,6 +32,20 @@ RECORDS: dict[str, dict[str, Any]] = {
         "right": "h p",
         "instances": 4,
         "against": "enumeration",
+    },
+    "derive": {
+        "verdict": "true",
+        "scope": "any n",
+        "left": r"\mathbb{E}[r h]",
+        "right": "h p",
+        "relation": "=",
+        "assumes": [],
+        "lines": [line(r"\mathbb{E}[r h]", "E(h*r)"), line("h p", "h*p", "=", "linearity of the mean", "E r = p")],
+        "slips": {"tried": 9, "by_rule": 9, "by_numbers": 8, "refused": 9},
+        "swaps": {"tried": 70, "refused": 70},
+        "at": "n = 2",
+        "part": "",
+        "stated": [],
     },
     "enumerate": {"verdict": "true", "masks": 16, "tolerance": 1e-9, "difference": 0.0},
     "measure": {
@@ -46,7 +77,7 @@ def record(kind: str, verdict: str = "", **changes: Any) -> dict[str, Any]:
     if verdict:
         own["verdict"] = verdict
     if verdict == "true-under":
-        own["under"] = ["fair"]
+        own["assumes" if kind == "derive" else "under"] = ["fair"]
     if verdict == "not-seen":
         own |= {"supported": False, "interval": [-2.0, 1.0], "effect": -0.5}
     return {**own, **changes}

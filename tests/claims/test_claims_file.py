@@ -114,6 +114,11 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, name):
         claims.load(tmp_path / name)
 
 
+def test_a_path_is_a_path():
+    with pytest.raises(TypeError, match="path is a path"):
+        claims.load(3)
+
+
 def test_a_file_that_has_changed_is_read_again(tmp_path, monkeypatch):
     path = tmp_path / "claims.yaml"
     monkeypatch.setenv("DROPOUT_LAB_CLAIMS", str(path))

@@ -2,22 +2,25 @@
 
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 import sympy
 
-from dropout_lab import claims
-from dropout_lab.claims import MIME_TYPE, NotEstablished
+from dropout_lab import claims, symbolic
+from dropout_lab.claims import MIME_TYPE, NotEstablished, settlement
+from dropout_lab.experiments import statistics
 
+P = sympy.Symbol("p")
 CLAIMS_FILE = """
 assumptions:
   - {id: fair, name: fair coin, statement: The coin is fair.}
 claims:
   - {id: "1", section: "1 A", title: a sum, kind: I, statement: One and one is two., expected: "true", uses: [fair]}
   - {id: "2", section: "1 A", title: a guess, kind: E, statement: It helps., expected: supported}
+  - {id: "3", section: "1 A", title: a story, kind: H, statement: It was first., expected: "true"}
 """
 
 
@@ -38,11 +41,11 @@ class Instance:
 
 @dataclass
 class Derivation:
-    """A stand-in for :class:`dropout_lab.symbolic.Derivation`, so that each gate of ``prove`` can be closed on its own."""
+    """A stand-in for a derivation of :mod:`dropout_lab.symbolic`, so that each gate of ``prove`` closes alone."""
 
     right: bool = True
     agreeing: tuple[bool, ...] = (True, True)
-    value: sympy.Expr = sympy.Symbol("p")
+    value: sympy.Expr = P
     scope: str = "any n"
 
     def equals(self, closed_form):
@@ -110,12 +113,6 @@ def test_what_is_rounding_is_recorded_as_such_and_never_above_the_tolerance(diff
     assert found.record["difference"] == pytest.approx(recorded)
 
 
-@pytest.mark.parametrize("found", [float("nan"), np.array([1.0, np.nan])])
-def test_nan_establishes_nothing(found):
-    with pytest.raises(NotEstablished, match="NaN"):
-        claims.enumerate("1", found, np.ones_like(found), masks=2, tolerance=1.0, says="NaN.")
-
-
 def test_shapes_must_agree():
     with pytest.raises(ValueError, match=r"shapes \(2,\) and \(\)"):
         claims.enumerate("1", [1, 1], 1, masks=2, says="Broadcasting would hide a slip.")
@@ -123,9 +120,44 @@ def test_shapes_must_agree():
 
 def test_measure_leaves_the_verdict_to_the_rule():
     assert claims.measure("2", Comparison(), says="It does.").record["verdict"] == "supported"
-    assert claims.measure("2", Comparison(supported=False), says="It does not.").record["verdict"] == "not-seen"
+    missed = Comparison(supported=False, interval=(-1.5, 0.5))
+    assert claims.measure("2", missed, says="It does not.").record["verdict"] == "not-seen"
     with pytest.raises(NotEstablished, match="outside its interval"):
         claims.measure("2", Comparison(effect=3.0), says="Inconsistent.")
+
+
+NAN, INFINITY = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *[{"effect": value} for value in (NAN, INFINITY, None, "1", True, sympy.nan, 1j)],
+        *[{"interval": value} for value in ((NAN, -0.5), (-1.5, INFINITY), (-1.5,), "ab", None, (-1.5, -1.0, -0.5))],
+        *[{"seeds": value} for value in (1, 0, -3, True, 12.0, "12", None)],
+        *[{"rule": value} for value in ("", " ", "better", None, "interval above 0", "interval below -1")],
+        *[{"unit": value} for value in (None, 3)],
+        *[{"supported": value} for value in (None, 1, "yes")],
+        *[{"smallest_detectable": value} for value in (NAN, INFINITY, -0.4, None)],
+    ],
+    ids=str,
+)
+def test_a_comparison_that_is_none_is_refused(changes):
+    with pytest.raises((ValueError, TypeError), match="claim 2"):
+        claims.measure("2", replace(Comparison(), **changes), says="It does.")
+
+
+def test_a_measurement_is_not_supported_by_saying_so():
+    effects = statistics.compare([1.0, -2.0, 3.0], rule=statistics.Rule.above(0.0), unit="points")
+    assert claims.measure("2", effects, says="Mixed.").main.verdict == "not-seen"
+    with pytest.raises(NotEstablished, match="it is said, but it runs from"):
+        claims.measure("2", replace(effects, supported=True), says="Mixed.")
+
+
+@pytest.mark.parametrize("comparison", [None, {"effect": 1}, "supported", 0.3])
+def test_measure_takes_a_comparison(comparison):
+    with pytest.raises(TypeError, match="claim 2: measure takes a comparison"):
+        claims.measure("2", comparison, says="It does.")
 
 
 def test_refute_needs_a_difference_and_carries_its_correction():
@@ -147,19 +179,170 @@ def test_refute_needs_a_difference_and_carries_its_correction():
         claims.refute("1", claimed=1, actual=2, counterexample="x", correction="trust me", degree="wrong", says="No.")
 
 
-def test_evidence_shows_itself_and_carries_its_record():
+def refuted(**changes):
+    given = {
+        "claimed": 0,
+        "actual": Fraction(1, 4),
+        "counterexample": "one unit",
+        "correction": claims.prove("1", Derivation(), sympy.Symbol("p"), says="The right statement."),
+        "degree": "wrong",
+        "says": "No.",
+    }
+    return claims.refute("1", **{**given, **changes})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *[{"counterexample": value} for value in ("", "  ", None, 1)],
+        *[{"says": value} for value in ("", "\n", None)],
+        *[{"degree": value} for value in ("true", "", None, "supported", "Wrong", 1)],
+        *[{"correction": value} for value in (None, "trust me", True)],
+        *[{"actual": value} for value in (0, 0.0, Fraction(0), sympy.Integer(0), False, 1e-12, [0], "1/4", None, NAN)],
+    ],
+    ids=str,
+)
+def test_a_refutation_that_is_none_is_refused(changes):
+    with pytest.raises((ValueError, TypeError), match="claim 1"):
+        refuted(**changes)
+
+
+def test_a_correction_has_to_be_established():
+    unsettled = [
+        claims.leave_open("1", why="Nobody knows."),
+        claims.measure("2", Comparison(supported=False), says="Not seen."),
+        claims.cite("3", key="somebody1999", says="No.", degree="wrong"),
+        refuted(),
+    ]
+    for correction in unsettled:
+        with pytest.raises(NotEstablished, match="expected evidence that establishes the right statement"):
+            refuted(correction=correction)
+    elsewhere = refuted(correction=claims.cite("3", key="somebody1999", says="Right."))
+    assert [piece.kind for piece in elsewhere.evidence] == ["refute"]
+    assert elsewhere.main.corrected_by == "3"
+
+
+def test_close_numbers_are_written_with_the_digits_that_tell_them_apart():
+    assert (refuted(claimed=0.123451, actual=0.123452).main.claimed) == "0.123451"
+
+
+@pytest.mark.parametrize("key", ["", " ", "two keys", "a,b", None, 3])
+def test_a_citation_names_one_source(key):
+    with pytest.raises((ValueError, TypeError), match="claim 3"):
+        claims.cite("3", key=key, says="History.")
+    with pytest.raises(ValueError, match="claim 3: degree is None"):
+        claims.cite("3", key="somebody1999", says="History.", degree="true")
+
+
+def test_what_cannot_judge_a_claim_does_not():
+    right = claims.prove("1", Derivation(), sympy.Symbol("p"), says="The right statement.")
+    with pytest.raises(NotEstablished, match=r"claim 1 .* of kind identity: .* cannot call it opinion"):
+        claims.opinion("1", why="I like it.")
+    with pytest.raises(NotEstablished, match="a citation cannot call it wrong"):
+        claims.cite("1", key="somebody1999", says="No.", degree="wrong")
+    with pytest.raises(NotEstablished, match="of kind empirical: a counterexample cannot call it wrong"):
+        claims.refute("2", claimed=1, actual=2, counterexample="one run", correction=right, degree="wrong", says="No.")
+
+
+@pytest.mark.parametrize("derivation", [None, sympy.Symbol("p"), "p", claims.load])
+def test_prove_takes_a_derivation(derivation):
+    with pytest.raises(TypeError, match="claim 1: prove takes a derivation"):
+        claims.prove("1", derivation, sympy.Symbol("p"), says="The mean.")
+
+
+@pytest.mark.parametrize("closed_form", [sympy.nan, sympy.zoo, sympy.oo, sympy.Symbol("p") * sympy.oo, NAN, INFINITY])
+def test_a_closed_form_is_finite(closed_form):
+    with pytest.raises(NotEstablished, match="claim 1"):
+        claims.prove("1", Derivation(), closed_form, says="The mean.")
+
+
+@pytest.mark.parametrize("exact", [sympy.nan, NAN, sympy.zoo, INFINITY])
+def test_an_instance_without_a_number_checks_nothing(exact):
+    derivation = Derivation()
+    derivation.instances = lambda closed_form: [Instance(True, exact=exact)]
+    with pytest.raises(NotEstablished, match="claim 1"):
+        claims.prove("1", derivation, sympy.Symbol("p"), says="The mean.")
+
+
+p, q = sympy.symbols("p q", positive=True)
+n, i, j = sympy.symbols("n i j", integer=True, positive=True)
+h, r = sympy.IndexedBase("h"), symbolic.Masks(n, p)
+
+BY_ITSELF = {
+    "as it stands": (symbolic.identity(p * (1 - q)), p * (1 - q)),
+    "unevaluated product": (symbolic.identity(p * q), sympy.Mul(q, p, evaluate=False)),
+    "held back": (symbolic.identity(p * q), sympy.UnevaluatedExpr(q) * p),
+    "unevaluated sum": (symbolic.identity(2 * p + q), sympy.Add(p, p, q, evaluate=False)),
+    "rounded": (symbolic.identity(p / 2 + q), 0.5 * p + q),
+    "another index": (symbolic.identity(sympy.Sum(h[i], (i, 1, n))), sympy.Sum(h[j], (j, 1, n))),
+    "power": (symbolic.identity(p * q * q), q**2 * p),
+    "a mean without masks": (symbolic.expectation(p * h[i], r), h[i] * p),
+    "an induction without masks": (
+        symbolic.induction(symbolic.expectation(sympy.Sum(h[i], (i, 1, n)), r)),
+        sympy.Sum(h[j], (j, 1, n)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BY_ITSELF)
+def test_nothing_is_proved_by_itself_however_it_is_spelled(name):
+    derivation, closed_form = BY_ITSELF[name]
+    with pytest.raises(ValueError, match="the definition itself"):
+        claims.prove("1", derivation, closed_form, says="It is what it is.")
+
+
+def test_a_closed_form_of_another_shape_is_proved():
+    found = claims.prove("1", symbolic.identity(p * (1 - q) + q * p), p, says="The parts make the whole.")
+    assert found.main.verdict == "true"
+
+
+@pytest.mark.parametrize("under", ["fair", [1], ["fair", "fair"], [""]])
+def test_assumptions_are_named_each_once(under):
+    with pytest.raises((ValueError, TypeError), match="claim 1"):
+        claims.prove("1", Derivation(), sympy.Symbol("p"), under=under, says="The mean.")
+
+
+@pytest.mark.parametrize("claim_id", ["9.9", 1, None, ["1"]])
+def test_a_claim_that_does_not_exist_is_named(claim_id):
+    with pytest.raises(claims.ClaimsFileError, match="there is no claim"):
+        claims.leave_open(claim_id, why="Nobody knows.")
+
+
+def test_a_settlement_shows_itself_and_carries_its_record():
     bundle = claims.prove("1", Derivation(), sympy.Symbol("p"), says="Twice $p$ & more.")._repr_mimebundle_()
     assert bundle[MIME_TYPE]["claim"] == "1"
     assert bundle[MIME_TYPE]["evidence"][0]["kind"] == "prove"
     assert r"Twice \(p\) &amp; more." in bundle["text/html"]
     assert bundle["text/plain"].startswith("Proved (symbolic, any n): claim 1")
+    assert bundle["text/latex"].startswith(r"\textbf{Proved: claim 1}")
 
 
-def test_only_a_formula_can_be_glued():
+def test_without_the_books_side_it_shows_itself_as_text_and_latex(monkeypatch):
+    monkeypatch.setattr(settlement, "_faces", dict)
+    found = claims.prove("1", Derivation(), sympy.Symbol("p"), says="The mean.")
+    assert set(found._repr_mimebundle_()) == {MIME_TYPE, "text/latex", "text/plain"}
+    with pytest.raises(NotImplementedError, match="extra 'book'"):
+        found.glue("name")
+
+
+def test_a_formula_is_glued(capsys):
+    found = claims.prove("1", Derivation(), sympy.Symbol("p"), says="The mean.")
+    assert found.glue("name") is found
     with pytest.raises(ValueError, match="no formula"):
-        claims.cite("1", key="somebody1999", says="History.").glue("name")
+        claims.cite("3", key="somebody1999", says="History.").glue("name")
 
 
-def test_claims_and_symbolic_do_not_import_torch():
-    program = "import sys, dropout_lab, dropout_lab.claims, dropout_lab.symbolic; print('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "False\n"
+def test_claims_and_symbolic_import_neither_torch_nor_sphinx_nor_ipython():
+    show = "print(sorted({'torch', 'sphinx', 'docutils', 'IPython', 'myst_nb', 'jinja2'} & set(sys.modules)))"
+    program = f"import sys, dropout_lab, dropout_lab.claims, dropout_lab.symbolic; {show}"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "[]\n"
+
+
+def test_the_card_in_a_notebook_imports_nothing_of_sphinx():
+    program = (
+        "import sys; from dropout_lab import claims; "
+        "found = claims.enumerate('1', 1, 1, masks=1, says='One.'); assert 'text/html' in found._repr_mimebundle_(); "
+        "print(sorted({'torch', 'sphinx', 'docutils', 'IPython', 'myst_nb'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr

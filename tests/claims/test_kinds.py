@@ -69,6 +69,7 @@ BROKEN = {
         {"counterexample": "  "},
         {"claimed": "4/5"},
         {"claimed": "0.8"},
+        {"claimed": "[ 1., 2.]", "actual": "[ 1., 2.]"},
         {"claimed": "nan"},
         {"claimed": "[ 1., inf]"},
         {"actual": "zoo"},

@@ -41,7 +41,17 @@ NO_NUMBERS = {
     "torch half": torch.tensor(float("inf"), dtype=torch.bfloat16),
     "torch grad": torch.tensor(float("nan"), requires_grad=True),
 }
-NOT_EVEN_NUMBERS = ["1", None, b"1", {1}, {"a": 1}, sympy.Symbol("x"), object(), np.datetime64("2020-01-01"), [[1], [1, 2]]]
+NOT_EVEN_NUMBERS = [
+    "1",
+    None,
+    b"1",
+    {1},
+    {"a": 1},
+    sympy.Symbol("x"),
+    object(),
+    np.datetime64("2020-01-01"),
+    [[1], [1, 2]],
+]
 OTHERS = [1, 1.0, Fraction(1, 3), sympy.Rational(1, 3), sympy.sqrt(2), np.float64(1), True, Decimal(1)]
 
 right = {"masks": 4, "says": "So it is."}
@@ -84,7 +94,9 @@ def test_what_is_not_even_a_number_is_a_mistake_of_type(value):
             claims.enumerate("2.4", found, expected, **right)
 
 
-@pytest.mark.parametrize("array", [np.array([1.0, np.nan]), torch.tensor([1.0, float("nan")]), sympy.Matrix([1, sympy.nan])])
+@pytest.mark.parametrize(
+    "array", [np.array([1.0, np.nan]), torch.tensor([1.0, float("nan")]), sympy.Matrix([1, sympy.nan])]
+)
 def test_arrays_of_all_libraries_are_looked_through(array):
     with pytest.raises(NotEstablished, match="NaN"):
         claims.enumerate("2.4", array, np.ones(np.shape(array.tolist())), tolerance=1.0, **right)
@@ -96,11 +108,18 @@ def test_a_masked_entry_is_no_number():
 
 
 @pytest.mark.parametrize(
-    "tolerance", [*NO_NUMBERS.values(), -1, -1e-12, True, "1", None, 1j, [1e-9], np.array([1e-9, 1e-9]), sympy.Symbol("t")]
+    "tolerance",
+    [*NO_NUMBERS.values(), -1, -1e-12, True, "1", None, 1j, [1e-9], np.array([1e-9, 1e-9]), sympy.Symbol("t")],
 )
 def test_a_tolerance_is_finite_and_not_negative(tolerance):
     with pytest.raises((ValueError, TypeError), match=r"claim 2\.4.*tolerance"):
         claims.enumerate("2.4", 1, 2, tolerance=tolerance, **right)
+
+
+@pytest.mark.parametrize("tolerance", [-1, -1e-12, Fraction(-1, 3), Decimal(-1), sympy.Integer(-1), np.float32(-1)])
+def test_a_negative_tolerance_is_called_one(tolerance):
+    with pytest.raises(ValueError, match=r"claim 2\.4: tolerance must not be negative"):
+        claims.enumerate("2.4", 1, 1, tolerance=tolerance, **right)
 
 
 @pytest.mark.parametrize("masks", [0, -1, True, np.True_, 4.0, "4", None, float("nan"), Fraction(4, 1), [4]])
@@ -150,6 +169,14 @@ def test_rounding_is_no_counterexample_and_an_exact_difference_is_one_however_sm
     assert not differ(0.1 + 0.2, 0.3) and not differ(0.1, Fraction(1, 10)) and not differ(1e20, 1e20 + 1e5)
     assert differ(Fraction(1, 10**12), 0) and differ(sympy.sqrt(2), sympy.sqrt(2) + Fraction(1, 10**12))
     assert differ(1.0, 1.001) and differ([0, 0], [0, 1])
+
+
+def test_differences_beyond_the_range_of_a_float_are_no_equality():
+    for found, expected in ((10**400, 1), (1e308, -1e308), (Fraction(1, 10**400), 0), (10**400, 10**400 + 1)):
+        with pytest.raises(NotEstablished, match="they differ by"):
+            claims.enumerate("2.4", found, expected, **right)
+    with pytest.raises(NotEstablished, match=r"tolerance.* beyond the range of a float"):
+        claims.enumerate("2.4", 0, 0, tolerance=10**400, **right)
 
 
 def test_long_doubles_are_compared_as_what_they_are():

@@ -78,6 +78,15 @@ def test_nothing_gives_no_verdict():
         verdict(claim(kind="Th"), [{"kind": "measure", "verdict": "not-seen"}])
     with pytest.raises(TypeError, match="a record of evidence is an object"):
         verdict(claim(), ["true"])
+    for evidence in (None, "prove", record("prove"), {1}):
+        with pytest.raises(TypeError, match="evidence is a list"):
+            verdict(claim(), evidence)
+        with pytest.raises(TypeError, match="evidence is a list"):
+            settle(Registry([claim()], []), {"1": evidence})
+    with pytest.raises(TypeError, match="a claim of the registry"):
+        verdict("1", [record("prove")])
+    with pytest.raises(TypeError, match="settle takes a registry"):
+        settle(Registry([claim()], []), [record("prove")])
 
 
 def test_a_refutation_needs_its_correction():

@@ -1,4 +1,5 @@
-"""Faults found from outside, as kinds: deltas outside a range or inside a function, probabilities that are none, kinks."""
+"""Faults found from outside, as kinds: deltas outside a range or inside a function, probabilities that are none,
+kinks."""
 
 import pytest
 import sympy as sp
@@ -64,7 +65,7 @@ UNDECIDED = {
 
 @pytest.mark.parametrize("case", UNDECIDED)
 def test_a_delta_that_cannot_be_decided_is_refused(case):
-    with pytest.raises(ValueError, match="range|to be equal|no value"):
+    with pytest.raises(ValueError, match=r"range|to be equal|no value"):
         equal(UNDECIDED[case], 0)
 
 
@@ -103,27 +104,27 @@ def test_gradients_and_identities_see_the_range_of_a_delta():
     [-1, 2, sp.Rational(3, 2), 1.5, sp.I, sp.oo, sp.nan, sp.zoo, None, "what is (", [half], sp.Matrix([half]), "x > 1"],
 )
 def test_what_is_no_probability_is_refused(keep):
-    with pytest.raises((ValueError, TypeError), match="probability"):
+    with pytest.raises((ValueError, TypeError), match=r"probability"):
         Masks(2, keep)
 
 
 @pytest.mark.parametrize("make", [lambda i: 2, lambda i: i, lambda i: half - i, lambda i: None, lambda i: sp.I])
 def test_a_function_gives_probabilities(make):
-    with pytest.raises((ValueError, TypeError), match="probability"):
+    with pytest.raises((ValueError, TypeError), match=r"probability"):
         Masks(2, make)
 
 
 def test_a_probability_does_not_use_masks():
-    with pytest.raises(ValueError, match="letter of the masks"):
+    with pytest.raises(ValueError, match=r"letter of the masks"):
         Masks(n, sp.IndexedBase("r"))
-    with pytest.raises(ValueError, match="letter of the masks"):
+    with pytest.raises(ValueError, match=r"letter of the masks"):
         Masks(n, sp.Symbol("r"))
-    with pytest.raises(ValueError, match="letter of the masks"):
+    with pytest.raises(ValueError, match=r"letter of the masks"):
         Masks(n, lambda i: sp.IndexedBase("s")[i] / 2, "s")
     r, s = Masks(n, p), Masks(n, lambda i: sp.IndexedBase("r")[i], "s")
-    with pytest.raises(ValueError, match="masks r"):
+    with pytest.raises(ValueError, match=r"masks r"):
         expectation(r[1] * s[1], (r, s))
-    with pytest.raises(ValueError, match="masks r"):
+    with pytest.raises(ValueError, match=r"masks r"):
         Chain(Mean(r[1] * s[1]), masks=(r, s))
 
 
@@ -151,9 +152,9 @@ def test_a_joint_law_needs_no_keep_probability():
 
 def test_a_symbolic_probability_that_leaves_its_range_is_noticed_when_it_gets_a_number():
     r = Masks(n, 3 * p)
-    with pytest.raises(ValueError, match="probability"):
+    with pytest.raises(ValueError, match=r"probability"):
         expectation(r[1], r).instances(3 * p, sizes=(1, 2, 3, 4))
-    with pytest.raises(ValueError, match="probability"):
+    with pytest.raises(ValueError, match=r"probability"):
         for size in (1, 2, 3):
             Chain(Mean(r[1] ** 2), masks=r).numbers(size)
 

@@ -28,7 +28,7 @@ class UniqueIds(SphinxPostTransform):
 
     def run(self, **kwargs: Any) -> None:
         for node in self.document.findall(nodes.Element):
-            node["ids"] = [name for name in node["ids"] if name not in _SHARED_IDS]
+            node.attributes["ids"] = [name for name in node.attributes["ids"] if name not in _SHARED_IDS]
 
 
 def _visit_citation(translator: HTML5Translator, node: nodes.citation) -> None:

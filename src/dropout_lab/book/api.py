@@ -43,8 +43,8 @@ FOREIGN = (
     "torch",
     "types",
 )
-#: Types of theirs that come as text alone: what a named tuple holds, and a union that nobody could read.
-_BARE = ("Tensor", "ArrayLike")
+#: Types that come as text alone: what a named tuple holds, a union that nobody could read, one that holds itself.
+_BARE = ("Tensor", "ArrayLike", "Json")
 
 #: The kinds of entry that go on with what belongs to them.
 _WITH_MEMBERS = ("class", "exception")
@@ -171,6 +171,7 @@ def setup(app: Sphinx) -> None:
     app.connect("config-inited", _configure)
     app.connect("env-get-outdated", _outdated)
     app.connect("autodoc-process-docstring", _comment)
+    app.connect("autodoc-process-docstring", _without_headings)
     app.connect("autodoc-skip-member", _skip)
     app.connect("autodoc-process-signature", _tidy)
     app.add_node(addnodes.desc_parameterlist, override=True, html=(_visit_parameters, _depart_parameters))
@@ -187,7 +188,8 @@ def _configure(app: Sphinx, config: Config) -> None:
     config.autodoc_typehints_format = "short"
     config.python_use_unqualified_type_names = True
     config.python_maximum_signature_line_length = 72
-    config.toc_object_entries_show_parents = "hide"
+    # The tables list the names. In the contents every page of the book would carry them through its sidebar.
+    config.toc_object_entries = False
     foreign = rf"({'|'.join(FOREIGN)})\..+|{'|'.join(_BARE)}"
     config.nitpick_ignore_regex = [*config.nitpick_ignore_regex, ("py:.*", foreign)]
 
@@ -214,6 +216,14 @@ def _comment(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines:
             return
     lines.clear()
     _log.warning("%s needs a comment that begins with #: and says what it is", name)
+
+
+def _without_headings(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Make headings in a docstring lines in bold: an entry is no section of the page, and all have an "Example"."""
+    for number in range(len(lines) - 1, 0, -1):
+        title, below = lines[number - 1], lines[number]
+        if title.strip() and below == "-" * len(title):
+            lines[number - 1 : number + 1] = [f".. rubric:: {title}", ""]
 
 
 def _skip(app: Sphinx, what: str, name: str, thing: Any, skip: bool, options: Any) -> bool | None:
@@ -260,7 +270,9 @@ def _modules(name: str) -> Iterator[str]:
     found = import_module(name)
     yield name
     for module in pkgutil.iter_modules(getattr(found, "__path__", ())):
-        if module.name in getattr(found, "__all__", (module.name,)) and not module.name.startswith("_"):
+        # A function may have the name of the module that holds it.
+        listed = not hasattr(found, "__all__") or module.name in found.__all__
+        if listed and not module.name.startswith("_") and inspect.ismodule(getattr(found, module.name, found)):
             yield from _modules(f"{name}.{module.name}")
 
 

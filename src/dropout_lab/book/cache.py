@@ -51,11 +51,11 @@ class Kept:
 class Sources:
     """The files that a book's cells can read: those of the book, of the package, and any other outside the system.
 
-    ``book`` is the folder of the book, ``build`` that of what is made from it. Digests are taken once for each object.
+    ``book`` is the folder of the book, ``made`` those of what is made from it. Digests are taken once for each object.
     """
 
     book: Path
-    build: Path
+    made: tuple[Path, ...]
     package: Path = PACKAGE
     _digests: dict[str, str] = field(default_factory=dict)
 
@@ -104,9 +104,10 @@ class Sources:
             yield self._name(os.path.join(path.removesuffix(".py"), "__init__.py"))
 
     def _matters(self, path: str) -> bool:
-        if _below(path, self.build):
+        if any(_below(path, folder) for folder in self.made):
             return False
-        if _below(path, self.package):
+        # What the package says of itself when it is installed, such as its entry points, changes with it.
+        if _below(path, self.package) or f"{os.sep}{self.package.name}-" in os.path.dirname(path):
             return True
         # The environment may lie in the book's folder, and the book's folder below Python's.
         inside = [folder for folder in _installed() if _below(path, folder)]

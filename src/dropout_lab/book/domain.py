@@ -7,7 +7,6 @@ document found is kept in the domain's data, so that an unchanged chapter keeps 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import ClassVar
 
 from docutils import nodes
 from sphinx.addnodes import pending_xref
@@ -55,12 +54,13 @@ class ClaimDomain(Domain):
 
     name = "claim"
     label = "Claims"
-    object_types: ClassVar[dict[str, ObjType]] = {
+    # Sphinx declares these as attributes of an object, and copies them for each.
+    object_types = {  # noqa: RUF012
         "claim": ObjType("claim", "claim"),
         "assumption": ObjType("assumption", "assumption"),
     }
-    roles: ClassVar[dict] = {"claim": ClaimRole(), "assumption": ClaimRole()}
-    initial_data: ClassVar[dict] = {"pages": {}, "seen": ""}
+    roles = {"claim": ClaimRole(), "assumption": ClaimRole()}  # noqa: RUF012
+    initial_data = {"pages": {}, "seen": ""}  # noqa: RUF012
     data_version = 1
 
     def __init__(self, env: BuildEnvironment) -> None:
@@ -143,6 +143,10 @@ class ClaimDomain(Domain):
             "", "", *contnode.children, refuri=uri, internal=True, reftitle=title, classes=["claim-link"]
         )
 
+    def get_type_name(self, type: ObjType, primary: bool = False) -> str:  # noqa: A002, Sphinx calls it so
+        """What the search calls an object: a claim or an assumption, of whatever domain."""
+        return type.lname
+
     def resolve_any_xref(
         self,
         env: BuildEnvironment,
@@ -151,7 +155,7 @@ class ClaimDomain(Domain):
         target: str,
         node: pending_xref,
         contnode: nodes.Element,
-    ) -> list[tuple[str, nodes.reference]]:
+    ) -> list[tuple[str, nodes.Element]]:
         """What ``{any}`` finds under a name."""
         found = (
             (f"claim:{typ}", self.resolve_xref(env, fromdocname, builder, typ, target, node, contnode))
@@ -160,7 +164,7 @@ class ClaimDomain(Domain):
         return [(role, link) for role, link in found if link is not None]
 
     def get_objects(self) -> Iterable[tuple[str, str, str, str, str, int]]:
-        """The claims that are settled, and the assumptions if a page shows the map, for the inventory and the search."""
+        """The settled claims, and the assumptions if a page shows the map: for the inventory and the search."""
         return self._objects()
 
     def _objects(self) -> Iterator[tuple[str, str, str, str, str, int]]:

@@ -14,10 +14,12 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import nbformat
 from myst_nb.core.config import NbParserConfig
-from myst_nb.core.read import create_nb_reader
+from myst_nb.core.read import NbReader, create_nb_reader
+from myst_nb.sphinx_ import SphinxEnvType
 from nbformat import NotebookNode
 from sphinx.application import Sphinx
 from sphinx.config import Config
@@ -39,6 +41,7 @@ class Chapter:
     docname: str
     path: Path
     name: str
+    reader: NbReader
     notebook: NotebookNode
     key: str
     kept: cache.Kept | None = None
@@ -68,18 +71,21 @@ class Executor:
         self, app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
     ) -> list[str]:
         """The pages that were read with other outputs than those that are kept for them now, or for which none are."""
-        self._settings = env.mystnb_config
+        self._settings = _of_myst(env).mystnb_config
         if self._settings.execution_mode != "cache":
             return []
         kept = self._cache(app)
         environment = _environment(app)
         for docname in sorted(env.found_docs):
-            notebook = _source(env, docname)
-            if notebook is not None:
+            path = Path(env.doc2path(docname))
+            text = path.read_text(encoding="utf-8")
+            reader = create_nb_reader(str(path), _of_myst(env).myst_config, self._settings, text)
+            if reader is not None:
+                notebook = reader.read(text)
                 key = cache.notebook_key(notebook, environment, Path(app.srcdir, "requirements.txt"))
                 name = str(env.doc2path(docname, base=False))
                 found = kept.find(docname, key)
-                self._chapters[docname] = Chapter(docname, Path(env.doc2path(docname)), name, notebook, key, found)
+                self._chapters[docname] = Chapter(docname, path, name, reader, notebook, key, found)
         read_with = _read_with(env)
         return [
             docname
@@ -115,13 +121,12 @@ class Executor:
             return
         settings, chapter = self._settings, self._chapters.get(docname)
         if chapter is not None and chapter.kept is not None:
-            path, env = str(chapter.path), app.env
-            reader = create_nb_reader(path, env.myst_config, settings, source[0])
-            plain = (f"{__name__}.read_executed", {"read": reader.read, "executed": chapter.kept.notebook})
-            formats = {**settings.custom_formats, chapter.path.suffix: (*plain, reader.md_config.commonmark_only)}
+            told = {"read": chapter.reader.read, "executed": chapter.kept.notebook}
+            reader = (f"{__name__}.{read_executed.__name__}", told, chapter.reader.md_config.commonmark_only)
+            formats = {**settings.custom_formats, chapter.path.suffix: reader}
             settings = settings.copy(execution_mode="off", custom_formats=formats)
-            _read_with(env)[docname] = chapter.kept.digest
-        app.env.mystnb_config = settings
+            _read_with(app.env)[docname] = chapter.kept.digest
+        _of_myst(app.env).mystnb_config = settings
 
     def write(self, app: Sphinx, env: BuildEnvironment) -> None:
         """Put the notebooks with all outputs where readers download them and nbval runs them again.
@@ -130,7 +135,7 @@ class Executor:
         """
         if self._settings is None:
             return
-        env.mystnb_config = self._settings
+        _of_myst(env).mystnb_config = self._settings
         for docname, chapter in self._chapters.items():
             path = Path(self._settings.output_folder, f"{docname}.ipynb")
             if chapter.kept is not None:
@@ -139,7 +144,7 @@ class Executor:
                     cache.write_atomically(path, text.encode())
 
     def _cache(self, app: Sphinx) -> cache.Cache:
-        sources = cache.Sources(Path(app.srcdir), build_folder(app))
+        sources = cache.Sources(Path(app.srcdir), (build_folder(app), _cache_folder(app)))
         return cache.Cache(_cache_folder(app) / "executed", sources, _log.info)
 
 
@@ -224,13 +229,6 @@ async def _execute_all(
     return [failures[docname] for docname in sorted(failures)]
 
 
-def _source(env: BuildEnvironment, docname: str) -> NotebookNode | None:
-    path = Path(env.doc2path(docname))
-    text = path.read_text(encoding="utf-8")
-    reader = create_nb_reader(str(path), env.myst_config, env.mystnb_config, text)
-    return reader.read(text) if reader else None
-
-
 def _environment(app: Sphinx) -> dict[str, str]:
     """A draft may take trained networks from a store; the book computes them."""
     store = os.environ.get("DROPOUT_LAB_STORE")
@@ -247,9 +245,12 @@ def _home(app: Sphinx) -> Path:
 
 def _read_with(env: BuildEnvironment) -> dict[str, str]:
     """The digests of the executed notebooks that the pages were read with, which Sphinx keeps with what it read."""
-    if not hasattr(env, "dropout_lab_read_with"):
-        env.dropout_lab_read_with = {}
-    return env.dropout_lab_read_with
+    return vars(env).setdefault("dropout_lab_read_with", {})
+
+
+def _of_myst(env: BuildEnvironment) -> SphinxEnvType:
+    """The environment with the settings that myst-nb keeps in it."""
+    return cast(SphinxEnvType, env)
 
 
 def _forget(app: Sphinx, env: BuildEnvironment, docname: str) -> None:

@@ -83,8 +83,8 @@ def draw(uses: Mapping[str, Sequence[str]]) -> Drawing:
     bottom = max((point.y + HEIGHT / 2 for point in boxes.values()), default=-3 * GAP_Y)
     across = max(len(columns), min(len(alone), 4))
     for number, node in enumerate(alone):
-        row, column = divmod(number, across)
-        boxes[node] = Point(column * (WIDTH + GAP_X), bottom + 3 * GAP_Y + HEIGHT / 2 + row * (HEIGHT + GAP_Y))
+        row, place = divmod(number, across)
+        boxes[node] = Point(place * (WIDTH + GAP_X), bottom + 3 * GAP_Y + HEIGHT / 2 + row * (HEIGHT + GAP_Y))
     edges = tuple((used, node, _path(used, node, boxes, lanes)) for node in uses for used in uses[node])
     lowest = max((point.y + HEIGHT / 2 for point in boxes.values()), default=0.0)
     return Drawing(across * (WIDTH + GAP_X) - GAP_X, lowest, boxes, edges)

@@ -136,16 +136,18 @@ async def execute(
     cell may take. Raises :class:`NotebookFailed` with the chapter, the cell, its first line and the error.
     """
     current: int | None = None
+    process: Any = None
     peak: int | None = None
 
     def remember(cell: NotebookNode, cell_index: int) -> None:
-        nonlocal current
+        nonlocal current, process
         current = cell_index
+        process = getattr(client.km and client.km.provisioner, "process", None)
 
     def weigh(cell: NotebookNode, cell_index: int, execute_reply: Mapping[str, Any]) -> None:
         # After every cell, for at the end of the notebook its kernel is gone. The peak only grows.
         nonlocal peak
-        peak = peak_mib(client.km.provisioner.pid)
+        peak = None if process is None else peak_mib(process.pid)
 
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as scratch:
@@ -167,7 +169,7 @@ async def execute(
         try:
             await client.async_execute(env={**environment, watch.VARIABLE: str(log)})
         except (CellExecutionError, CellTimeoutError, DeadKernelError, NoSuchKernel, RuntimeError, OSError) as error:
-            raise NotebookFailed(_where_and_why(notebook, name, current, error)) from error
+            raise NotebookFailed(_where_and_why(notebook, name, current, process, error)) from error
         reads = watched(log)
     return Execution(time.perf_counter() - started, peak, reads)
 
@@ -205,12 +207,16 @@ class _KernelManager(AsyncKernelManager):
         super().__init__(kernel_spec_manager=_OwnPython(), **settings)
 
 
-def _where_and_why(notebook: NotebookNode, name: str, current: int | None, error: Exception) -> str:
+def _where_and_why(notebook: NotebookNode, name: str, current: int | None, process: Any, error: Exception) -> str:
     reason = f"{type(error).__name__}: {error}"
     if isinstance(error, CellExecutionError):
         reason = f"{error.ename}: {_ESCAPES.sub('', error.evalue)}"
     elif isinstance(error, CellTimeoutError):
         reason = "the cell ran longer than nb_execution_timeout allows"
+    elif isinstance(error, DeadKernelError) and process is not None and process.poll() is not None:
+        # 9 is how the system ends a process when memory runs out.
+        status = process.poll()
+        reason = "the kernel ended by itself, " + (f"by signal {-status}" if status < 0 else f"with status {status}")
     if current is None:
         return f"{name}: the kernel did not start: {reason}"
     cell = notebook.cells[current]

@@ -156,10 +156,12 @@ class Ledger:
 
     def problems(self, bibliography: Container[str], draft: bool = False) -> list[str]:
         """Everything that must stop the build, a line each; in a draft a claim may be without evidence."""
-        registry = self._settled_part() if draft else self.registry
+        left_out = self.without_evidence() if draft else []
+        registry = self._without(left_out) if left_out else self.registry
+        evidence = {claim_id: pieces for claim_id, pieces in self.evidence.items() if claim_id not in left_out}
         found = [sentence for page in self._pages.values() for sentence in page.unreadable]
         try:
-            settle(registry, self.evidence)
+            settle(registry, evidence)
         except VerdictError as error:
             found.extend(str(problem) for problem in error.problems)
         for page in self._pages.values():
@@ -180,8 +182,12 @@ class Ledger:
         return "" if known else f"{mention.place}: {lacks}"
 
     def without_evidence(self) -> list[str]:
-        """The ids of the claims that no cell of the book gives evidence for."""
-        return [claim_id for claim_id, entry in self.entries.items() if not entry.evidence]
+        """The ids of the claims that no cell of the book gives evidence for; what only illustrates is none."""
+        return [
+            claim_id
+            for claim_id, entry in self.entries.items()
+            if not any(piece.can_settle(entry.claim) or piece.misjudges(entry.claim) for piece in entry.evidence)
+        ]
 
     def as_json(self, suffix: str = ".html") -> str:
         """The ledger as data: a list of objects, one a claim, with its own figures for each piece of evidence."""
@@ -202,9 +208,8 @@ class Ledger:
         ]
         return json.dumps(rows, ensure_ascii=False, indent=1) + "\n"
 
-    def _settled_part(self) -> Registry:
-        """The registry without the claims that have no evidence, for judging a draft."""
-        left_out = set(self.without_evidence())
+    def _without(self, left_out: Sequence[str]) -> Registry:
+        """The registry without some claims, for judging a draft."""
         kept = [
             replace(claim, uses=tuple(used for used in claim.uses if used not in left_out))
             for claim in self.registry.values()

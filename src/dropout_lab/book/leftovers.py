@@ -2,8 +2,8 @@
 
 Sphinx takes a page for up to date if it is newer than its source, also when it was cut short by a full disk or a power
 cut. A finished build writes down the digests of all that it made. The next one throws away what differs, says so, and
-has it made again: a page or what was read of it alone, the whole site if something that all pages share is damaged.
-Executed notebooks look after themselves, in :mod:`.cache`.
+has it made again: what was read of a page is read again, and for a damaged page the pages are written again. Executed
+notebooks look after themselves, in :mod:`.cache`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from sphinx.application import ENV_PICKLE_FILENAME, Sphinx
 from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
 from dropout_lab.book.cache import write_atomically
@@ -59,7 +60,7 @@ def throw_away(app: Sphinx, config: Config) -> None:
     build = site.parent
     found = damaged(build, (site, read, notebooks))
     if found is None:
-        if any(folder.is_dir() for folder in (site, read)):
+        if any(digests(build, (site, read))):
             _log.info("what the last build left cannot be checked: all pages are made again")
         for folder in (site, read, notebooks):
             shutil.rmtree(folder, ignore_errors=True)
@@ -77,8 +78,8 @@ def throw_away(app: Sphinx, config: Config) -> None:
         if path.is_relative_to(notebooks):
             for doctree in _doctrees(read, notebooks, path):
                 doctree.unlink(missing_ok=True)
-        elif path.suffix != ".html" or not (read / path.relative_to(site)).with_suffix(".doctree").is_file():
-            # Not a page of its own: an index, a figure, a script. They are made from all pages.
+        else:
+            # Indexes, figures and the search are made while pages are written, from all of them.
             shutil.rmtree(site, ignore_errors=True)
     for path in [path for pattern in LATE for path in site.glob(pattern)]:
         path.unlink()
@@ -98,9 +99,41 @@ def write_down(app: Sphinx, error: Exception | None) -> None:
     write_atomically(build / MANIFEST, (json.dumps(digests(build, folders), indent=0) + "\n").encode())
 
 
+class AllOrNothing:
+    """Once a page is read again, the whole site is written again, which takes seconds.
+
+    Sphinx would write that page alone. Its new title would be missing from the pages before and after it, the index
+    entries of all others from the search, and figures that nobody shows would stay.
+    """
+
+    def __init__(self) -> None:
+        self._changed = False
+
+    def removed(self, app: Sphinx, env: BuildEnvironment, added: set, changed: set, removed: set) -> list[str]:
+        """Pages that went were named by others."""
+        self._changed = bool(removed)
+        return []
+
+    def read(self, app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
+        """Pages will be read."""
+        self._changed |= bool(docnames)
+
+    def write(self, app: Sphinx, env: BuildEnvironment) -> list[str]:
+        """The pages to write, once the claims were judged: until then the site of before is there."""
+        if not self._changed:
+            return []
+        shutil.rmtree(app.outdir, ignore_errors=True)
+        os.makedirs(app.outdir)
+        return sorted(env.found_docs)
+
+
 def setup(app: Sphinx) -> None:
     """Look before anything else does, and write down after everything else was written."""
+    pages = AllOrNothing()
     app.connect("config-inited", throw_away, priority=1)
+    app.connect("env-get-outdated", pages.removed)
+    app.connect("env-before-read-docs", pages.read)
+    app.connect("env-updated", pages.write, priority=1000)
     app.connect("build-finished", write_down, priority=1000)
 
 

@@ -1,14 +1,39 @@
-"""How a settled claim shows itself in a notebook: its HTML card, and its formula for the prose.
+"""What kernels load of the book's side: the templates, the card of a settled claim, and its formula for the prose.
 
-Registered by entry points (``dropout_lab.faces``), so that :mod:`dropout_lab.claims` needs to know neither HTML nor
-IPython. Kernels load this, so it imports nothing of Sphinx.
+Card and formula are registered by entry points (``dropout_lab.faces``), so that :mod:`dropout_lab.claims` needs to know
+neither HTML nor IPython. The templates are Jinja2's, with escaping on; the book's pages are made with them too. Nothing
+of Sphinx is imported here.
 """
 
 from __future__ import annotations
 
-from dropout_lab.book.markup import render
+import re
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
 from dropout_lab.claims import Settlement
 from dropout_lab.claims.derivations import RELATIONS, SIGNS
+from dropout_lab.claims.kinds import readable
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def inline_math(text: str) -> Markup:
+    r"""Plain text with ``$…$`` formulas as HTML: escaped, and the formulas between ``\(`` and ``\)`` for MathJax.
+
+    Example
+    -------
+    >>> inline_math("Twice $p$ & more.")
+    Markup('Twice \\(p\\) &amp; more.')
+    """
+    return Markup(re.sub(r"\$([^$]+)\$", r"\\(\1\\)", str(escape(text))))
+
+
+def render(template: str, **context: object) -> Markup:
+    """The HTML that a template of the folder ``templates`` gives, named without its ending."""
+    return Markup(_ENVIRONMENT.get_template(f"{template}.html").render(**context))
 
 
 def html(settlement: Settlement, rules_page: str = "") -> str:
@@ -26,3 +51,9 @@ def glue(settlement: Settlement, name: str) -> None:
     from myst_nb import glue as glue_output
 
     glue_output(name, Math(settlement.main.formula), display=False)
+
+
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+)
+_ENVIRONMENT.filters |= {"math": inline_math, "readable": readable}

@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
     toc.write_text(yaml.safe_dump(contents), encoding="utf-8")
     os.environ["DROPOUT_LAB_DRAFT"] = "1"
     settings = {
-        "dropout_lab_cache": str(source / "_build" / ".jupyter_cache"),
+        "dropout_lab_cache": str(source / "_build" / ".cache"),
         "suppress_warnings": ["myst.domains", "ref.doc"],
     }
     status = build(source, drafts / "html", toc=toc, strict=False, settings=settings)

@@ -13,7 +13,6 @@ from dropout_lab.book.ledger import Settled, anchor_of
 from dropout_lab.book.notebook import html
 from dropout_lab.claims import Evidence, Settlement
 
-
 #: The page that states the rules of derivations.
 RULES = "chapters/back/rules"
 

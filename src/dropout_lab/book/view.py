@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from dropout_lab.book.ledger import UNSETTLED, Entry, Ledger, assumption_of, row_of
-from dropout_lab.book.markup import inline_math, render
+from dropout_lab.book.notebook import inline_math, render
 from dropout_lab.claims import Grade
 
 #: A sign and a word for every verdict: color alone never says it.

@@ -7,10 +7,12 @@ folder whose content was asked for. ``leave``: another program was started, whos
 
 from __future__ import annotations
 
+import importlib.abc
 import importlib.metadata
 import json
 import os
 import sys
+from collections.abc import Sequence
 
 #: The environment variable that names the file to write to.
 VARIABLE = "DROPOUT_LAB_READS"
@@ -20,7 +22,7 @@ _SEARCHES = {"<frozen importlib._bootstrap_external>", importlib.metadata.__file
 _PROGRAMS = {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn"}
 
 
-class Watch:
+class Watch(importlib.abc.MetaPathFinder):
     """Hears of all files from Python itself (its audit events); hears of missing modules as the last finder."""
 
     def __init__(self, log: str) -> None:
@@ -55,7 +57,7 @@ class Watch:
         elif event in _PROGRAMS:
             self.note("leave", str(details[0]))
 
-    def find_spec(self, name: str, path: list[str] | None = None, target: object = None) -> None:
+    def find_spec(self, name: str, path: Sequence[str] | None, target: object = None) -> None:
         """Find nothing, like those asked before, but note where the module would have been."""
         for folder in sys.path if path is None else path:
             place = os.path.abspath(os.path.join(folder, name.rpartition(".")[2]))

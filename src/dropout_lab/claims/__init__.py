@@ -10,7 +10,18 @@ require(__name__)
 
 from dropout_lab.claims.claims_file import load
 from dropout_lab.claims.derivations import Derivation
-from dropout_lab.claims.evidence import NotEstablished, cite, derive, leave_open, measure, opinion, prove, refute
+from dropout_lab.claims.evidence import (
+    Comparison,
+    NotEstablished,
+    Proved,
+    cite,
+    derive,
+    leave_open,
+    measure,
+    opinion,
+    prove,
+    refute,
+)
 
 # The public name is the word of the design for it; inside the package nothing is called like a builtin.
 from dropout_lab.claims.evidence import enumerate_masks as enumerate  # noqa: A004
@@ -27,6 +38,7 @@ __all__ = [
     "Citation",
     "Claim",
     "ClaimsFileError",
+    "Comparison",
     "Derivation",
     "Enumeration",
     "Evidence",
@@ -35,6 +47,7 @@ __all__ = [
     "NotEstablished",
     "Problem",
     "Proof",
+    "Proved",
     "Refutation",
     "Registry",
     "Settlement",

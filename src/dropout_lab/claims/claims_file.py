@@ -45,7 +45,9 @@ def load(path: str | Path | None = None) -> Registry:
     >>> load()["2.2"].kind_name
     'identity'
     """
-    path = claims_path() if path is None else Path(path)
+    if path is not None and not isinstance(path, (str, Path)):
+        raise TypeError(f"path is a path or a text, got {type(path).__name__}")
+    path = Path(path or claims_path())
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -23,7 +23,15 @@ _NO_NUMBER = re.compile(r"\b(?:nan|inf|infinity|zoo|oo)\b", re.IGNORECASE)
 
 @dataclass(frozen=True, kw_only=True)
 class Proof(Evidence, kind="prove", noun="proof", done="Proved", grades="true true-under", settles="I Th A D"):
-    """A quantity derived from its definition equals a closed form; ``under`` names the assumptions that it needs."""
+    """A quantity derived from its definition equals a closed form; ``under`` names the assumptions that it needs.
+
+    Example
+    -------
+    >>> proof = Proof(verdict=Grade.TRUE, says="The mean is p h.", scope="any n", under=(), left="E[r h]", right="p h",
+    ...               instances=4, against="enumeration")
+    >>> proof.strength, proof.equation
+    ('symbolic, any n', 'E[r h] = p h')
+    """
 
     scope: str
     under: tuple[str, ...]
@@ -74,7 +82,13 @@ class Proof(Evidence, kind="prove", noun="proof", done="Proved", grades="true tr
 
 @dataclass(frozen=True, kw_only=True)
 class Enumeration(Evidence, kind="enumerate", noun="enumeration", done="Enumerated", grades="true", settles="I A D"):
-    """A quantity enumerated over all masks of an example is what is expected, within a tolerance."""
+    """A quantity enumerated over all masks of an example is what is expected, within a tolerance.
+
+    Example
+    -------
+    >>> Enumeration(verdict=Grade.TRUE, says="Equal.", masks=1024, tolerance=0.0, difference=0.0).strength
+    'enumerated, 1,024 masks'
+    """
 
     masks: int = field(metadata={"minimum": 1})
     tolerance: float = field(metadata={"minimum": 0})
@@ -99,7 +113,14 @@ class Enumeration(Evidence, kind="enumerate", noun="enumeration", done="Enumerat
 class Measurement(
     Evidence, kind="measure", noun="measurement", done="Measured", grades="supported not-seen", settles="E"
 ):
-    """An effect over seeds with its 95 % interval, judged by a rule that was fixed before."""
+    """An effect over seeds with its 95 % interval, judged by a rule that was fixed before.
+
+    Example
+    -------
+    >>> Measurement(verdict=Grade.SUPPORTED, says="Better.", effect=1.0, interval=(0.5, 1.5), seeds=30, unit="points",
+    ...             rule="the 95 % interval lies above 0", supported=True, smallest_detectable=0.4).strength
+    'measured, 30 seeds'
+    """
 
     effect: float
     interval: tuple[float, float]
@@ -140,7 +161,16 @@ class Measurement(
 class Refutation(
     Evidence, kind="refute", noun="counterexample", done="Refuted", grades="wrong imprecise", settles="I Th A D"
 ):
-    """A counterexample: what the claim gives there, what comes out, and the right statement in its place."""
+    """A counterexample: what the claim gives there, what comes out, and the right statement in its place.
+
+    Example
+    -------
+    >>> Refutation(verdict=Grade.WRONG, says="No.", counterexample="p = 4/5", claimed="1/2", actual="0.5",
+    ...            correction="The weights are p.", corrected_by="2.2")
+    Traceback (most recent call last):
+    ...
+    ValueError: no counterexample, since the claimed 1/2 is what comes out: 0.5
+    """
 
     counterexample: str
     claimed: str
@@ -169,7 +199,13 @@ class Refutation(
 
 @dataclass(frozen=True, kw_only=True)
 class Citation(Evidence, kind="cite", noun="citation", done="Cited", grades="true wrong imprecise", settles="H D"):
-    """History or attribution, settled by a source of the bibliography."""
+    """History or attribution, settled by a source of the bibliography.
+
+    Example
+    -------
+    >>> Citation(verdict=Grade.TRUE, says="It was first.", key="hinton2012", locator="p. 1").sources
+    (('hinton2012', 'p. 1'),)
+    """
 
     key: str
     locator: str = field(default="", metadata={"blank": True})
@@ -198,7 +234,13 @@ class Unsettled(
     Evidence, kind="none", noun="opinion or open question", done="Not settled", grades="opinion open",
     settles="I Th A E H D O", is_evidence=False,
 ):  # fmt: skip
-    """No evidence, and why: the claim is an opinion, or it stays open."""
+    """No evidence, and why: the claim is an opinion, or it stays open.
+
+    Example
+    -------
+    >>> Unsettled(verdict=Grade.OPEN, says="Nobody knows.").strength
+    'open'
+    """
 
     @property
     def strength(self) -> str:

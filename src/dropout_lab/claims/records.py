@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
 
 from dropout_lab.claims.registry import HEAVIEST, Claim, Grade, Registry
 
+#: What JSON can hold.
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
 #: Every kind of evidence by its name in records, in the order in which the ledger lists them.
@@ -66,6 +67,10 @@ class Evidence:
             expected = " or ".join(grade for grade in Grade if grade in self.grades)
             raise ValueError(f"the verdict of {_with_article(self.noun)} is {expected}, got {self.verdict}")
         self._check()
+
+    def __reduce__(self) -> tuple[Callable[[object], Evidence], tuple[dict[str, Json]]]:
+        # Pickled as its record, which is validated again wherever it is read.
+        return from_json, (self.to_json(),)
 
     def _check(self) -> None:
         """Raise :class:`ValueError` if the fields contradict each other."""

@@ -62,7 +62,13 @@ ESTABLISHED = SOUND | {Grade.IMPRECISE, Grade.WRONG}
 
 @dataclass(frozen=True)
 class Assumption:
-    """A named condition under which claims hold."""
+    """A named condition under which claims hold.
+
+    Example
+    -------
+    >>> Assumption("fair-masks", "fair masks", "The keep probability is 1/2.").name
+    'fair masks'
+    """
 
     id: str
     name: str
@@ -71,7 +77,13 @@ class Assumption:
 
 @dataclass(frozen=True)
 class Claim:
-    """One checkable statement: ``statement`` is what the source says, ``note`` the better one where there is one."""
+    """One checkable statement: ``statement`` is what the source says, ``note`` the better one where there is one.
+
+    Example
+    -------
+    >>> Claim("1.1", "1 Setup", "a sum", "Th+E", "One and one is two.", "true").kind_name
+    'theorem and empirical'
+    """
 
     id: str
     section: str

@@ -10,6 +10,7 @@ from importlib.metadata import entry_points
 from dropout_lab.claims.records import Evidence, Json
 from dropout_lab.claims.registry import Claim, Registry
 
+#: The MIME type under which a cell's output carries its evidence.
 MIME_TYPE = "application/vnd.dropout-lab.claim+json"
 
 #: Entry points with which other packages give a settlement more faces: ``html`` makes one from a :class:`Settlement`,
@@ -23,6 +24,14 @@ class Settlement:
 
     ``evidence`` has the main piece last: a correction stands before the refutation that it mends. ``registry`` is the
     one that the claim comes from.
+
+    Example
+    -------
+    >>> from dropout_lab import claims
+    >>> print(claims.enumerate("2.2", 0.5, 0.5, masks=2, says="The mean is p h."))
+    Enumerated (enumerated, 2 masks): claim 2.2, the mean of a masked activation. The mean is p h.
+      largest difference: 0, exactly
+      tolerance: 0
     """
 
     claim: Claim

@@ -16,7 +16,13 @@ UNSETTLED = frozenset({Grade.OPEN, Grade.OPINION})
 
 @dataclass(frozen=True)
 class Problem:
-    """Something amiss: the id of the claim concerned, and a sentence."""
+    """Something amiss: the id of the claim concerned, and a sentence.
+
+    Example
+    -------
+    >>> str(Problem("2.2", "claim 2.2 has no evidence"))
+    'claim 2.2 has no evidence'
+    """
 
     claim: str
     text: str
@@ -54,6 +60,8 @@ def verdict(claim: Claim, evidence: Sequence[Evidence | Mapping[str, object]]) -
     >>> str(verdict(claim, [record]))
     'open'
     """
+    if not isinstance(claim, Claim):
+        raise TypeError(f"a verdict is one on a claim of the registry, got {type(claim).__name__}")
     pieces = _pieces(evidence)
     who = f"claim {claim.id} ({claim.title})"
     if not pieces:
@@ -83,6 +91,8 @@ def _weighed(given: set[Grade]) -> Grade:
 
 
 def _pieces(evidence: Sequence[Evidence | Mapping[str, object]]) -> list[Evidence]:
+    if not isinstance(evidence, Sequence) or isinstance(evidence, (str, bytes)):
+        raise TypeError(f"evidence is a list of pieces or of their records, got {type(evidence).__name__}")
     return [piece if isinstance(piece, Evidence) else from_json(piece) for piece in evidence]
 
 
@@ -93,7 +103,19 @@ def settle(registry: Registry, evidence: Mapping[str, Sequence[Evidence | Mappin
     evidence that cannot settle it; evidence without a claim, under assumptions that the claim does not name, or
     corrected by a statement that is not established; a verdict other than expected; a settled claim that rests on an
     unsettled one.
+
+    Example
+    -------
+    >>> claim = Claim("1", "1 A", "a question", "I", "One and one is two.", "open")
+    >>> record = {"kind": "none", "verdict": "open", "says": "Nobody knows."}
+    >>> str(settle(Registry([claim], []), {"1": [record]})["1"])
+    'open'
     """
+    if not isinstance(registry, Registry) or not isinstance(evidence, Mapping):
+        raise TypeError(
+            "settle takes a registry and the evidence by claim, "
+            f"got {type(registry).__name__} and {type(evidence).__name__}"
+        )
     given = {claim_id: _pieces(pieces) for claim_id, pieces in evidence.items()}
     problems = [
         Problem(found, f"evidence for {found!r}, which is no claim of the claims file")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 import torch
 
 from dropout_lab import nn
+from dropout_lab.functional import Variant
 
-#: Layers of torch with noise inside, which is no layer of its own.
-_NOISY_INSIDE = (torch.nn.RNNBase, torch.nn.MultiheadAttention)
 #: In ``eval()`` this takes a short cut past the dropout layers in it; its mode decides about nothing else.
 _SHORTCUT = torch.nn.TransformerEncoderLayer
 
@@ -21,14 +21,17 @@ def keep_probs(module: torch.nn.Module) -> list[torch.Tensor]:
 
     Raises TypeError for a subclass of this package's layers that gives no variant.
     """
+    own: Any = module
     if isinstance(module, torch.nn.RNNBase):
-        values = [1 - module.dropout] if module.num_layers > 1 else []
+        values = [1 - own.dropout] if own.num_layers > 1 else []
     elif isinstance(module, torch.nn.MultiheadAttention):
-        values = [1 - module.dropout]
+        values = [1 - own.dropout]
     elif isinstance(module, nn.OF_TORCH):
-        values = [1 - module.p]
-    elif hasattr(type(module), "variant"):
-        values = [module.keep_prob, getattr(module, "recurrent_keep_prob", 1.0)]
+        values = [1 - own.p]
+    elif isinstance(getattr(type(module), "variant", None), Variant):
+        if not hasattr(module, "keep_prob"):
+            raise TypeError(f"{type(module).__name__} gives a variant and no keep_prob, which goes with it")
+        values = [own.keep_prob, getattr(own, "recurrent_keep_prob", 1.0)]
     else:
         # It is ours, and says nothing.
         nn.variant_of(module)
@@ -57,7 +60,8 @@ def is_enumerable(module: torch.nn.Module) -> bool:
 
 def keep_prob(module: torch.nn.Module) -> float:
     """The keep probability of a module with an enumerable variant."""
-    return 1 - module.p if isinstance(module, nn.OF_TORCH) else module.keep_prob
+    own: Any = module
+    return 1 - own.p if isinstance(module, nn.OF_TORCH) else own.keep_prob
 
 
 def eagerly() -> AbstractContextManager[object]:

@@ -51,11 +51,13 @@ class _Stream(NamedTuple):
         n = len(self.probabilities)
         few = min(self.chunk, 256)
         check_count(n, max_masks, lambda: self._part(0, few, read), few, self.instead)
-        total = None
+        total: Tensor | None = None
         for start in range(0, 2**n, self.chunk):
             part = self._part(start, min(start + self.chunk, 2**n), read)
             if part is not None:
                 total = part if total is None else total + part
+        # Some mask has a probability above 0.
+        assert total is not None
         return total
 
     def _part(self, start: int, stop: int, read: Callable[[Tensor, Output], Tensor]) -> Tensor | None:

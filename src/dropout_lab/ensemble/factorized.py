@@ -67,6 +67,9 @@ def softmax_mean(
     2^30 masks of ten classes take seconds and need less than 100 MiB. Raises
     :class:`~dropout_lab.ensemble.TooManyMasks` for more than ``max_masks``, TypeError for integer input, and
     ValueError for other shapes, values that are not finite and probabilities outside [0, 1].
+
+    >>> softmax_mean(torch.tensor([1.0]), torch.tensor([[2.0], [-2.0]]), keep_prob=0.5)
+    tensor([0.7498, 0.2502], dtype=torch.float64)
     """
     if hidden.dim() == 1:
         return softmax_mean(hidden.unsqueeze(0), weight, bias, keep_prob, rescale=rescale, max_masks=max_masks).squeeze(

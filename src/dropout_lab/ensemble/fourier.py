@@ -34,6 +34,9 @@ class BinaryMean(NamedTuple):
 
     The bound adds up what the midpoint rule and the cut at a finite t can miss (rigorous) and the rounding errors of
     the sum (to first order).
+
+    >>> sigmoid_mean(torch.ones(2), torch.zeros(2)).value
+    tensor(0.5000, dtype=torch.float64)
     """
 
     value: Tensor
@@ -57,6 +60,10 @@ def sigmoid_mean(
     The work grows with n times the range of likely logits, which Hoeffding's inequality limits. Raises TypeError for
     integer input, and ValueError for other shapes, values that are not finite, probabilities outside [0, 1], and
     logits so wide (about 10^6 at n = 1000) that the integral would take minutes.
+
+    >>> mean = sigmoid_mean(torch.ones(1000), torch.full((1000,), 0.001), keep_prob=0.5)
+    >>> round(float(mean.value), 4), bool(mean.bound < 1e-12)
+    (0.731, True)
     """
     if hidden.dim() == 1:
         value, bound = sigmoid_mean(hidden.unsqueeze(0), weight, bias, keep_prob, rescale=rescale)
@@ -103,8 +110,8 @@ def _likely_range(parts: Tensor, probabilities: Tensor, bias: float) -> tuple[fl
     a smooth square wave in S, at most ½ + e^(−P/2)/(1 − e^(−P)) high, so each such mask is off by at most 1.1.
     """
     certain = max(abs(bias + float(parts.clamp(max=0).sum())), abs(bias + float(parts.clamp(min=0).sum())))
-    spread = math.sqrt(_MARGIN / 2 * float(parts.square().sum()))
-    likely = abs(bias + float(parts @ probabilities)) + spread
+    reach = math.sqrt(_MARGIN / 2 * float(parts.square().sum()))
+    likely = abs(bias + float(parts @ probabilities)) + reach
     return (certain, 0.0) if certain <= likely else (likely, 2.2 * math.exp(-_MARGIN))
 
 

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from dropout_lab import nn
 from dropout_lab.ensemble import asking
-from dropout_lab.ensemble.watching import Pass, Prepare, switch_on, watch, watch_training
+from dropout_lab.ensemble.watching import Pass, Prepare, Watched, switch_on
+from dropout_lab.functional import Variant
 
 _INSTEAD = "Use inference.monte_carlo"
 
@@ -54,15 +55,18 @@ def members(model: torch.nn.Module, x: Tensor) -> Subnetworks:
     from elsewhere, and for inputs without a batch axis; TypeError for a subclass of a dropout layer whose noise is not
     known, and for an output that is not a tensor.
     """
-    for name, module in model.named_modules():
-        if asking.has_noise(module) and not asking.is_enumerable(module):
+    noisy = [name for name, module in asking.hookable(model) if asking.has_noise(module)]
+    for name in noisy:
+        module = model.get_submodule(name)
+        if not asking.is_enumerable(module):
             raise ValueError(
                 f"the noise of {asking.described(name, module)} is no list of independent 0/1 masks that could be "
                 f"enumerated. {_INSTEAD}"
             )
-    _refuse_draws(model, watch(model, x, _evaluation))
-    sites, largest, output = _find_sites(model, x)
-    _refuse_draws(model, watch_training(model, x, _training_under_masks(sites)))
+    with Watched(model, x) as watched:
+        _refuse_draws(model, watched.run(_evaluation))
+        sites, largest, output = _find_sites(model, x, noisy)
+        _refuse_draws(model, watched.run_training(_training_under_masks(sites, noisy)))
     if not isinstance(output, Tensor):
         raise TypeError(f"an ensemble needs a model that gives a tensor, {type(model).__name__} gave {_kind(output)}")
     if output.is_complex():
@@ -72,7 +76,7 @@ def members(model: torch.nn.Module, x: Tensor) -> Subnetworks:
             "nothing to enumerate: no dropout layer with a keep_prob strictly between 0 and 1 took part in the forward "
             f"pass of {type(model).__name__}"
         )
-    pieces, shared = _pieces(model, x, sites, output)
+    pieces, shared = _pieces(model, x, sites, output, noisy)
     sites = shared or sites
     sizes = [site.units for site in sites]
     probabilities = torch.cat([torch.full((site.units,), site.keep_prob, dtype=torch.float64) for site in sites])
@@ -84,7 +88,7 @@ def members(model: torch.nn.Module, x: Tensor) -> Subnetworks:
         ]
         outputs = []
         for piece in pieces:
-            with _forced(model, sites, given):
+            with _forced(model, sites, given, noisy):
                 # An operation in place would leave the next pass another input.
                 outputs.append(model(piece.clone()))
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
@@ -123,14 +127,14 @@ def _evaluation(twin: torch.nn.Module) -> AbstractContextManager[None]:
     return nullcontext()
 
 
-def _training_under_masks(sites: list[_Site]) -> Prepare:
+def _training_under_masks(sites: list[_Site], noisy: list[str]) -> Prepare:
     """Training mode, but the layers of ``sites`` are given fixed masks: then nothing random is left."""
 
     def prepare(twin: torch.nn.Module) -> AbstractContextManager[None]:
         switch_on(twin)
         for name in {site.name for site in sites}:
             twin.get_submodule(name).training = False
-        return _forced(twin, sites, _some_masks(sites))
+        return _forced(twin, sites, _some_masks(sites), noisy)
 
     return prepare
 
@@ -151,7 +155,7 @@ def _refuse_draws(model: torch.nn.Module, seen: Pass) -> None:
         )
 
 
-def _find_sites(model: torch.nn.Module, x: Tensor) -> tuple[list[_Site], int, object]:
+def _find_sites(model: torch.nn.Module, x: Tensor, noisy: list[str]) -> tuple[list[_Site], int, Any]:
     """The calls of dropout layers in a forward pass, in order, the elements of the largest output in it, its output."""
     sites: list[_Site] = []
     largest = x.numel()
@@ -161,7 +165,7 @@ def _find_sites(model: torch.nn.Module, x: Tensor) -> tuple[list[_Site], int, ob
             nonlocal largest
             if isinstance(output, Tensor):
                 largest = max(largest, output.numel())
-            if not is_site:
+            if not is_site or not isinstance(output, Tensor):
                 return
             values = _input(args, kwargs)
             _check_batched(module, values)
@@ -172,17 +176,22 @@ def _find_sites(model: torch.nn.Module, x: Tensor) -> tuple[list[_Site], int, ob
             if not torch.allclose(output, expected, rtol=1e-4, atol=1e-6, equal_nan=True):
                 raise ValueError(
                     f"{asking.described(name, module)} does more than its variant, "
-                    f"{nn.variant_of(module).name}, says: in eval() it changes what it is given. {_INSTEAD}"
+                    f"{_variant(module).name}, says: in eval() it changes what it is given. {_INSTEAD}"
                 )
 
         return look
 
     with torch.no_grad(), asking.eagerly(), asking.evaluating(model), ExitStack() as stack:
         for name, module in asking.hookable(model):
-            is_site = asking.has_noise(module)
-            stack.callback(module.register_forward_hook(look_at(name, is_site), with_kwargs=True).remove)
+            stack.callback(module.register_forward_hook(look_at(name, name in noisy), with_kwargs=True).remove)
         output = model(x.clone())
     return sites, largest, output
+
+
+def _variant(layer: torch.nn.Module) -> Variant:
+    variant = nn.variant_of(layer)
+    assert variant is not None
+    return variant
 
 
 def _input(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
@@ -191,7 +200,7 @@ def _input(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
 
 
 def _check_batched(layer: torch.nn.Module, x: Tensor) -> None:
-    if nn.variant_of(layer).multiplies != "weights" and getattr(layer, "batched", True) and x.dim() < 2:
+    if _variant(layer).multiplies != "weights" and getattr(layer, "batched", True) and x.dim() < 2:
         raise ValueError(
             f"{type(layer).__name__} got an input of shape {tuple(x.shape)}: an ensemble needs a batch axis first, "
             "x.unsqueeze(0) for one example"
@@ -199,7 +208,7 @@ def _check_batched(layer: torch.nn.Module, x: Tensor) -> None:
 
 
 def _pieces(
-    model: torch.nn.Module, x: Tensor, sites: list[_Site], output: Tensor
+    model: torch.nn.Module, x: Tensor, sites: list[_Site], output: Tensor, noisy: list[str]
 ) -> tuple[list[Tensor], list[_Site] | None]:
     """The inputs to run one after the other, and the sites of one example alone, whose masks all examples share.
 
@@ -211,23 +220,25 @@ def _pieces(
     if count < 2 or output.dim() < 1 or len(output) != count:
         return whole
     try:
-        alone = [_find_sites(model, piece) for piece in (x[:1], x[1:])]
+        first, _, first_output = _find_sites(model, x[:1], noisy)
+    except torch.OutOfMemoryError:
+        raise
     # The batch as a whole has passed: the model needs its size.
     except Exception:
         return whole
-    first = alone[0][0]
     with torch.no_grad(), asking.eagerly(), asking.evaluating(model):
-        if _share(first, alone[1][0], count - 1) and _share(first, sites, count):
+        if _share(first, sites, count):
             outputs = []
             for piece in (x, x[:1], x[1:]):
-                with _forced(model, first, _some_masks(first)):
+                with _forced(model, first, _some_masks(first), noisy):
                     outputs.append(model(piece.clone()))
-            together, *apart = outputs
-            return ([x], first) if _agree(together, torch.cat(apart)) else whole
-    if not _agree(output, torch.cat([part[2] for part in alone])):
+            return ([x], first) if _agree(outputs[0], torch.cat(outputs[1:])) else whole
+    with torch.no_grad(), asking.eagerly(), asking.evaluating(model):
+        rest = model(x[1:].clone())
+    if not _agree(output, torch.cat((first_output, rest))):
         return whole
     pieces = list(x.split(1))
-    if any(_find_sites(model, piece)[0] != first for piece in pieces):
+    if any(_find_sites(model, piece, noisy)[0] != first for piece in pieces):
         return whole
     return pieces, first
 
@@ -259,28 +270,28 @@ def _applied(layer: torch.nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
     """What a dropout layer gives under a mask; without one, what its variant says that ``eval()`` gives."""
     keep_prob = asking.keep_prob(layer)
     is_inverted = getattr(layer, "rescale", True)
-    of_weights = nn.variant_of(layer).multiplies == "weights"
-    values = layer.layer.weight if of_weights else x
+    connected = layer if isinstance(layer, nn.DropConnect) else None
+    values = connected.layer.weight if connected else x
     if mask is None:
         masked = values if is_inverted else values * keep_prob
     else:
         scale = keep_prob if keep_prob > 0 and is_inverted else 1.0
         masked = torch.where(mask > 0, values, 0.0) / scale
-    if not of_weights:
+    if not connected:
         return masked
-    bias = layer.layer.bias
+    bias = connected.layer.bias
     if masked.dim() == values.dim():
-        return layer.linear_map(x, masked, bias)
+        return connected.linear_map(x, masked, bias)
     if len(masked) == 1:
-        return layer.linear_map(x, masked[0], bias)
-    return torch.vmap(layer.linear_map, (0, 0, None))(x, masked, bias)
+        return connected.linear_map(x, masked[0], bias)
+    return torch.vmap(connected.linear_map, (0, 0, None))(x, masked, bias)
 
 
 @contextmanager
-def _forced(model: torch.nn.Module, sites: list[_Site], given: list[Tensor]) -> Iterator[None]:
+def _forced(model: torch.nn.Module, sites: list[_Site], given: list[Tensor], noisy: list[str]) -> Iterator[None]:
     """The given masks take the place of drawn ones, call by call, while the layers themselves are in ``eval()``.
 
-    Raises ValueError if the layers are not called as ``sites`` says.
+    ``noisy`` names all layers with known noise. Raises ValueError if they are not called as ``sites`` says.
     """
     masks = iter(zip(sites, given, strict=True))
 
@@ -295,9 +306,9 @@ def _forced(model: torch.nn.Module, sites: list[_Site], given: list[Tensor]) -> 
         return put
 
     with ExitStack() as stack:
-        for name, layer in asking.hookable(model):
-            if asking.has_noise(layer):
-                stack.callback(layer.register_forward_hook(replace(name), with_kwargs=True).remove)
+        for name in noisy:
+            handle = model.get_submodule(name).register_forward_hook(replace(name), with_kwargs=True)
+            stack.callback(handle.remove)
         yield
     for site, _ in masks:
         raise ValueError(_other_order(site.name, model.get_submodule(site.name)))

@@ -55,6 +55,12 @@ def masks(n: int, keep_prob: float | Sequence[float] | Tensor = 0.5) -> tuple[Te
     probability p they are ``p^|r| (1 − p)^(n − |r|)``. ``keep_prob`` may also be one for each unit.
 
     Raises ValueError for a probability outside [0, 1], and :class:`TooManyMasks` where the table would take over 1 GiB.
+
+    >>> masks(2, 0.25)
+    (tensor([[0., 0.],
+            [1., 0.],
+            [0., 1.],
+            [1., 1.]], dtype=torch.float64), tensor([0.5625, 0.1875, 0.1875, 0.0625], dtype=torch.float64))
     """
     probabilities = keep_probs(keep_prob, n)
     if n > 40 or 2**n * (n + 1) * 8 > _TABLE_BYTES:

@@ -64,43 +64,59 @@ def switch_on(model: torch.nn.Module) -> None:
             module.training = False
 
 
-def watch(model: torch.nn.Module, x: Tensor, prepare: Prepare) -> Pass:
-    """A forward pass of a copy of ``model`` at ``x``, with the modules that draw, also from sources out of sight.
+class Watched:
+    """A copy of a model, whose passes at ``x`` are watched. The model and all random states stay as they are."""
 
-    Neither the model nor any random state is changed.
-    """
-    first = _observe(model, x, prepare)
-    if not _equal(first.output, _observe(model, x, prepare).output, x.device):
-        # Both started from the same states, so a source out of sight was drawn from. Where do two passes part?
-        one, two = (_observe(model, x, prepare, marking=True) for _ in range(2))
-        first.draws[_parting(one.marks, two.marks)] = None
-    return first
+    def __init__(self, model: torch.nn.Module, x: Tensor) -> None:
+        self._model = model
+        self._x = x
 
+    def __enter__(self) -> Watched:
+        self._stack = ExitStack()
+        self._states = self._stack.enter_context(states_kept(self._x.device))
+        self._stack.enter_context(torch.no_grad())
+        self._stack.enter_context(asking.eagerly())
+        self._twin = self._stack.enter_context(_twin(self._model, self._x))
+        return self
 
-def watch_training(model: torch.nn.Module, x: Tensor, prepare: Prepare) -> Pass:
-    """:func:`watch`, for a pass in training mode that the model's user may never have made.
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
 
-    Raises ValueError, from the model's own error, if the model does not run so.
-    """
-    try:
-        return watch(model, x, prepare)
-    # The model's own code runs, which can fail in any way.
-    except Exception as error:
-        raise ValueError(
-            f"what {type(model).__name__} draws in training cannot be seen: a forward pass in training mode failed "
-            f"with {type(error).__name__}: {error}"
-        ) from error
+    def run(self, prepare: Prepare) -> Pass:
+        """What a pass does, with the modules that draw, also from sources out of sight."""
+        seen = self._observe(self._twin, prepare)
+        set_states(self._states, self._x.device)
+        with prepare(self._twin):
+            again = self._twin(self._x.clone())
+        if not _equal(seen.output, again, self._x.device):
+            # The copy may have changed in between. If two fresh copies part too, something was drawn out of sight.
+            marks = []
+            for _ in range(2):
+                with _twin(self._model, self._x) as fresh:
+                    marks.append(self._observe(fresh, prepare, marking=True).marks)
+            seen.draws.update(dict.fromkeys(_parting(*marks)))
+        return seen
 
+    def run_training(self, prepare: Prepare) -> Pass:
+        """The same for a pass in training mode that the model's user may never have made.
 
-def _observe(model: torch.nn.Module, x: Tensor, prepare: Prepare, marking: bool = False) -> Pass:
-    with torch.no_grad(), asking.eagerly(), states_kept(x.device), _twin(model, x) as twin:
-        torch.manual_seed(0)
-        np.random.seed(0)
-        random.seed(0)
-        observer = _Observer(twin, x.device, marking)
+        Raises ValueError, from the model's own error, if the model does not run so.
+        """
+        try:
+            return self.run(prepare)
+        # The model's own code runs, which can fail in any way.
+        except Exception as error:
+            raise ValueError(
+                f"what {type(self._model).__name__} draws in training cannot be seen: a forward pass in training mode "
+                f"failed with {type(error).__name__}: {error}"
+            ) from error
+
+    def _observe(self, twin: torch.nn.Module, prepare: Prepare, marking: bool = False) -> Pass:
+        set_states(self._states, self._x.device)
+        observer = _Observer(twin, self._x.device, marking)
         # What is prepared may hook itself into the layers: the observer looks at a layer before and after all others.
         with prepare(twin), observer:
-            observer.seen.output = twin(x.clone())
+            observer.seen.output = twin(self._x.clone())
         return observer.seen
 
 
@@ -187,12 +203,15 @@ class _Observer(TorchFunctionMode):
         return look
 
 
-def _parting(one: list[tuple[str, str, tuple[float, ...]]], two: list[tuple[str, str, tuple[float, ...]]]) -> str:
-    """The module in which two passes first differ: the one around a module that was called with something else."""
+def _parting(one: list[tuple[str, str, tuple[float, ...]]], two: list[tuple[str, str, tuple[float, ...]]]) -> list[str]:
+    """The module in which two passes first differ: the one around a module that was called with something else.
+
+    None if they do not differ.
+    """
     for (name, owner, sums), (other, _, others) in zip(one, two, strict=False):
         if name != other or repr(sums) != repr(others):
-            return owner
-    return ""
+            return [owner]
+    return []
 
 
 @contextmanager
@@ -220,20 +239,29 @@ def _twin(model: torch.nn.Module, x: Tensor) -> Iterator[torch.nn.Module]:
 
 
 def global_states() -> tuple[object, ...]:
-    """The global random states of torch on the CPU, of NumPy and of Python."""
+    """The global random states of torch on the CPU, of NumPy and of Python, to be compared."""
     return torch.get_rng_state().numpy().tobytes(), _of_numpy(np.random.get_state()), random.getstate()
 
 
 @contextmanager
-def states_kept(device: torch.device) -> Iterator[None]:
-    """The global random states of torch, NumPy and Python are afterwards what they were."""
-    of_numpy, of_python = np.random.get_state(), random.getstate()
+def states_kept(device: torch.device) -> Iterator[tuple[Any, ...]]:
+    """The global random states of torch, NumPy and Python are afterwards what they were; gives them."""
+    of_device = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+    states = torch.get_rng_state(), of_device, np.random.get_state(), random.getstate()
     try:
-        with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            yield
+        yield states
     finally:
-        np.random.set_state(of_numpy)
-        random.setstate(of_python)
+        set_states(states, device)
+
+
+def set_states(states: tuple[Any, ...], device: torch.device) -> None:
+    """Put the global random states back to what :func:`states_kept` gave."""
+    of_torch, of_device, of_numpy, of_python = states
+    torch.set_rng_state(of_torch)
+    if of_device is not None:
+        torch.cuda.set_rng_state(of_device, device)
+    np.random.set_state(of_numpy)
+    random.setstate(of_python)
 
 
 def _of_numpy(state: Any) -> tuple[object, ...]:

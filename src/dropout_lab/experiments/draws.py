@@ -66,7 +66,7 @@ class Bits:
         self._left = 0
 
     def draw(self, shape: tuple[int, ...]) -> np.ndarray:
-        """int16 (S, *shape), uniform over all values; overwritten by a later draw of this object."""
+        """int16 ``(S, *shape)``, uniform over all values; overwritten by a later draw of this object."""
         size = int(np.prod(shape))
         if size != self._size:
             # A shape other than the last one starts afresh: what was drawn ahead is dropped.
@@ -102,7 +102,7 @@ class BernoulliDraws:
         self._levels = np.array(levels, np.int16)
 
     def draw(self, shape: tuple[int, ...]) -> Tensor:
-        """bool (S, *shape), True where kept."""
+        """bool ``(S, *shape)``, True where kept."""
         # NumPy compares 16-bit numbers several times faster than torch does.
         return torch.from_numpy(self._bits.draw(shape) <= self._levels.reshape(-1, *[1] * len(shape)))
 
@@ -118,7 +118,7 @@ class NormalDraws:
         self._streams = streams
 
     def draw(self, shape: tuple[int, ...]) -> Tensor:
-        """float32 (S, *shape)."""
+        """float32 ``(S, *shape)``."""
         drawn = np.empty((len(self._streams), *shape), np.float32)
         for row, source in zip(drawn, self._streams, strict=True):
             source.standard_normal(dtype=np.float32, out=row)

@@ -16,7 +16,7 @@ VARIED = ("noise", "learning_rate", "momentum", "weight_decay", "max_norm", "lab
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one network is trained; :func:`dataclasses.replace` and :meth:`with_noise` make the arms of an experiment.
+    """How one network is trained; ``replace`` and :meth:`.Recipe.with_noise` make the arms of an experiment.
 
     ``noise`` says which noise stands at which place, by a place's name (``hidden2``) or by its kind
     (``hidden``: all hidden layers). ``train_size`` examples, balanced by class, are drawn by the seed; ``label_noise``

@@ -26,7 +26,7 @@ __all__ = ["Recipe", "Replica", "Trained", "limit_", "quick", "train"]
 
 
 def train(dataset: Dataset, replicas: Sequence[Replica], device: str = "cpu") -> Trained:
-    """Train a stack and return it. The replicas' recipes may differ in :data:`.plan.VARIED` only.
+    """Train a stack and return it. The replicas' recipes may differ in ``plan.VARIED`` only.
 
     >>> from dropout_lab.experiments.data import digits
     >>> trained = train(digits(), [Replica("a", seed, Recipe(train_size=50, steps=1)) for seed in range(3)])

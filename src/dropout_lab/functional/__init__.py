@@ -16,6 +16,7 @@ from dropout_lab.functional.elements import (
     dropout,
     gaussian_dropout,
     linear_decay,
+    masked,
     spatial_dropout,
     variational_dropout,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "dropout",
     "gaussian_dropout",
     "linear_decay",
+    "masked",
     "spatial_dropout",
     "token_dropout",
     "variational_dropout",

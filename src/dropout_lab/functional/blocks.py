@@ -44,6 +44,12 @@ def drop_block(
 
     Raises ValueError for a block size that is not an integer from 1 to the smallest extent of the map, or another
     ``gamma``. Source: Ghiasi, Lin and Le 2018, algorithm 1 and equation 1.
+
+    >>> drop_block(torch.ones(1, 1, 4, 6), 0.7, 2, rescale=False, generator=torch.Generator().manual_seed(2))
+    tensor([[[[1., 1., 1., 1., 1., 1.],
+              [1., 1., 1., 1., 1., 1.],
+              [1., 1., 1., 0., 0., 1.],
+              [1., 1., 1., 0., 0., 1.]]]])
     """
     DROP_BLOCK.check(x, batched)
     own = 2 if batched else 1
@@ -71,6 +77,9 @@ def block_gamma(
     With n positions, of which position i lies in kᵢ of the possible blocks, it is kept with probability (1 − γ)^kᵢ.
     "exact" solves Σᵢ (1 − γ)^kᵢ = n · ``keep_prob``; "published" is equation 1 of Ghiasi, Lin and Le 2018. Raises as
     :func:`drop_block` does.
+
+    >>> round(block_gamma((8, 8), 0.9, 3), 4), round(block_gamma((8, 8), 0.9, 3, rule="published"), 4)
+    (0.0209, 0.0198)
     """
     keep_prob = noise.check_keep_prob(keep_prob)
     if isinstance(block_size, bool) or not isinstance(block_size, int) or not 1 <= block_size <= min(sizes):
@@ -87,7 +96,13 @@ def block_gamma(
 
 
 def block_keep_probs(sizes: Sequence[int], block_size: int, gamma: float) -> Tensor:
-    """The probability with which each position of a map of extents ``sizes`` is kept: float64, of shape ``sizes``."""
+    """The probability with which each position of a map of extents ``sizes`` is kept: float64, of shape ``sizes``.
+
+    >>> block_keep_probs((3, 3), 2, 0.5)
+    tensor([[0.5000, 0.2500, 0.5000],
+            [0.2500, 0.0625, 0.2500],
+            [0.5000, 0.2500, 0.5000]], dtype=torch.float64)
+    """
     return _keep_probs(sizes, block_size, gamma, torch.device("cpu"))
 
 

@@ -150,17 +150,27 @@ def linear_decay(blocks: int, last: float = 0.5) -> list[float]:
 def masked(
     variant: Variant,
     x: Tensor,
-    keep_prob: float,
+    keep_prob: float = 0.5,
     *,
-    training: bool,
-    rescale: bool,
-    generator: Generator | None,
+    training: bool = True,
+    rescale: bool = True,
+    generator: Generator | None = None,
     **options: Any,
 ) -> Tensor:
-    """``x`` with the mask of a variant, in one of the two conventions: the rule that all members of this file share.
+    """``x`` with the Bernoulli mask of a variant, in one of the two conventions: what most members do, and no more.
 
     ``options`` are those that the variant's ``mask_shape`` takes. The other arguments and the errors are those common
     to all members (:mod:`dropout_lab.functional`).
+
+    >>> columns = Variant(
+    ...     name="column_dropout",
+    ...     multiplies="activations",
+    ...     shares="all rows of a column",
+    ...     mask_shape=lambda shape: (1, shape[1]),
+    ... )
+    >>> masked(columns, torch.ones(2, 3), 0.5, generator=torch.Generator().manual_seed(0))
+    tensor([[0., 2., 0.],
+            [0., 2., 0.]])
     """
     variant.check(x, options.get("batched", True))
     keep_prob = noise.check_keep_prob(keep_prob)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -73,19 +74,21 @@ class _Select(torch.autograd.Function):
     """:func:`select` for large tensors. Linear in ``x`` and its own transpose, so every derivative is itself again."""
 
     @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor, kept: Tensor, scale: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, kept: Tensor, scale: float) -> Tensor:
         ctx.save_for_backward(kept)
         ctx.save_for_forward(kept)
         ctx.scale = scale
         return _by_rows(x, kept, scale) if _has_rows(x, kept) else _by_bits(x, kept, scale)
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, gradient: Tensor) -> tuple[Tensor, None, None]:
-        return select(gradient, *ctx.saved_tensors, ctx.scale), None, None
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (kept,) = ctx.saved_tensors
+        return select(gradient, kept, ctx.scale), None, None
 
     @staticmethod
-    def jvp(ctx: torch.autograd.function.FunctionCtx, tangent: Tensor, *_: object) -> Tensor:
-        return select(tangent, *ctx.saved_tensors, ctx.scale)
+    def jvp(ctx: Any, tangent: Tensor, *_: object) -> Tensor:
+        (kept,) = ctx.saved_tensors
+        return select(tangent, kept, ctx.scale)
 
 
 def _has_rows(x: Tensor, kept: Tensor) -> bool:

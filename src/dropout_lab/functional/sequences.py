@@ -46,7 +46,7 @@ def attention_dropout(
 
     Each is dropped by itself, or with ``share_heads`` for all heads at once: then what a target reads from a source is
     lost in every head. What remains is not normalized again, so the mean of each probability stays what it is, and a
-    row's sum does not stay 1. Source: Zehui et al. 2019.
+    row's sum does not stay 1. Source: Lin et al. 2019.
 
     >>> import torch
     >>> even = torch.full((1, 1, 2, 2), 0.5)

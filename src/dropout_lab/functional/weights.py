@@ -33,6 +33,10 @@ def drop_connect(
 
     Drawn for each example, the masked weights take N times the memory of ``weight``. Without ``rescale`` and with
     ``training=False`` the weights are multiplied by ``keep_prob``. Source: Wan et al. 2013, section 3.
+
+    >>> x, weight = torch.ones(3, 2), torch.tensor([[1.0, 10.0]])
+    >>> drop_connect(x, weight, None, 0.5, generator=torch.Generator().manual_seed(1)).flatten()
+    tensor([ 2., 20., 20.])
     """
     DROP_CONNECT.check_type(x)
     DROP_CONNECT.check_type(weight)

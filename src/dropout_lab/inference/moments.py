@@ -12,7 +12,12 @@ from dropout_lab import noise
 
 
 class Moments(NamedTuple):
-    """Mean and variance of each entry of a random array, both of the array's shape."""
+    """Mean and variance of each entry of a random array, both of the array's shape.
+
+    >>> u = Moments(torch.tensor([0.0, 1.0]), torch.tensor([1.0, 0.0]))
+    >>> u.relu()
+    Moments(mean=tensor([0.3989, 1.0000]), variance=tensor([0.3408, 0.0000]))
+    """
 
     mean: Tensor
     variance: Tensor
@@ -59,6 +64,9 @@ def moment_matching(
     them for Gaussian, as :meth:`Moments.sample` and :meth:`Moments.relu` do, is the approximation.
 
     Raises ValueError for shapes that do not fit and for a keep probability outside [0, 1], TypeError for integers.
+
+    >>> moment_matching(torch.tensor([1.0, 2.0]), torch.tensor([[3.0, 4.0]]), keep_prob=0.5)
+    Moments(mean=tensor([11.]), variance=tensor([73.]))
     """
     noise.check_keep_prob(keep_prob)
     inputs = x if isinstance(x, Moments) else Moments(x, torch.zeros_like(x))

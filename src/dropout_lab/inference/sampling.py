@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from dropout_lab.ensemble import asking
-from dropout_lab.ensemble.watching import switch_on, watch, watch_training
+from dropout_lab.ensemble.watching import Watched, switch_on
 
 
 class Predictive(NamedTuple):
@@ -20,6 +20,10 @@ class Predictive(NamedTuple):
     class probabilities, ``entropy`` is that of the mean, and ``mutual_information`` is what remains of it when the
     mean entropy of the members is taken off (Houlsby et al. 2011): both in nats, one for each example, without the
     axis of classes ("sigmoid" outputs have none). For raw outputs both are None.
+
+    >>> mean, variance = torch.tensor([[0.5, 0.5]]), torch.tensor([[0.04, 0.04]])
+    >>> Predictive(mean, variance, None, None, 100).standard_error
+    tensor([[0.0200, 0.0200]])
     """
 
     mean: Tensor
@@ -104,14 +108,15 @@ def monte_carlo(
     with asking.evaluating(model), _seeded(generator, x.device):
         _sampling(model, also)
         parts = [_sample(model, batch, samples, output) for batch in batches]
-    mean, variance, entropy, information = (
-        None if column[0] is None else torch.cat(column) for column in zip(*parts, strict=True)
-    )
+    mean, variance = (torch.cat([part[place] for part in parts]) for place in (0, 1))
+    if output == "raw":
+        return Predictive(mean, variance, None, None, samples)
+    entropy, information = (torch.cat([part[place] for part in parts]) for place in (2, 3))
     return Predictive(mean, variance, entropy, information, samples)
 
 
-def _sample(model: nn.Module, x: Tensor, samples: int, output: str) -> tuple[Tensor | None, ...]:
-    """Mean, variance, entropy and mutual information for one batch, by Welford's recurrence."""
+def _sample(model: nn.Module, x: Tensor, samples: int, output: str) -> tuple[Tensor, ...]:
+    """Mean, variance and, of probabilities, entropy and mutual information for one batch, by Welford's recurrence."""
     entropy_of = _ENTROPY.get(output)
     mean = squares = member_entropy = torch.zeros((), dtype=torch.float64, device=x.device)
     for count in range(1, samples + 1):
@@ -135,7 +140,7 @@ def _sample(model: nn.Module, x: Tensor, samples: int, output: str) -> tuple[Ten
     # A mean of integers is none, and half precision holds neither a mean nor a variance.
     dtype = torch.promote_types(raw.dtype, torch.float32) if raw.is_floating_point() else torch.float64
     if entropy_of is None:
-        return mean.to(dtype), variance.to(dtype), None, None
+        return mean.to(dtype), variance.to(dtype)
     entropy = entropy_of(mean)
     # Rounding can take the difference of two nearly equal entropies below 0, which it never is.
     information = (entropy - member_entropy).clamp(min=0)
@@ -167,8 +172,9 @@ def _check_all_is_sampled(model: nn.Module, x: Tensor, also: tuple[type[nn.Modul
 
     noisy = {name for name, module in model.named_modules() if asking.has_noise(module)}
     known = noisy | {name for name, module in model.named_modules() if isinstance(module, also)}
-    sampled = watch(model, x, lambda twin: _sampling(twin, also))
-    trained = watch_training(model, x, _training)
+    with Watched(model, x) as watched:
+        sampled = watched.run(lambda twin: _sampling(twin, also))
+        trained = watched.run_training(_training)
     for name in [*trained.draws, *sampled.draws]:
         if name not in known:
             raise ValueError(f"{named(name)} draws random numbers of its own. {name_it(name)}")

@@ -10,6 +10,7 @@ import copy
 import math
 import operator
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import fx
@@ -45,6 +46,8 @@ _RANDOM = (
 )
 #: What asks for an array's shape and not for its numbers.
 _SHAPES = ("size", "dim", "numel")
+#: A model's modules by name. Their classes are looked at where it matters.
+_Modules = dict[str, Any]
 
 
 class _Tracer(fx.Tracer):
@@ -87,13 +90,18 @@ def undo_weight_scaling(model: torch.nn.Module) -> torch.nn.Module:
     The weights are divided by p, which gives those of before up to one rounding, and every inverted dropout layer
     becomes the original one. The copy has the mode of ``model``. Raises what :func:`weight_scaling` raises, and
     ValueError for a keep probability of 0, which left nothing to undo.
+
+    >>> model = torch.nn.Sequential(nn.Dropout(0.5, rescale=False), torch.nn.Linear(3, 2))
+    >>> undone = undo_weight_scaling(weight_scaling(model))
+    >>> undone[0], torch.equal(undone[1].weight, model[1].weight)
+    (Dropout(keep_prob=0.5, rescale=False), True)
     """
     return _convert(model, to_inverted=False)
 
 
 def _convert(model: torch.nn.Module, *, to_inverted: bool) -> torch.nn.Module:
     converted = copy.deepcopy(model)
-    modules = dict(converted.named_modules())
+    modules: _Modules = dict(converted.named_modules())
     for module in modules.values():
         # Those that do not say what their noise is are refused.
         nn.variant_of(module)
@@ -114,15 +122,13 @@ def _convert(model: torch.nn.Module, *, to_inverted: bool) -> torch.nn.Module:
             raise ValueError(f"{described(name, module)} has keep_prob 0: the weights cannot be divided by it")
     with torch.no_grad():
         for layer, factor in _factors(converted, modules, changing):
-            layer.weight.mul_(factor if to_inverted else 1 / factor)
+            _own(layer)["weight"].mul_(factor if to_inverted else 1 / factor)
     for module in changing.values():
         module.rescale = to_inverted
     return converted
 
 
-def _factors(
-    model: torch.nn.Module, modules: dict[str, torch.nn.Module], changing: dict[str, torch.nn.Module]
-) -> Iterator[tuple[torch.nn.Module, float]]:
+def _factors(model: torch.nn.Module, modules: _Modules, changing: _Modules) -> Iterator[tuple[torch.nn.Module, float]]:
     """Each layer whose weights have to be multiplied, with the factor."""
     own = {name: module for name, module in changing.items() if not _multiplies_activations(module)}
     dropped = {name: module for name, module in changing.items() if name not in own}
@@ -130,18 +136,20 @@ def _factors(
     calls: dict[fx.Node, float] = {}
     for node in nodes:
         if node.op == "call_module" and node.target in dropped:
-            name = node.target
+            name = _target(node)
             for reader in _readers(node, node, modules):
                 calls[reader] = calls.get(reader, 1.0) * modules[name].keep_prob
-    unread = dropped.keys() - {node.target for node in nodes if node.op == "call_module"}
+    unread = dropped.keys() - {_target(node) for node in nodes if node.op == "call_module"}
     if unread:
         raise ValueError(f"{described(min(unread), modules[min(unread)])} is never called: nothing reads its output")
     for name in own:
         _check_owned(name, own[name].layer, modules, nodes)
         yield own[name].layer, own[name].keep_prob
-    for name in {node.target: None for node in calls}:
+    for name in {_target(node): None for node in calls}:
         layer = modules[name]
-        factors = [calls.get(node, 1.0) for node in nodes if node.op == "call_module" and modules[node.target] is layer]
+        factors = [
+            calls.get(node, 1.0) for node in nodes if node.op == "call_module" and modules[_target(node)] is layer
+        ]
         if any(not math.isclose(factor, factors[0]) for factor in factors):
             raise ValueError(
                 f"{described(name, layer)} is called more than once, and not always on units dropped at the same rate: "
@@ -174,9 +182,7 @@ def _trace(model: torch.nn.Module) -> fx.Graph:
             f"{type(error).__name__}: {error}. Weight scaling needs a forward() without branches on values"
         ) from error
     called = [
-        described(str(node.target), model.get_submodule(str(node.target)))
-        for node in graph.nodes
-        if _pools(model, node)
+        described(_target(node), model.get_submodule(_target(node))) for node in graph.nodes if _pools(model, node)
     ]
     called += [f"{_name(node)}()" for node in graph.nodes if _is_random(node)]
     if drew or called:
@@ -188,6 +194,11 @@ def _trace(model: torch.nn.Module) -> fx.Graph:
     return graph
 
 
+def _target(node: fx.Node) -> str:
+    """The name of the module or parameter that a node calls or gets."""
+    return str(node.target)
+
+
 def _name(node: fx.Node) -> str:
     return node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
 
@@ -195,7 +206,7 @@ def _name(node: fx.Node) -> str:
 def _pools(model: torch.nn.Module, node: fx.Node) -> bool:
     """Whether a module is called that pools at random in ``eval()`` too, as torch's fractional pooling does."""
     kinds = (torch.nn.FractionalMaxPool2d, torch.nn.FractionalMaxPool3d)
-    return node.op == "call_module" and isinstance(model.get_submodule(str(node.target)), kinds)
+    return node.op == "call_module" and isinstance(model.get_submodule(_target(node)), kinds)
 
 
 def _is_random(node: fx.Node) -> bool:
@@ -213,20 +224,20 @@ def _is_random(node: fx.Node) -> bool:
     return name.removesuffix("_") in _RANDOM or name.startswith("fractional_max_pool")
 
 
-def _readers(dropout: fx.Node, node: fx.Node, modules: dict[str, torch.nn.Module]) -> Iterator[fx.Node]:
+def _readers(dropout: fx.Node, node: fx.Node, modules: _Modules) -> Iterator[fx.Node]:
     """The calls of linear layers and convolutions that read ``node``, the output of ``dropout`` or a view of it."""
-    source = described(dropout.target, modules[dropout.target])
+    source = described(_target(dropout), modules[_target(dropout)])
     for user in node.users:
         if user.op == "call_module":
-            module = modules[user.target]
+            module = modules[_target(user)]
             if isinstance(module, (*LAYERS, nn.DropConnect)):
                 yield user
             elif isinstance(module, _TRANSPARENT) or _multiplies_activations(module):
                 yield from _readers(dropout, user, modules)
             else:
                 raise ValueError(
-                    f"{source} is read by {described(user.target, module)}, which is not linear: no factor on weights "
-                    "does what the factor on activations does. Use inference.monte_carlo"
+                    f"{source} is read by {described(_target(user), module)}, which is not linear: no factor on "
+                    "weights does what the factor on activations does. Use inference.monte_carlo"
                 )
         elif user.op == "output":
             raise ValueError(
@@ -246,12 +257,18 @@ def _readers(dropout: fx.Node, node: fx.Node, modules: dict[str, torch.nn.Module
             )
 
 
-def _check_owned(name: str, layer: torch.nn.Module, modules: dict[str, torch.nn.Module], nodes: list[fx.Node]) -> None:
+def _own(module: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
+    return dict(module.named_parameters(recurse=False, remove_duplicate=False))
+
+
+def _check_owned(name: str, layer: torch.nn.Module, modules: _Modules, nodes: list[fx.Node]) -> None:
     """Raise ValueError unless the layer's weight is a plain parameter which nothing else reads."""
-    weight = layer._parameters.get("weight")
+    weight = _own(layer).get("weight")
     if weight is None:
         raise ValueError(f"the weight of {described(name, layer)} is parametrized: remove the parametrization first")
-    owners = [other for other in modules.values() if any(weight is mine for mine in other._parameters.values())]
-    read = [node for node in nodes if node.op == "get_attr" and operator.attrgetter(node.target)(modules[""]) is weight]
+    owners = [other for other in modules.values() if any(weight is mine for mine in _own(other).values())]
+    read = [
+        node for node in nodes if node.op == "get_attr" and operator.attrgetter(_target(node))(modules[""]) is weight
+    ]
     if len(owners) > 1 or read:
         raise ValueError(f"the weight of {described(name, layer)} is tied to another use, which must not be scaled")

@@ -24,9 +24,9 @@ from dropout_lab._extras import require
 
 require(__name__)
 
-from dropout_lab.symbolic import lemmas, rules, tied
+from dropout_lab.symbolic import exceptions, lemmas, rules, tied
 from dropout_lab.symbolic.attack import Attack, attacked
-from dropout_lab.symbolic.chain import Chain, Line, NotDerived, Remainder
+from dropout_lab.symbolic.chain import Chain
 from dropout_lab.symbolic.derivations import Derivation, covariance, expectation, variance
 from dropout_lab.symbolic.enumeration import enumerated
 from dropout_lab.symbolic.identities import Identity, Solution, identity, solution
@@ -34,6 +34,7 @@ from dropout_lab.symbolic.induction import Induction, induction
 from dropout_lab.symbolic.inductive import Induction as ByInduction
 from dropout_lab.symbolic.inductive import Statement
 from dropout_lab.symbolic.instances import Instance
+from dropout_lab.symbolic.lines import Line, NotDerived, Remainder
 from dropout_lab.symbolic.masks import Masks, NotProved
 from dropout_lab.symbolic.operators import (
     Cov,
@@ -76,6 +77,7 @@ __all__ = [
     "covariance",
     "enumerated",
     "equal",
+    "exceptions",
     "expectation",
     "gradient",
     "identity",

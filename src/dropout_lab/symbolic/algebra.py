@@ -1,4 +1,5 @@
-"""What algebra may do, and no more: the decision whether two expressions are equal as polynomials and rational functions.
+"""What algebra may do, and no more: the decision whether two expressions are equal as polynomials and rational
+functions.
 
 Sums over indices, means, variances, functions and letters are opaque here, but for the laws of finite sums (a constant
 comes out, sums of sums are split, a product of sums is a sum over both indices) and the law exp(a + b) = exp(a) exp(b).
@@ -23,7 +24,7 @@ Bound = tuple[sp.Symbol, sp.Expr, sp.Expr]
 Monomial = tuple[dict[sp.Expr, sp.Expr], tuple[Bound, ...]]
 
 
-# -- equality up to the names of bound indices ----------------------------------------------------------------------------
+# -- equality up to the names of bound indices -------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=1 << 15)
@@ -72,7 +73,7 @@ def same(one: sp.Basic, other: sp.Basic) -> bool:
     return standard_names(one) == standard_names(other)
 
 
-# -- rational functions of opaque parts -----------------------------------------------------------------------------------
+# -- rational functions of opaque parts --------------------------------------------------------------------------------
 
 
 class Generators:
@@ -185,7 +186,7 @@ def _is_laurent(form: sp.Expr) -> bool:
     return not any(part.exp.is_negative and part.base.is_Add for part in form.atoms(sp.Pow))
 
 
-# -- sums -----------------------------------------------------------------------------------------------------------------
+# -- sums --------------------------------------------------------------------------------------------------------------
 
 
 def monomials(expression: sp.Expr) -> list[Monomial]:
@@ -288,8 +289,9 @@ def _summed(monomial: Monomial, generators: Generators) -> sp.Expr:
     indices = {index for index, _, _ in bounds}
     groups: list[tuple[set[sp.Symbol], list[sp.Expr]]] = []
     # Indices belong together where a factor holds both, and where one is in the range of the other.
-    ranges = [({index, *(sp.Tuple(*ends).free_symbols & indices)}, []) for index, *ends in bounds]
-    for own, group in [*((factor.free_symbols & indices, [factor]) for factor in factors), *ranges]:
+    held: list[tuple[set[sp.Symbol], list[sp.Expr]]] = [(one.free_symbols & indices, [one]) for one in factors]
+    held += [({index, *(sp.Tuple(*ends).free_symbols & indices)}, []) for index, *ends in bounds]
+    for own, group in held:
         if not own:
             value *= rational(group[0], generators)
             continue
@@ -337,7 +339,7 @@ def standard_sum(factors: Iterable[sp.Expr], bounds: tuple[Bound, ...]) -> sp.Su
     return min(candidates, key=lambda entry: entry[0])[1]
 
 
-# -- the decision ---------------------------------------------------------------------------------------------------------
+# -- the decision ------------------------------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=1 << 14)

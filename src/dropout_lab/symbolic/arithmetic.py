@@ -38,8 +38,7 @@ class Arithmetic:
             constant = complex(value)
             return constant.real if constant.imag == 0 else constant
         else:
-            constant = mpmath.mpmathify(sp.N(value, DIGITS + 10))
-            return constant
+            return mpmath.mpmathify(sp.N(value, DIGITS + 10))
         if self.name == "exact":
             return rational
         if self.name == "float":
@@ -112,7 +111,7 @@ def pretty(value: Any) -> str:
 def closeness(one: Any, other: Any) -> float:
     """The difference of two values relative to the larger one (to 1 for small ones)."""
     with mpmath.workdps(DIGITS):
-        first, second = _widened(one), _widened(other)
+        first, second = inexact(one), inexact(other)
         return float(abs(first - second) / max(1, abs(first), abs(second)))
 
 
@@ -121,10 +120,11 @@ def difference(one: Any, other: Any) -> Any:
     if isinstance(one, (int, Fraction)) and isinstance(other, (int, Fraction)):
         return one - other
     with mpmath.workdps(DIGITS):
-        return _widened(one) - _widened(other)
+        return inexact(one) - inexact(other)
 
 
-def _widened(value: Any) -> Any:
+def inexact(value: Any) -> Any:
+    """A value with 50 digits."""
     if isinstance(value, Fraction):
         return mpmath.mpf(value.numerator) / value.denominator
     return mpmath.mpmathify(value)

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import NamedTuple
 
 import sympy as sp
 
 from dropout_lab.symbolic.arithmetic import EXACT, FLOAT, PRECISE, Arithmetic, NotExact, closeness
-from dropout_lab.symbolic.chain import Chain, Line, agrees
+from dropout_lab.symbolic.chain import Chain
 from dropout_lab.symbolic.draws import Draws
 from dropout_lab.symbolic.equations import equivalent, value_of
+from dropout_lab.symbolic.lines import Line, agrees
 from dropout_lab.symbolic.operators import Named, SlopeAt, rebuilt
 from dropout_lab.symbolic.rules import idempotence
 from dropout_lab.symbolic.rules.base import EXACT_RELATIONS, RULES, Rule
@@ -23,6 +26,14 @@ from dropout_lab.symbolic.rules.base import EXACT_RELATIONS, RULES, Rule
 _APART = 1e-6
 #: Slips of one kind on one line at most.
 _MOST = 6
+
+
+class Survivor(NamedTuple):
+    """A slip that nothing refused: the number of the line, the kind of slip, and the altered formula."""
+
+    line: int
+    kind: str
+    formula: str
 
 
 @dataclass
@@ -37,7 +48,7 @@ class Attack:
     swaps_refused: int = 0
     inequalities: int = 0
     inequalities_refused: int = 0
-    survivors: list[str] = field(default_factory=list)
+    survivors: list[Survivor] = field(default_factory=list)
     overlaps: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, other: Attack) -> None:
@@ -62,7 +73,7 @@ def attacked(chain: Chain) -> Attack:
     return attack
 
 
-# -- slips ----------------------------------------------------------------------------------------------------------------
+# -- slips -------------------------------------------------------------------------------------------------------------
 
 
 def _slips(chain: Chain, place: int, attack: Attack) -> None:
@@ -71,8 +82,8 @@ def _slips(chain: Chain, place: int, attack: Attack) -> None:
     numbers = [_Numbers(chain, before, instance) for instance in range(instances)]
     for kind, altered in slips(line.formula, chain):
         by_numbers = any(one.refuse(altered, line) for one in numbers)
-        # No slip at all: the same expression, also by r² = r, which holds for the masks in whatever stands here. Where an
-        # equation has another value, it is another expression.
+        # No slip at all: the same expression, also by r² = r, which holds for the masks in whatever stands here. Where
+        # an equation has another value, it is another expression.
         if not (by_numbers and line.relation in EXACT_RELATIONS) and _is_none(chain, altered, line.formula):
             continue
         by_rule = not _accepted(chain, before, altered, line)
@@ -85,12 +96,12 @@ def _slips(chain: Chain, place: int, attack: Attack) -> None:
             attack.inequalities += 1
             attack.inequalities_refused += by_rule or by_numbers
         if not by_rule and not by_numbers:
-            attack.survivors.append(f"line {place + 1}, {kind}: {sp.sstr(altered)}")
+            attack.survivors.append(Survivor(place + 1, kind, sp.sstr(altered)))
 
 
 def _is_none(chain: Chain, altered: sp.Expr, formula: sp.Expr) -> bool:
-    plain = (idempotence.rewrite(one, chain.context) for one in (altered, formula))
-    return equivalent(*plain, chain.solve_for)
+    one, other = (idempotence.rewrite(side, chain.context) for side in (altered, formula))
+    return equivalent(one, other, chain.solve_for)
 
 
 def _accepted(chain: Chain, before: sp.Expr, altered: sp.Expr, line: Line) -> bool:
@@ -101,7 +112,8 @@ def _accepted(chain: Chain, before: sp.Expr, altered: sp.Expr, line: Line) -> bo
 
 
 class _Numbers:
-    """The values of the line before, and whether an altered line has others, with one instance of each unknown function."""
+    """The values of the line before, and whether an altered line has others, with one instance of each unknown
+    function."""
 
     def __init__(self, chain: Chain, before: sp.Expr, instance: int = 0) -> None:
         self._chain = chain
@@ -147,10 +159,7 @@ class _Numbers:
             draws = self._chain.draws(2).with_values({remainder.small: sp.Rational(1, 2**halving)})
             before, after = (self._evaluator.value(one, draws, PRECISE) for one in (self._before, altered))
             gaps.append(abs(before - after))
-        return all(
-            other <= one / 2 ** (remainder.order - 0.5) or one < 1e-30
-            for one, other in zip(gaps, gaps[1:], strict=False)
-        )
+        return all(other <= one / 2 ** (remainder.order - 0.5) or one < 1e-30 for one, other in pairwise(gaps))
 
     def _value_before(self, size: int) -> object:
         if size not in self._values:
@@ -182,10 +191,10 @@ def slips(formula: sp.Expr, chain: Chain) -> Iterator[tuple[str, sp.Expr]]:
 
 def _replaced(formula: sp.Expr, path: tuple[int, ...], new: sp.Basic) -> sp.Expr:
     if not path:
-        return new  # type: ignore[return-value]
+        return new
     arguments = list(formula.args)
     arguments[path[0]] = _replaced(arguments[path[0]], path[1:], new)
-    return rebuilt(formula, arguments)  # type: ignore[return-value]
+    return rebuilt(formula, arguments)
 
 
 def _parts(formula: sp.Basic, path: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], sp.Basic]]:
@@ -287,7 +296,7 @@ _KINDS = {
 }
 
 
-# -- swaps ----------------------------------------------------------------------------------------------------------------
+# -- swaps -------------------------------------------------------------------------------------------------------------
 
 
 def _swaps(chain: Chain, place: int, attack: Attack) -> None:

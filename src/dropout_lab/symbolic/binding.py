@@ -43,9 +43,9 @@ def fresh(index: sp.Symbol, taken: Iterable[sp.Basic]) -> sp.Symbol:
 def put(expression: sp.Basic, values: Mapping[sp.Basic, sp.Basic]) -> sp.Basic:
     """Replace what is free in an expression; indices of sums that would catch something get other letters.
 
-    The keys are letters, masks such as ``r[k]``, or whole parts. Of ``Sum(a[i]*r[k], (k, 1, n))`` nothing is replaced by
-    a value for ``r[k]`` or ``k``: that k is another one. The letter of indexed values, the w of ``w[i]``, is a key only for
-    a :class:`sympy.Lambda` of its indices.
+    The keys are letters, masks such as ``r[k]``, or whole parts. Of ``Sum(a[i]*r[k], (k, 1, n))`` nothing is replaced
+    by a value for ``r[k]`` or ``k``: that k is another one. The letter of indexed values, the w of ``w[i]``, is a key
+    only for a :class:`sympy.Lambda` of its indices.
 
     >>> i, k, n = sp.symbols("i k n", integer=True, positive=True)
     >>> A = sp.IndexedBase("A")
@@ -129,3 +129,18 @@ def counts(low: sp.Expr, high: sp.Expr) -> bool:
     """Whether ``high − low + 1`` surely is the number of terms of a range: it may be none, but is not negative."""
     length = high - low + 1
     return bool(length.is_nonnegative) or (low == 1 and high.is_Symbol and not high.is_negative)
+
+
+def lettered(expression: sp.Basic) -> sp.Basic:
+    """The same expression with letters for the bound indices that algebra has numbered, to be read.
+
+    >>> made, n = sp.Symbol("#0", integer=True), sp.Symbol("n")
+    >>> lettered(sp.Sum(sp.IndexedBase("a")[made], (made, 1, n)))
+    Sum(a[i], (i, 1, n))
+    """
+    numbered = sorted((one for one in bound_symbols(expression) if one.name.startswith("#")), key=lambda one: one.name)
+    names: dict[sp.Basic, sp.Basic] = {}
+    for one in numbered:
+        letter = sp.Symbol("i", **one.assumptions0)
+        names[one] = fresh(letter, {*expression.atoms(sp.Symbol), *names.values()})
+    return expression.xreplace(names)

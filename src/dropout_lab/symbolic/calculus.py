@@ -94,8 +94,11 @@ def _integral(compiler: Compiler, expression: sp.Integral) -> Compiled:
     if compiler.arithmetic.name == "exact":
         raise NotExact("an integral is taken by quadrature")
     ends = [compiler.compile(low), compiler.compile(high)]
+    # An integral inside another one is asked for many times, mostly with its kinks at the same places.
+    kinks: list[Any] = []
 
     def value(at: Point) -> Any:
+        del kinks[:-4]
         lower, upper = (mpmath.mpmathify(end(at)) for end in ends)
 
         def integrand(x: Any) -> Any:
@@ -111,7 +114,7 @@ def _integral(compiler: Compiler, expression: sp.Integral) -> Compiled:
                 else:
                     at.symbols[variable] = saved
 
-        return quadrature(integrand, lower, upper, precise=compiler.arithmetic.name == "precise")
+        return quadrature(integrand, lower, upper, precise=compiler.arithmetic.name == "precise", known=kinks)
 
     return value
 

@@ -2,9 +2,9 @@
 
     chain = Chain(Mean(S.symbol), masks=r).then(Sum(w[i] * Mean(r[i]), (i, 1, n)), definition(S), linearity)
 
-A line is accepted if its rules, and nothing else, lead to it from the line before: the rewriting of each rule is done on
-both, in the order in which the rules are named, and the results have to be the same. Each rule has to be needed. Then the
-line's value is compared with that of the first line at n = 1 to 4, by going through all masks.
+A line is accepted if its rules, and nothing else, lead to it from the line before: the rewriting of each rule is done
+on both, in the order in which the rules are named, and the results have to be the same. Each rule has to be needed.
+Then the line's value is compared with that of the first line at n = 1 to 4, by going through all masks.
 """
 
 from __future__ import annotations
@@ -13,70 +13,31 @@ import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import sympy as sp
 
 from dropout_lab.symbolic.algebra import equal_by_algebra, same
-from dropout_lab.symbolic.arithmetic import EXACT, PRECISE, NotExact, closeness, difference
+from dropout_lab.symbolic.arithmetic import EXACT, PRECISE, NotExact, difference
+from dropout_lab.symbolic.binding import lettered
 from dropout_lab.symbolic.draws import Draws
 from dropout_lab.symbolic.equations import value_of
 from dropout_lab.symbolic.intervals import bounds
+from dropout_lab.symbolic.lines import HYPOTHESIS, Line, NotDerived, Remainder, agrees, aligned, in_columns, joined
 from dropout_lab.symbolic.masks import Masks, as_families
 from dropout_lab.symbolic.operators import Definition, Named, Operator, Random, Unknown
-from dropout_lab.symbolic.printing import in_text, printed
-from dropout_lab.symbolic.rules.base import RELATIONS, SIGNS, Context, Rule
+from dropout_lab.symbolic.printing import in_text
+from dropout_lab.symbolic.rules.base import RELATIONS, Context, Rule
 from dropout_lab.symbolic.rules.given import substitution
 from dropout_lab.symbolic.values import Evaluator
 
-#: Sizes at which every line is evaluated, as long as that makes no more masks than so many, all families together; and
-#: the difference that counts as none where numbers are not exact.
+#: Sizes at which every line is evaluated, as long as that makes no more masks than so many, all families together.
 SIZES = (1, 2, 3, 4)
 MOST_MASKS = 10
-TOLERANCE = 1e-15
-#: The key of the rule that a statement holds for n.
-HYPOTHESIS = "induction hypothesis"
 #: Keys of the rules that put one side of an equation for the other.
 _EQUATIONS = {"a lemma", "given", "a cited theorem", HYPOTHESIS}
-
-
-class NotDerived(ValueError):
-    """A line does not follow by the rules that it names, or its numbers are others; the message says which and why."""
-
-
-@dataclass(frozen=True)
-class Remainder:
-    """What an ≈ leaves out: a term of order ``order`` in ``small``, and in words how large it is.
-
-    The build halves ``small`` and sees the difference of the two sides shrink by 2 to the ``order``.
-    """
-
-    small: sp.Symbol
-    order: int
-    says: str
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line: its formula, its relation to the line before, the rules that lead to it, and why one would do that."""
-
-    formula: sp.Expr
-    relation: str = "="
-    rules: tuple[Rule, ...] = ()
-    why: str = ""
-    remainder: Remainder | None = None
-
-    @property
-    def rule(self) -> str:
-        """The names of the rules, in their order."""
-        return " + ".join(rule.name for rule in self.rules)
-
-    @property
-    def assumes(self) -> tuple[str, ...]:
-        """The assumptions that the rules of this line need."""
-        return tuple(dict.fromkeys(name for rule in self.rules for name in rule.assumes))
 
 
 @dataclass(frozen=True)
@@ -84,12 +45,12 @@ class Chain:
     """A derivation. Made with its first line; :meth:`then` gives the chain with one line more.
 
     ``start`` is a quantity in the terms of its definition. ``masks`` are the masks that are averaged over, one
-    :class:`~dropout_lab.symbolic.Masks` or a tuple of them; a chain without masks is an identity. ``definitions`` are the
-    letters in it, ``unknowns`` its unknown functions, ``distinct`` pairs of indices that differ, ``within`` bounds for
-    parameters that are restricted, ``tied`` values for letters that an assumption ties to each other (see
-    :mod:`dropout_lab.symbolic.tied`), ``name`` what messages call it. A ``shared`` chain is shown where it is settled and
-    not again where it is used as a lemma. A chain of equations has ``solve_for``, the symbol that is asked for; its lines
-    are equivalent, ``<=>``.
+    :class:`~dropout_lab.symbolic.Masks` or a tuple of them; a chain without masks is an identity. ``definitions`` are
+    the letters in it, ``unknowns`` its unknown functions, ``distinct`` pairs of indices that differ, ``within`` bounds
+    for parameters that are restricted, ``tied`` values for letters that an assumption ties to each other (see
+    :mod:`dropout_lab.symbolic.tied`), ``name`` what messages call it. A ``shared`` chain is shown where it is settled
+    and not again where it is used as a lemma. A chain of equations has ``solve_for``, the symbol that is asked for;
+    its lines are equivalent, ``<=>``.
 
     >>> from dropout_lab.symbolic import Masks, Mean, rules
     >>> n, i = sp.symbols("n i", integer=True, positive=True)
@@ -98,10 +59,10 @@ class Chain:
     >>> chain = Chain(Mean(r[i] * h[i]), masks=r).then(h[i] * Mean(r[i]), rules.linearity)
     >>> chain.then(p * h[i], rules.mean_of_mask).end
     p*h[i]
-    >>> chain.then(p * h[i] ** 2, rules.mean_of_mask)
+    >>> chain.then(p * h[i] ** 2, rules.mean_of_mask)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    dropout_lab.symbolic.chain.NotDerived: line 3 does not follow by 'E r = p': it would give p*h[i], the line says p*h[i]**2
+    dropout_lab.symbolic.lines.NotDerived: line 3 does not follow by 'E r = p': it would give p*h[i], the line says ...
     """
 
     start: sp.Expr
@@ -161,7 +122,7 @@ class Chain:
             if not any(map(self.context.is_random, operator.args)):
                 raise ValueError(f"{operator} is a mean of nothing random: without the mean it is an identity")
 
-    # -- what a chain is ------------------------------------------------------------------------------------------------
+    # -- what a chain is -----------------------------------------------------------------------------------------------
 
     @property
     def end(self) -> sp.Expr:
@@ -187,7 +148,8 @@ class Chain:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """The sizes at which lines are evaluated: no fewer masks than the first line names, as in r[2], nor too many."""
+        """The sizes at which lines are evaluated: no fewer masks than the first line names, as in r[2], nor too
+        many."""
         bases = {family.base for family in self.context.families}
         parts = [part for part in self.start.atoms(sp.Indexed) if part.base in bases]
         least = max((int(index) for part in parts for index in part.indices if index.is_Integer), default=1)
@@ -242,7 +204,7 @@ class Chain:
         families = as_families(self.masks) if self.masks else ()
         return Context(families, self.unknowns, frozenset(map(frozenset, self.distinct)))
 
-    # -- the next line --------------------------------------------------------------------------------------------------
+    # -- the next line -------------------------------------------------------------------------------------------------
 
     def then(
         self,
@@ -255,8 +217,9 @@ class Chain:
         """The chain with one line more, once the line is checked.
 
         ``reasons`` are rules in their order, and other chains, which are used as lemmas. ``relation`` is ``=``, ``<=``,
-        ``>=``, ``<``, ``>``, ``<=>`` (between equations) or ``~`` (≈, with a ``remainder``). ``why`` says in a sentence why one would do that next. Raises
-        :class:`NotDerived` naming the line, the rule, and what the rule would have given.
+        ``>=``, ``<``, ``>``, ``<=>`` (between equations) or ``~`` (≈, with a ``remainder``). ``why`` says in a
+        sentence why one would do that next. Raises :class:`NotDerived` naming the line, the rule, and what the rule
+        would have given.
         """
         if relation not in RELATIONS:
             raise ValueError(f"a relation is one of {', '.join(RELATIONS)}; got {relation!r}")
@@ -287,7 +250,8 @@ class Chain:
         return longer
 
     def as_rule(self, name: str = "") -> Rule:
-        """This chain as a lemma: its first line in place of its last; random letters stand for any random expression."""
+        """This chain as a lemma: its first line in place of its last; random letters stand for any random
+        expression."""
         if len(self.lines) < 2:
             raise ValueError(f"the chain {self.name or self.start} has no line yet that could be used")
         if self.hypotheses:
@@ -299,7 +263,7 @@ class Chain:
         relation = "<=" if relation in (">=", ">", "<") else relation
         name = name or self.name or "the line above"
         return substitution(
-            left, right, name, "a lemma", relation=relation, assumes=self.assumes, own=self.context, source=self
+            left, right, name, "a lemma", relation=relation, assumes=self.assumes, own=self.context, sources=(self,)
         )
 
     @property
@@ -308,15 +272,16 @@ class Chain:
         found: list[Any] = []
         for line in self.lines:
             for rule in line.rules:
-                if rule.source is not None and not getattr(rule.source, "shared", False):
-                    found += [one for one in (*rule.source.lemmas, rule.source) if one not in found]
+                for source in rule.sources:
+                    if not getattr(source, "shared", False):
+                        found += [one for one in (*source.lemmas, source) if one not in found]
         return tuple(found)
 
     @property
     def _place(self) -> str:
         return f"{self.name}, line {len(self.lines) + 1}" if self.name else f"line {len(self.lines) + 1}"
 
-    # -- the check by rules ---------------------------------------------------------------------------------------------
+    # -- the check by rules --------------------------------------------------------------------------------------------
 
     def _check_rules(self, line: Line) -> None:
         before = self.end
@@ -326,7 +291,7 @@ class Chain:
             names = " + ".join(f"'{rule}'" for rule in line.rules)
             found = self.rewritten(before, line.rules, line.relation)
             raise NotDerived(
-                f"{self._place} does not follow by {names}: it would give {in_text(found)}, "
+                f"{self._place} does not follow by {names}: it would give {in_text(lettered(found))}, "
                 f"the line says {in_text(line.formula)}"
             )
         for place, rule in enumerate(line.rules):
@@ -373,7 +338,7 @@ class Chain:
             return (right != after and equal(left, after)) or (left != before and equal(before, right))
         return False
 
-    # -- the check by numbers -------------------------------------------------------------------------------------------
+    # -- the check by numbers ------------------------------------------------------------------------------------------
 
     def _check_numbers(self, line: Line) -> None:
         for size in self.sizes:
@@ -394,7 +359,7 @@ class Chain:
             given = {remainder.small: sp.Rational(1, 2**halving)}
             before, after = (self._value(one, 2, given=given) for one in (self.end, line.formula))
             gaps.append(abs(difference(before, after)))
-        for one, other in zip(gaps, gaps[1:], strict=False):
+        for one, other in pairwise(gaps):
             if one > 1e-30 and other > one / 2 ** (remainder.order - 0.5):
                 raise NotDerived(
                     f"{self._place}: halving {remainder.small} takes the difference from {one} to {other}, "
@@ -434,45 +399,16 @@ class Chain:
         """The value of every line for ``size`` masks: fractions where it has them, else with 50 digits."""
         return [self._value(line.formula, size) for line in self.lines]
 
-    # -- how it shows itself --------------------------------------------------------------------------------------------
+    # -- how it shows itself -------------------------------------------------------------------------------------------
 
     def latex(self) -> str:
         """The chain as an aligned LaTeX environment, each line with its reason."""
-        rows = [rf"& {printed(self.start)}"]
-        for line in self.lines[1:]:
-            reason = line.rule.replace("_", r"\_")
-            rows.append(rf"{RELATIONS[line.relation]}\; & {printed(line.formula)} && \text{{{reason}}}")
-        return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+        return aligned(self.lines)
 
     def __str__(self) -> str:
-        width = max(len(in_text(line.formula)) for line in self.lines)
-        shown = [f"  {'':2} {in_text(self.start)}"]
-        for line in self.lines[1:]:
-            shown.append(f"  {SIGNS[line.relation]:2} {in_text(line.formula):{width}}  [{line.rule}]")
-        return "\n".join(shown)
+        return in_columns(self.lines)
 
     __repr__ = __str__
 
     def _repr_latex_(self) -> str:
         return f"$${self.latex()}$$"
-
-
-def joined(one: str, other: str) -> str | None:
-    """What two relations say together, one after the other: a < b ≤ c says a < c; a ≤ b ≥ c says nothing, None."""
-    for weak, strict in (("<=", "<"), (">=", ">")):
-        if {one, other} <= {"=", weak, strict}:
-            return strict if strict in (one, other) else weak if weak in (one, other) else "="
-    return one if other in ("=", one) else other if one == "=" else None
-
-
-def agrees(before: Any, after: Any, relation: str) -> bool:
-    """Whether two values stand in a relation, exactly for fractions, else within the tolerance of quadrature."""
-    exact = isinstance(before, (int, Fraction)) and isinstance(after, (int, Fraction))
-    if relation == "~":
-        return True
-    if relation in ("<=", ">="):
-        gap = difference(after, before) if relation == "<=" else difference(before, after)
-        return bool(gap >= (0 if exact else -TOLERANCE))
-    if relation in ("<", ">"):
-        return bool((difference(after, before) if relation == "<" else difference(before, after)) > 0)
-    return bool(before == after) if exact else closeness(before, after) <= TOLERANCE

@@ -268,10 +268,9 @@ class Compiler:
                     continue
                 at.masks, at.outcome, at.weight = masks, outcome, weight
                 found = inner(at)
-                if fold == "product":
-                    total = total * found
-                else:
-                    total = total + (weight * found if fold == "mean" else found)
+                if fold == "mean":
+                    found = weight * found
+                total = total * found if fold == "product" else total + found
             at.masks, at.outcome, at.weight = saved
             if key is not None:
                 means[key] = total

@@ -18,7 +18,8 @@ _OUTCOMES = 3
 
 
 class Draws:
-    """Random fractions for every symbol and indexed value, the same one each time it is asked for, whoever asks first."""
+    """Random fractions for every symbol and indexed value, the same one each time it is asked for, whoever asks
+    first."""
 
     def __init__(
         self,
@@ -75,8 +76,8 @@ class Draws:
             drawn = between(symbol, low, high, sp.Rational(source.randint(1, 12), 13))
             return Fraction(int(drawn.p), int(drawn.q))
         if role == "size" or (role == "number" and symbol.is_integer):
-            # The end of a sum in one line is a factor in the next: it has one value in both. The number of masks is what
-            # it is said to be, if there is but one; other numbers may be larger by one, so that a wrong one shows.
+            # The end of a sum in one line is a factor in the next: it has one value in both. The number of masks is
+            # what it is said to be, if there is but one; other numbers may be larger by one, so that a wrong one shows.
             alone = symbol in self.extents and len(self.extents) == 1
             return Fraction(self.size if alone or source.random() < 0.6 else self.size + 1)
         if role == "index":
@@ -90,9 +91,9 @@ class Draws:
         others = [one for pair in self.distinct if symbol in pair for one in pair if one != symbol]
         # The one with the smaller name is drawn first.
         taken = {
-            int(one) if one.is_Integer else self._index(one)  # type: ignore[arg-type]
+            int(one) if one.is_Integer else self._index(one)
             for one in others
-            if one.is_Integer or (one.is_Symbol and one.name < symbol.name)  # type: ignore[attr-defined]
+            if one.is_Integer or (one.is_Symbol and one.name < symbol.name)
         }
         free = [place for place in range(1, self.size + 1) if place not in taken]
         if not free:

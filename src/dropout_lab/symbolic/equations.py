@@ -52,7 +52,7 @@ def equivalent(one: sp.Basic, other: sp.Basic, unknown: sp.Symbol | None) -> boo
     >>> equivalent(sp.Eq(a * v, 1), sp.Eq(2 * a * v - 2, 0), v)
     True
     """
-    if equal_by_algebra(one, other):  # type: ignore[arg-type]
+    if equal_by_algebra(one, other):
         return True
     if not (isinstance(one, sp.Eq) and isinstance(other, sp.Eq)):
         return False

@@ -10,7 +10,8 @@ import sympy as sp
 
 from dropout_lab.symbolic.algebra import equal_by_algebra
 from dropout_lab.symbolic.binding import put
-from dropout_lab.symbolic.chain import HYPOTHESIS, Chain, Line, NotDerived
+from dropout_lab.symbolic.chain import Chain
+from dropout_lab.symbolic.lines import HYPOTHESIS, Line, NotDerived
 from dropout_lab.symbolic.rules import no_terms, substitution
 from dropout_lab.symbolic.rules.base import Context, Rule
 from dropout_lab.symbolic.rules.given import one_law
@@ -18,7 +19,8 @@ from dropout_lab.symbolic.rules.given import one_law
 
 @dataclass(frozen=True)
 class Statement:
-    """What is to be shown for every n: a ``quantity`` that has a ``closed`` form, both with the symbol ``n`` in them."""
+    """What is to be shown for every n: a ``quantity`` that has a ``closed`` form, both with the symbol ``n`` in
+    them."""
 
     quantity: sp.Expr
     closed: sp.Expr
@@ -44,7 +46,7 @@ class Statement:
     def at(self, number: sp.Expr | int) -> tuple[sp.Expr, sp.Expr]:
         """The quantity and its closed form for another number of units."""
         values = {self.n: sp.sympify(number)}
-        return tuple(put(sp.sympify(one), values) for one in (self.quantity, self.closed))  # type: ignore[return-value]
+        return tuple(put(sp.sympify(one), values) for one in (self.quantity, self.closed))
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,8 @@ class Induction:
     """A statement for n units, with its base at n = 0 and its step from n to n + 1.
 
     ``base`` starts from the quantity at n = 0 and ends in the closed form there; ``step`` starts from the quantity at
-    n + 1, uses :attr:`Statement.hypothesis`, and ends in the closed form at n + 1. Raises :class:`NotDerived` for chains
-    that start or end elsewhere, and for a step that does not use the statement for n.
+    n + 1, uses :attr:`Statement.hypothesis`, and ends in the closed form at n + 1. Raises :class:`NotDerived` for
+    chains that start or end elsewhere, and for a step that does not use the statement for n.
     """
 
     statement: Statement
@@ -142,7 +144,7 @@ class Induction:
             relation=self.relation,
             assumes=self.assumes,
             own=self.context,
-            source=self,
+            sources=(self,),
         )
 
     @property

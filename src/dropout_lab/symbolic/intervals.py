@@ -11,8 +11,8 @@ import sympy as sp
 def bounds(within: Mapping[Any, Any], parameters: Iterable[sp.Basic]) -> dict[sp.Symbol, tuple[sp.Expr, sp.Expr]]:
     """The pairs of ``within`` as SymPy numbers.
 
-    Raises :class:`ValueError` for what is no parameter of the expression (a variable of integration, or a letter with other
-    assumptions), for bounds that are no interval, and for an interval against what the symbol assumes.
+    Raises :class:`ValueError` for what is no parameter of the expression (a variable of integration, or a letter with
+    other assumptions), for bounds that are no interval, and for an interval against what the symbol assumes.
     """
     found = {}
     known = set(parameters)
@@ -23,8 +23,8 @@ def bounds(within: Mapping[Any, Any], parameters: Iterable[sp.Basic]) -> dict[sp
         if len(ends) != 2 or not all(end.is_finite and end.is_extended_real for end in ends) or not ends[0] < ends[1]:
             raise ValueError(f"within gives a pair of finite bounds for each parameter, got {pair} for {symbol}")
         low, high = ends
-        wrong = symbol.is_nonnegative and low < 0 or symbol.is_nonpositive and high > 0
-        if wrong or symbol.is_integer and sp.ceiling(low) > sp.floor(high):
+        wrong = (symbol.is_nonnegative and low < 0) or (symbol.is_nonpositive and high > 0)
+        if wrong or (symbol.is_integer and sp.ceiling(low) > sp.floor(high)):
             raise ValueError(f"within gives {pair} for {symbol}, against what the symbol assumes (positive, integer)")
         found[symbol] = ends
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import mpmath
@@ -14,11 +15,14 @@ _HALVINGS = 170
 _DEPTH = 6
 
 
-def quadrature(integrand: Callable[[Any], Any], low: Any, high: Any, *, precise: bool = True) -> Any:
+def quadrature(
+    integrand: Callable[[Any], Any], low: Any, high: Any, *, precise: bool = True, known: list[Any] | None = None
+) -> Any:
     """∫ integrand over (low, high), by tanh-sinh quadrature on pieces between the kinks and jumps that were found.
 
-    Ends may be infinite. A kink or a jump is found where the integrand differs from the parabola through its neighbors;
-    it is then narrowed down by halving. A piece that quadrature is not sure of is looked at again, from nearer.
+    Ends may be infinite. Where quadrature is not sure of its result, a kink or a jump is looked for: a place where the
+    integrand differs from the parabola through its neighbors, narrowed down by halving. Pieces that are still not sure
+    are looked at from nearer. ``known`` are places found before, to be tried first; places found are added to it.
 
     >>> print(mpmath.nstr(quadrature(lambda x: abs(x - 1), mpmath.mpf(0), mpmath.mpf(3)), 12))
     2.5
@@ -26,20 +30,24 @@ def quadrature(integrand: Callable[[Any], Any], low: Any, high: Any, *, precise:
     if low == high:
         return mpmath.mpf(0)
     if low > high:
-        return -quadrature(integrand, high, low, precise=precise)
-    return _pieces(integrand, low, high, _DEPTH) if precise else mpmath.quad(integrand, [low, high])
+        return -quadrature(integrand, high, low, precise=precise, known=known)
+    if not precise:
+        return mpmath.quad(integrand, [low, high])
+    places = [] if known is None else known
+    return _pieces(integrand, [low, *sorted(place for place in places if low < place < high), high], places, _DEPTH)
 
 
-def _pieces(integrand: Callable[[Any], Any], low: Any, high: Any, depth: int) -> Any:
-    ends = [low, *_cuts(integrand, low, high), high]
+def _pieces(integrand: Callable[[Any], Any], ends: list[Any], places: list[Any], depth: int) -> Any:
     total = mpmath.mpf(0)
-    for start, stop in zip(ends, ends[1:], strict=False):
+    for start, stop in pairwise(ends):
         value, error = mpmath.quad(integrand, [start, stop], error=True)
-        finite = not (mpmath.isinf(start) or mpmath.isinf(stop))
-        if finite and depth and error > mpmath.mpf(10) ** (-mpmath.mp.dps * 2 // 3) * max(1, abs(value)):
-            middle = (start + stop) / 2
-            inner = [start, stop] if len(ends) > 2 else [start, middle, stop]
-            value = sum(_pieces(integrand, *part, depth - 1) for part in zip(inner, inner[1:], strict=False))
+        if depth and error > mpmath.mpf(10) ** (-mpmath.mp.dps * 2 // 3) * max(1, abs(value)):
+            cuts = _cuts(integrand, start, stop)
+            places.extend(cuts)
+            if not cuts and not (mpmath.isinf(start) or mpmath.isinf(stop)):
+                cuts = [(start + stop) / 2]
+            if cuts:
+                value = _pieces(integrand, [start, *cuts, stop], places, depth - 1)
         total += value
     return total
 
@@ -62,7 +70,7 @@ def _cuts(integrand: Callable[[Any], Any], low: Any, high: Any) -> list[Any]:
         before, own, after, beyond = values[place - 1 : place + 3]
         if abs(before - 3 * own + 3 * after - beyond) > scale * mpmath.mpf("1e-6"):
             suspects.append((grid[place], grid[place + 1]))
-    found = []
+    found: list[Any] = []
     for start, stop in suspects:
         cut = _narrowed(integrand, start, stop)
         if cut is not None and left < cut < right and all(abs(cut - other) > width / 1000 for other in found):
@@ -79,10 +87,9 @@ def _narrowed(integrand: Callable[[Any], Any], start: Any, stop: Any) -> Any | N
         worse = 0 if roughness[0] >= roughness[1] else 1
         if first is None:
             first = (roughness[worse], stop - start)
-        if step == 12:
-            # Of a smooth function the third difference shrinks by 8 with each halving, at a kink by 2, at a jump not.
-            if roughness[worse] == 0 or roughness[worse] < first[0] / mpmath.mpf(4) ** 10:
-                return None
+        # Of a smooth function the third difference shrinks by 8 with each halving, at a kink by 2, at a jump not.
+        if step == 12 and (roughness[worse] == 0 or roughness[worse] < first[0] / mpmath.mpf(4) ** 10):
+            return None
         if roughness[worse] == 0:
             break
         start, stop = (start, middle) if worse == 0 else (middle, stop)

@@ -30,8 +30,8 @@ class Masks:
     name:
         The letter of the masks in print.
 
-    Raises :class:`ValueError` for a size that is no symbol or positive integer, for a ``keep_prob`` that is no probability
-    or uses the letter of the masks. What a symbol in it stands for is looked at as soon as it is a number.
+    Raises :class:`ValueError` for a size that is no symbol or positive integer, for a ``keep_prob`` that is no
+    probability or uses the letter of the masks. What a symbol in it stands for is looked at as soon as it is a number.
     """
 
     def __init__(self, size: Any, keep_prob: Any, name: str = "r"):

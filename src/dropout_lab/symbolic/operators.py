@@ -1,7 +1,8 @@
-"""The operators of a derivation, unevaluated: mean, variance, covariance, sums over all masks, and names for expressions.
+"""The operators of a derivation, unevaluated: mean, variance, covariance, sums over all masks, and names for
+expressions.
 
-SymPy's own expressions say everything else. An operator here is inert: it never simplifies by itself, so that a line of a
-chain stays as its author wrote it until a rule changes it.
+SymPy's own expressions say everything else. An operator here is inert: it never simplifies by itself, so that a line
+of a chain stays as its author wrote it until a rule changes it.
 """
 
 from __future__ import annotations
@@ -149,7 +150,7 @@ class Random(sp.Symbol):
 
 
 class SlopeAt(sp.Expr):
-    """f′(u): a derivative of an unknown function at an expression, made by :meth:`Unknown.slope`; f″ has the order 2."""
+    """f′(u): a derivative of an unknown function at an expression, by :meth:`Unknown.slope`; f″ has the order 2."""
 
     is_commutative = True
 
@@ -277,7 +278,7 @@ class Definition:
         self.label = sp.Symbol(label)
         self.says = says
         self.assumes = tuple(assumes)
-        # A sum in the expression may have an index of the same name, as may the meaning of a letter in it: that is another.
+        # An index of that name in a sum, or in the meaning of a letter, is another one.
         self._meaning = sp.Lambda(tuple(own.values()), put(sp.sympify(expression), own))
 
     @property
@@ -308,10 +309,11 @@ class Definition:
 class Unknown:
     """A function of which only the properties named are known: an activation, a loss, what a network computes.
 
-    ``instances`` are functions of as many numbers as it is called with, with these properties, exact on fractions: numbers
-    are checked with each.
+    ``instances`` are functions of as many numbers as it is called with, with these properties, exact on fractions:
+    numbers are checked with each.
     ``properties`` are words that rules ask for: ``convex``, ``homogeneous`` (of degree one, for positive factors),
-    ``odd``, ``nonnegative``, ``differentiable``, ``smooth`` (as often as one likes). ``assumes`` are assumption ids that its use brings in.
+    ``odd``, ``nonnegative``, ``differentiable``, ``smooth`` (as often as one
+    likes). ``assumes`` are assumption ids that its use brings in.
     """
 
     def __init__(
@@ -342,7 +344,8 @@ class Unknown:
 
 
 def walk(expression: sp.Basic, change: Callable[[sp.Basic], sp.Basic]) -> sp.Basic:
-    """Rebuild an expression from its leaves up, with ``change`` applied to each part; what a letter means is left alone."""
+    """Rebuild an expression from its leaves up, with ``change`` applied to each part; what a letter means is left
+    alone."""
     if isinstance(expression, (sp.Lambda, sp.Indexed, sp.Tuple)) or not expression.args:
         return change(expression) if isinstance(expression, sp.Expr) else expression
     if isinstance(expression, Named):

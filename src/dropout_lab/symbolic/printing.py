@@ -59,8 +59,6 @@ class _Printer(LatexPrinter):
         if not large or not small:
             return super()._print_Mul(expression)
         front = self._print(sp.Mul(*small)) if len(small) > 1 else self._print_factor(small[0])
-        if isinstance(sp.Mul(*small), sp.Add):
-            front = rf"\left({front}\right)"
         return " ".join([front, *map(self._print_factor, sorted(large, key=lambda part: isinstance(part, _LAST)))])
 
     def _print_factor(self, factor: sp.Expr) -> str:

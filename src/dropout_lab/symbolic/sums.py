@@ -110,7 +110,7 @@ def _terms_of_sum(total: sp.Sum) -> list[Term]:
 
 def put(expression: sp.Expr, index: sp.Symbol, value: sp.Expr) -> sp.Expr:
     """Replace a free index; an inner sum over an index of the same name keeps its own, and none catches the value."""
-    return put_free(expression, {index: value})  # type: ignore[return-value]
+    return put_free(expression, {index: value})
 
 
 def _product(factors: list[list[Term]]) -> list[Term]:
@@ -134,9 +134,9 @@ def _multiplied_out(expression: sp.Expr) -> sp.Expr:
 def contract(term: Term, distinct: frozenset[frozenset[sp.Symbol]] = frozenset()) -> list[Term]:
     """Use up Kronecker deltas that are factors: each removes a sum over one of its indices.
 
-    It is 1 for equal indices and 0 for ``distinct`` ones, pairs of free indices that are known to differ, and 0 for an index
-    that lies outside the range of the sum. A free index k is taken to lie in it; for any other, such as 3 or k + 1 in a sum
-    up to n, that has to be decided: ValueError where it cannot be.
+    It is 1 for equal indices and 0 for ``distinct`` ones, pairs of free indices that are known to differ, and 0 for an
+    index that lies outside the range of the sum. A free index k is taken to lie in it; for any other, such as 3 or k +
+    1 in a sum up to n, that has to be decided: ValueError where it cannot be.
     """
     bound = {index: (lower, upper) for index, lower, upper in term.bounds}
     factors = sp.Mul.make_args(term.summand)
@@ -168,8 +168,8 @@ def _is_in_range(gone: sp.Symbol, kept: sp.Expr, bound: dict) -> bool:
     if (kept - lower).is_negative or (upper - kept).is_negative:
         return False
     below = (kept - lower).is_nonnegative
-    above = (upper - kept).is_nonnegative or kept == lower and counts(lower, upper) and upper.is_Symbol
-    if below and above or kept == upper and counts(lower, upper) and upper.is_Symbol:
+    above = (upper - kept).is_nonnegative or (kept == lower and counts(lower, upper) and upper.is_Symbol)
+    if (below and above) or (kept == upper and counts(lower, upper) and upper.is_Symbol):
         return True
     raise ValueError(f"{kept} may leave the range {bound[gone]} of {gone}; expected a plain index, or one in the range")
 

@@ -1,8 +1,8 @@
 """Values for letters that an assumption ties to each other, so that lines which use the assumption have numbers.
 
 A chain draws its letters freely. Where a line rests on an equation between letters (the columns of a design are
-orthogonal, weights solve a system of equations), free letters would contradict it: ``Chain(…, tied={letter: make})`` gives
-the letter the values that ``make`` computes from the other draws.
+orthogonal, weights solve a system of equations), free letters would contradict it: ``Chain(…, tied={letter: make})``
+gives the letter the values that ``make`` computes from the other draws.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def orthogonal_columns(letter: sp.IndexedBase, size: sp.Symbol) -> Callable[[Dra
             # A multiple of the unit vector keeps the columns independent.
             column = [draws.entry(f"{letter.label} free", (m, k)) + 9 * (m == k) for m in range(1, number + 1)]
             for other in columns:
-                share = sum(a * b for a, b in zip(column, other, strict=True)) / sum(b * b for b in other)
+                share = Fraction(sum(a * b for a, b in zip(column, other, strict=True))) / sum(b * b for b in other)
                 column = [a - share * b for a, b in zip(column, other, strict=True)]
             columns.append(column)
         return {(m + 1, k + 1): value for k, column in enumerate(columns) for m, value in enumerate(column)}

@@ -1,9 +1,9 @@
 """The value of a line at given numbers, from the definitions alone: by going through all masks, and by no rule.
 
 An expression is compiled once to nested Python functions. In exact arithmetic they compute with fractions; where a line
-holds a logarithm, an integral or a root, with 50 digits; for the attack on a chain, where only a difference counts, with
-floating point numbers. Nothing here knows of the rules of :mod:`dropout_lab.symbolic.rules`: a slip there shows here.
-"""
+holds a logarithm, an integral or a root, with 50 digits; for the attack on a chain, where only a difference counts,
+with floating point numbers. Nothing here knows of the rules of :mod:`dropout_lab.symbolic.rules`: a slip there shows
+here."""
 
 from __future__ import annotations
 

@@ -15,8 +15,7 @@ from dropout_lab.book import api
 PAGES = Path(__file__).resolve().parents[3] / "chapters" / "back" / "api"
 _DIRECTIVE = re.compile(r"^\.\. reference:: (.+)$", re.MULTILINE)
 
-#: How Python writes an object without a text of its own: by its kind and address, or as what is made anew each time.
-_MOMENTARY = re.compile(r"[^<>]*\bat 0x[0-9a-f]+|&lt;factory&gt;|default_value.><span class=.pre.>&lt;.*")
+_SIGNATURE = re.compile(r'<dt class="sig .*?</dt>', re.DOTALL)
 _ENTRY = re.compile(r'<dt class="sig sig-object py" id="([^"]+)"')
 
 
@@ -73,11 +72,21 @@ def test_every_public_name_has_one_entry(whole: Built) -> None:
 
 
 def test_every_reference_in_a_docstring_leads_somewhere(whole: Built) -> None:
-    assert (whole.warnings, whole.error, whole.status) == ("", None, 0)
+    assert not whole.warnings, whole.warnings
+    assert (whole.error, whole.status) == (None, 0)
 
 
-def test_no_signature_depends_on_where_and_when_it_is_made(whole: Built) -> None:
-    assert [found for text in texts(whole) for found in _MOMENTARY.findall(text)] == []
+def test_signatures_are_python_as_one_would_write_it(whole: Built) -> None:
+    # <function f at 0x7f…> depends on the run; what autodoc cannot parse, it shows with the marks of its own shorthand.
+    signatures = [signature for text in texts(whole) for signature in _SIGNATURE.findall(text)]
+    assert len(signatures) > 100
+    assert [signature for signature in signatures if re.search("&lt;|0x|~", signature)] == []
+
+
+def test_the_headings_of_a_page_are_its_modules(whole: Built) -> None:
+    headings = [heading for text in texts(whole) for heading in re.findall(r'<h[2-6]>(.*?)<a class="headerlink"', text)]
+    modules = [module.removeprefix("dropout_lab.") for floor in api.floors() for module in api.modules(floor)]
+    assert sorted(re.sub("<.*?>", "", heading) for heading in headings) == sorted(modules)
 
 
 def test_no_constant_says_what_its_type_says_of_itself(whole: Built) -> None:

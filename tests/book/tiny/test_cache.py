@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ CHAPTERS = {
     "optional": "from package import optional\noptional.extra",
     "beside": "open('beside.csv').read()",
     "outside": "import os\nopen('OUTSIDE').read()",
-    "python": "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'import package.alone'], check=True).returncode",
+    "python": "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'import package.alone'], check=True)",
 }
 EVERYONE = set(CHAPTERS) - {"beside", "outside"}
 #: An edit of a file of the package or of the book, and the chapters that have to run again.
@@ -158,15 +159,24 @@ def test_pins_without_their_comments_are_in_the_key(tmp_path):
 
 
 def test_files_of_the_system_and_of_what_is_installed_do_not_count(tmp_path):
-    sources = cache.Sources(tmp_path, tmp_path / "_build")
+    sources = cache.Sources(tmp_path, (tmp_path / "_build",))
     installed = [("read", pytest.__file__), ("read", re.__file__), ("read", "/proc/self/stat"), ("list", "/usr/share")]
-    made = [("read", str(tmp_path / "_build" / ".cache" / "home" / "x")), ("write", str(tmp_path / "y"))]
+    made = [("read", str(tmp_path / "_build" / "x")), ("write", str(tmp_path / "y"))]
     assert sources.names([*installed, *made, ("read", str(tmp_path / "y"))]) == []
     assert sources.names([("read", str(tmp_path / "z")), ("list", str(tmp_path))]) == ["book:./", "book:z"]
 
 
+def test_what_the_package_says_of_itself_counts(tmp_path):
+    """A new entry point changes what a cell finds."""
+    sources = cache.Sources(tmp_path, (tmp_path / "_build",))
+    own, other = (distribution(name).locate_file("") for name in ("dropout_lab", "pytest"))
+    found = Path(own, "dropout_lab-0.1.0.dist-info", "entry_points.txt")
+    reads = [("read", str(found)), ("read", str(Path(other, "pytest-1.0.dist-info", "entry_points.txt")))]
+    assert sources.names(reads) == [str(found)]
+
+
 def test_a_compiled_module_stands_for_its_source(tmp_path):
-    sources = cache.Sources(tmp_path, tmp_path / "_build")
+    sources = cache.Sources(tmp_path, (tmp_path / "_build",))
     compiled = tmp_path / "__pycache__" / "module.cpython-311.pyc"
     assert sources.names([("read", str(compiled))]) == ["book:module.py", "book:module/__init__.py"]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,6 +74,8 @@ def test_a_page_that_is_not_there(jupyter_book, capsys, monkeypatch, arguments):
 def test_nothing_below_knows_the_sphinx_side():
     """The package without ``book`` imports neither it nor Sphinx, so chapters and readers never load them."""
     files = [path for path in PACKAGE.rglob("*.py") if "book" not in path.relative_to(PACKAGE).parts]
+    # It wraps private names of all libraries, and imports each when it is asked: the next test.
+    files.remove(PACKAGE / "pinned.py")
     assert len(files) > 5
     for path in files:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -82,3 +86,9 @@ def test_nothing_below_knows_the_sphinx_side():
             for name in names:
                 assert name.split(".")[0] not in ("sphinx", "docutils", "jupyter_book"), (path, name)
                 assert not f"{name}.".startswith("dropout_lab.book."), (path, name)
+
+
+def test_what_wraps_private_names_loads_none_of_the_libraries():
+    loaded = "import sys, dropout_lab.pinned; print(sorted({'sphinx', 'torch', 'joblib'} & {*sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

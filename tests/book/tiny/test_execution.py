@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from tiny_book import PROVED, Book, chapter, claim
 
-from dropout_lab.book.costs import peak_mib
 from dropout_lab.book import executor
+from dropout_lab.book.costs import peak_mib
 from dropout_lab.book.kernels import KERNEL_SETTINGS, kernel_environment
 
 

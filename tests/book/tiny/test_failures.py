@@ -112,6 +112,16 @@ def test_a_draft_may_be_without_evidence(book, monkeypatch):
     assert "not settled yet" in built.page("a-first")
 
 
+def test_in_a_draft_a_page_may_only_illustrate_what_another_one_settles(book, monkeypatch):
+    book.claims(claim("1.1"), claim("1.2"))
+    book.notebook("a-first", "# First\n", cell("1.1", PROVED), cell("1.2", MEASURED))
+    assert "claim 1.2 (title of 1.2) is of kind identity" in failure(book)
+    monkeypatch.setenv("DROPOUT_LAB_DRAFT", "1")
+    built = book.build()
+    assert built.status == 0, built.error
+    assert "draft: 1 claims have no evidence yet: 1.2" in built.said
+
+
 def test_a_draft_still_has_to_be_right(book, monkeypatch):
     monkeypatch.setenv("DROPOUT_LAB_DRAFT", "1")
     one_claim(book, PROVED, expected="wrong", text="See {claim}`4.4`.")

@@ -153,7 +153,8 @@ def test_a_kernel_without_its_watch_is_refused(tmp_path, monkeypatch):
     "cell, said",
     [
         ("1 / 0", r"the page, cell 1, `1 / 0`: ZeroDivisionError: division by zero"),
-        ("import os\nos._exit(3)", r"the page, cell 1, `import os`: DeadKernelError"),
+        ("import os\nos._exit(3)", r"the page, cell 1, `import os`: the kernel ended by itself, with status 3"),
+        ("import os\nos.kill(os.getpid(), 9)", r"cell 1, `import os`: the kernel ended by itself, by signal 9"),
         ("import time\ntime.sleep(9)", r"the page, cell 1, `import time`: the cell ran longer than"),
     ],
 )

@@ -25,6 +25,7 @@ def built_book(running: Book) -> Book:
     running.page("c-prose", "# Prose\n\nNothing is computed here.\n")
     first = running.build()
     assert first.status == 0, (first.error, first.warnings)
+    assert "last build" not in first.said
     return running
 
 
@@ -100,7 +101,9 @@ def test_what_is_damaged_is_made_again_and_nothing_else_executed(built_book, dam
         assert {k for k in now.keys() | whole.keys() if now.get(k) != whole.get(k)} == set(), pattern
         if pattern == "manifest.json":
             # A single character may be that of a digest: then one file is not as it says.
-            said = "not as the last build left it" if damage is garble else "cannot be checked: all pages are made again"
+            said = (
+                "not as the last build left it" if damage is garble else "cannot be checked: all pages are made again"
+            )
             assert said in again.said
         elif pattern.startswith(".cache/executed"):
             assert ("a-first: its executed notebook is damaged" in again.said) == (damage is not remove)
@@ -153,6 +156,12 @@ def test_one_chapters_damage_leaves_the_others(built_book):
     again = built_book.build()
     assert executed(again) == {"a-first"}
     assert "answer 41" in again.page("a-first")
+
+
+def test_a_build_that_fails_leaves_the_site_of_before(built_book):
+    built_book.page("c-prose", "# Other prose\n\nSee {claim}`7.7`.\n")
+    assert built_book.build().status != 0
+    assert "Nothing is computed here" in (built_book.folder / "_build" / "html" / "c-prose.html").read_text()
 
 
 def test_a_file_is_written_beside_its_place(tmp_path, monkeypatch):

@@ -131,6 +131,7 @@ class Book:
     folder: Path
     patch: pytest.MonkeyPatch
     settings: dict[str, Any] = field(default_factory=dict)
+    parallel: int = 1
 
     def claims(self, *entries: Mapping[str, Any]) -> None:
         """Write the claims file: a new one each time, since a process reads each file once."""
@@ -181,6 +182,7 @@ class Book:
                     warnings,
                     warningiserror=True,
                     keep_going=True,
+                    parallel=self.parallel,
                 )
                 app.build()
                 status = app.statuscode

@@ -5,6 +5,7 @@ return the measure. A measure that means nothing for a network, or for data with
 why.
 """
 
+from dropout_lab.experiments.measures import inputs, members, preactivations, readout
 from dropout_lab.experiments.measures.activations import correlation, lengths, reconstruction, sparsity, variance_shift
 from dropout_lab.experiments.measures.averaging import (
     all_masks,
@@ -24,12 +25,16 @@ __all__ = [
     "error",
     "half_removed",
     "hessian_trace",
+    "inputs",
     "learned_keep_probs",
     "lengths",
     "mask_left_on",
+    "members",
     "monte_carlo",
     "nll",
+    "preactivations",
     "probabilities",
+    "readout",
     "reconstruction",
     "single_removal",
     "sparsity",

@@ -2,8 +2,8 @@
 
 A network is a frozen description. ``initial`` draws one replica's parameters; ``forward`` takes the stacked ones and
 asks ``at`` at each of its places what happens there: nothing, noise, a recording, or the removal of units. A network
-answers for itself: :attr:`~.base.Network.places` says where noise can stand, :attr:`~.base.Network.layers` which linear
-maps it has, :meth:`~.base.Network.reader` which of them read what stands at a place. No other module guesses that from
+answers for itself: :attr:`.Network.places` says where noise can stand, :attr:`.Network.layers` which linear
+maps it has, :meth:`.Network.reader` which of them read what stands at a place. No other module guesses that from
 names.
 """
 

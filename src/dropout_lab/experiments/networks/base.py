@@ -14,6 +14,7 @@ from torch import Tensor
 from dropout_lab.experiments.data import Dataset
 from dropout_lab.experiments.networks.parts import WEIGHTS, Layer, Normalization, Place
 
+#: The parameters of a stack by name, each with the first axis S.
 Parameters = Mapping[str, Tensor]
 
 
@@ -30,7 +31,7 @@ class At:
     training = False
 
     def factor(self, place: Place, shape: tuple[int, ...]) -> Tensor | None:
-        """What stacked values (S, *shape) at a place are multiplied by, or None."""
+        """What stacked values ``(S, *shape)`` at a place are multiplied by, or None."""
         return None
 
     def __call__(self, place: Place, values: Tensor) -> Tensor:
@@ -91,7 +92,7 @@ class Network(ABC):
         return self._by_kind.get(kind, ())
 
     def reader(self, place: Place | str) -> tuple[Layer, ...]:
-        """The layers that read what is masked at a place, linearly and directly: see :attr:`.Place.readers`."""
+        """The layers that read what is masked at a place, linearly and directly: see ``readers`` of :class:`.Place`."""
         return self.place(place if isinstance(place, str) else place.name).readers
 
     @property

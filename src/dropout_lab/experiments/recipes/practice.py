@@ -3,7 +3,7 @@
 Their sizes were chosen on tuning seeds; trial runs on the reported seeds came before the rules of the chapters were
 written into the code. Each function takes the recipe it varies as ``base``: the book's by
 default, or a larger one for a machine with time. The other arms of these chapters stand in
-:mod:`~.recipes.regularizers`, :mod:`~.recipes.variants` and :mod:`~.recipes.guidance`, and are given :data:`DIGITS` as
+:mod:`~.recipes.regularizers`, :mod:`~.recipes.variants` and :mod:`~.recipes.guidance`, and are given ``DIGITS`` as
 their base.
 """
 

@@ -1,4 +1,5 @@
-"""The rules that lead from one line of a chain to the next. Each may do one rewriting, and its name is what is printed."""
+"""The rules that lead from one line of a chain to the next. Each may do one rewriting, and its name is what is
+printed."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ from dropout_lab.symbolic.rules.base import Context, Rule
 def expansion(small: sp.Symbol, order: int) -> Rule:
     """The Taylor expansion in ``small`` around 0, up to and without the terms of this order.
 
-    What is expanded holds ``small`` in elementary functions only: not in a mean, nor in a letter. Raises ValueError for an
-    order below 1.
+    What is expanded holds ``small`` in elementary functions only: not in a mean, nor in a letter. Raises ValueError
+    for an order below 1.
 
     >>> t = sp.Symbol("t", real=True)
     >>> expansion(t, 3).rewrite(sp.exp(t), Context())
@@ -40,8 +40,8 @@ def expansion(small: sp.Symbol, order: int) -> Rule:
 def taylor(function: Unknown, around: sp.Expr, order: int) -> Rule:
     """Taylor's formula: f(u) = f(c) + f′(c)(u − c) + ½f″(c)(u − c)² + …, without the terms of this order in u − c.
 
-    ``function`` has the property ``smooth``, ``around`` is the point c. Inside a mean, too, which is that of a polynomial
-    afterwards. Raises ValueError for a function that is not said to be smooth, and for an order below 1.
+    ``function`` has the property ``smooth``, ``around`` is the point c. Inside a mean, too: that of a polynomial.
+    Raises ValueError for a function that is not said to be smooth, and for an order below 1.
 
     >>> f, c, d = Unknown("f", lambda u: u**3, properties=("smooth",)), *sp.symbols("c d", real=True)
     >>> taylor(f, c, 3).rewrite(f(c + d), Context(unknowns=(f,)))
@@ -68,8 +68,8 @@ def taylor(function: Unknown, around: sp.Expr, order: int) -> Rule:
 
     return Rule(
         f"Taylor's formula to order {order}",
-        r"$f(c + h) = f(c) + f'(c)\,h + \tfrac12 f''(c)\,h^2 + \dots$ for a smooth $f$: the terms up to an order in $h$; "
-        "what is left out is of that order.",
+        r"$f(c + h) = f(c) + f'(c)\,h + \tfrac12 f''(c)\,h^2 + \dots$ for a smooth $f$: the terms up to an order "
+        "in $h$; what is left out is of that order.",
         rewrite,
         relation="~",
         both=False,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -60,7 +62,8 @@ class Context:
         return next((family for family in self.families if family.base == part.base), None)
 
     def keep_prob(self, mask: sp.Indexed) -> sp.Expr:
-        """The keep probability of a mask; ValueError for one that surely does not exist, such as r[n + 1] of n masks."""
+        """The keep probability of a mask; ValueError for one that surely does not exist, such as r[n + 1] of n
+        masks."""
         family = self.family(mask)
         if family is None:
             raise ValueError(f"{mask} is no mask of this chain")
@@ -119,8 +122,8 @@ class Rule:
     is_algebra: bool = False
     key: str = ""
     example: Callable[[], tuple[sp.Expr, Context]] | None = field(default=None, repr=False, compare=False)
-    #: The chain that a lemma stands for.
-    source: Any = field(default=None, repr=False, compare=False)
+    #: The chains that stand behind it, if it is a lemma.
+    sources: tuple[Any, ...] = field(default=(), repr=False, compare=False)
 
     def __str__(self) -> str:
         return self.name
@@ -128,7 +131,8 @@ class Rule:
     @property
     def slug(self) -> str:
         """The name as an anchor of the page of rules."""
-        return "rule-" + "".join(letter if letter.isalnum() else "-" for letter in self.family.lower()).strip("-")
+        plain = unicodedata.normalize("NFKD", self.family.lower())
+        return "rule-" + re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
 
     @property
     def family(self) -> str:
@@ -157,7 +161,8 @@ def rule(name: str, statement: str, *, example: Any = None, **options: Any) -> C
 
 
 def walk_within(expression: sp.Basic, context: Context, change: Callable[[sp.Basic, Context], sp.Basic]) -> sp.Basic:
-    """Rebuild an expression as :func:`~dropout_lab.symbolic.operators.walk` does; ``change`` is told what is known there."""
+    """Rebuild an expression as :func:`~dropout_lab.symbolic.operators.walk` does; ``change`` is told what is known
+    there."""
     if isinstance(expression, (sp.Lambda, sp.Indexed, sp.Tuple)) or not expression.args:
         return change(expression, context) if isinstance(expression, sp.Expr) else expression
     if isinstance(expression, Named):

@@ -17,8 +17,8 @@ def _chain_example() -> tuple[sp.Expr, Context]:
 
 @rule(
     "chain rule",
-    r"$\partial f(u)/\partial x = f'(u)\,\partial u/\partial x$ for a function $f$ that has a derivative; a constant factor "
-    r"stays.",
+    r"$\partial f(u)/\partial x = f'(u)\,\partial u/\partial x$ for a function $f$ that has a derivative; a constant "
+    r"factor stays.",
     example=_chain_example,
 )
 def chain_rule(expression: sp.Expr, context: Context) -> sp.Expr:
@@ -67,8 +67,8 @@ def below(threshold: sp.Expr) -> Rule:
 
     return Rule(
         "a uniform number below p",
-        r"$\int_0^1 f(u)\,[u < p]\,du = \int_0^p f(u)\,du$ for a probability $p$, where $[u < p]$ is 1 if $u < p$ and 0 "
-        "otherwise.",
+        r"$\int_0^1 f(u)\,[u < p]\,du = \int_0^p f(u)\,du$ for a probability $p$, where $[u < p]$ is 1 if $u < p$ and "
+        "0 otherwise.",
         rewrite,
         key="a uniform number below p",
     )

@@ -1,4 +1,5 @@
-"""Rules about logarithms, exponentials, derivatives, integrals, limits and functions of which only a property is known."""
+"""Rules about logarithms, exponentials, derivatives, integrals, limits and functions of which only a property is
+known."""
 
 from __future__ import annotations
 
@@ -30,8 +31,8 @@ _plain = Context()
 
 @rule(
     "logarithm of a product",
-    r"$\log(ab) = \log a + \log b$, $\log a^c = c \log a$ and $\log e^x = x$ for positive $a$, $b$ and real $c$, $x$; so the logarithm of a "
-    r"weighted product is a weighted sum: $\log \prod_r P_r^{\pi_r} = \sum_r \pi_r \log P_r$.",
+    r"$\log(ab) = \log a + \log b$, $\log a^c = c \log a$ and $\log e^x = x$ for positive $a$, $b$ and real $c$, $x$; "
+    r"so the logarithm of a weighted product is a weighted sum: $\log \prod_r P_r^{\pi_r} = \sum_r \pi_r \log P_r$.",
     example=lambda: (sp.log(_x**3 / _y), _plain),
 )
 def logarithm(expression: sp.Expr, context: Context) -> sp.Expr:
@@ -127,7 +128,7 @@ def _put_in(part: sp.Subs, context: Context) -> sp.Expr:
     inert = part.expr.atoms(Operator, Named, sp.Derivative, sp.Integral, sp.Limit)
     if any(context.varies(one, variable) for one in inert for variable in part.variables):
         return part
-    return put(part.expr, dict(zip(part.variables, part.point, strict=True)))  # type: ignore[return-value]
+    return put(part.expr, dict(zip(part.variables, part.point, strict=True)))
 
 
 def _differentiated(part: sp.Derivative) -> sp.Expr:
@@ -151,8 +152,8 @@ def _exchange_example() -> tuple[sp.Expr, Context]:
 
 @rule(
     "linearity of the derivative",
-    r"$\nabla \sum_r \pi_r f_r = \sum_r \pi_r \nabla f_r$: the derivative of a finite sum is the sum of the derivatives, as "
-    r"long as the weights $\pi_r$ do not depend on what is differentiated by.",
+    r"$\nabla \sum_r \pi_r f_r = \sum_r \pi_r \nabla f_r$: the derivative of a finite sum is the sum of the "
+    r"derivatives, as long as the weights $\pi_r$ do not depend on what is differentiated by.",
     assumes=("fixed-rates",),
     example=_exchange_example,
 )
@@ -244,7 +245,7 @@ def _split_integral(function: sp.Expr, limit: sp.Tuple) -> sp.Expr:
 
 @rule(
     "limit",
-    r"A limit carried out.",
+    r"A limit carried out: the number that an expression comes as near to as one likes.",
     example=lambda: (sp.Limit(sp.sin(_x * _t) / _t, _t, 0), _plain),
 )
 def limit(expression: sp.Expr, context: Context) -> sp.Expr:
@@ -281,8 +282,8 @@ def homogeneity(function: Unknown) -> Rule:
 
     return Rule(
         f"homogeneity of {function.function}",
-        r"$a(cz) = c\,a(z)$ for $c > 0$ and a function that is positively homogeneous of degree one: ReLU, leaky ReLU, the "
-        "identity.",
+        r"$a(cz) = c\,a(z)$ for $c > 0$ and a function that is positively homogeneous of degree one: ReLU, leaky "
+        r"ReLU, the identity.",
         rewrite,
         assumes=("homogeneous-activation",),
         key="homogeneity",

@@ -27,7 +27,9 @@ from dropout_lab.symbolic.rules.signs import is_nonnegative, is_positive, is_rea
 class Lemma(Protocol):
     """What a rule asks of a chain that it uses."""
 
-    start: sp.Expr
+    @property
+    def start(self) -> sp.Expr:
+        """Its first line."""
 
     @property
     def end(self) -> sp.Expr:
@@ -84,12 +86,12 @@ def substitution(
     relation: str = "=",
     assumes: tuple[str, ...] = (),
     own: Context | None = None,
-    source: object = None,
+    sources: tuple[Lemma, ...] = (),
 ) -> Rule:
     """``right`` in place of ``left``, wherever it stands; :class:`Random` letters of ``left`` stand for any expression.
 
-    With ``<=`` only where something larger makes the whole larger. ``own`` is what the chain behind it took for granted:
-    the rule can be used in chains that do so, too.
+    With ``<=`` only where something larger makes the whole larger. ``own`` is what the chain behind it took for
+    granted: the rule can be used in chains that do so, too.
     """
     if relation not in ("=", "<=", "~"):
         raise ValueError(
@@ -116,7 +118,7 @@ def substitution(
             return walk_within(expression, context, change)
         return raised(expression, lambda part: change(part, context))
 
-    return Rule(name, statement, rewrite, tuple(assumes), relation, relation == "=", key=key, source=source)
+    return Rule(name, statement, rewrite, tuple(assumes), relation, relation == "=", key=key, sources=sources)
 
 
 def _check_known(name: str, sides: sp.Tuple, own: Context, context: Context) -> None:
@@ -217,10 +219,10 @@ def in_letters(lemma: Lemma, letters: Mapping[sp.Basic, Any], name: str) -> Rule
     """A lemma in other letters: what holds for r, x and y holds for the masks, inputs and target of each example.
 
     ``letters`` gives for a symbol an expression, for an :class:`sympy.IndexedBase` a function of the indices. Different
-    masks must become different masks of the same law, anything else something that is not random, and positive where the
-    letter is. What the lemma differentiates by becomes another such variable, which nothing else depends on. What the
-    lemma defines by these letters is written out. Raises ValueError for other letters, and where the lemma says more
-    about its letters than their names: ``within``, ``tied``, ``distinct``, a sum over all masks.
+    masks must become different masks of the same law, anything else something that is not random, and positive where
+    the letter is. What the lemma differentiates by becomes another such variable, which nothing else depends on. What
+    the lemma defines by these letters is written out. Raises ValueError for other letters, and where the lemma says
+    more about its letters than their names: ``within``, ``tied``, ``distinct``, a sum over all masks.
 
     >>> from dropout_lab.symbolic import Chain, Masks, Mean, rules
     >>> n, i, m = sp.symbols("n i m", integer=True, positive=True)
@@ -244,7 +246,7 @@ def in_letters(lemma: Lemma, letters: Mapping[sp.Basic, Any], name: str) -> Rule
     left, right = (put(side, laws) for side in sides)
     own = replace(lemma.context, families=())
     made = substitution(
-        left, right, name, "a lemma", relation=plain.relation, assumes=lemma.assumes, own=own, source=lemma
+        left, right, name, "a lemma", relation=plain.relation, assumes=lemma.assumes, own=own, sources=(lemma,)
     )
 
     def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:
@@ -265,11 +267,12 @@ def _written_out(expression: sp.Expr, labels: set[sp.Basic]) -> sp.Expr:
         concerned = isinstance(part, Named) and part.args[1].free_symbols & labels
         return _written_out(part.meaning, labels) if concerned else part
 
-    return walk(expression, change)  # type: ignore[return-value]
+    return walk(expression, change)
 
 
 def _laws(name: str, letters: Mapping[sp.Basic, Any], sides: sp.Tuple) -> dict[sp.Basic, sp.Basic]:
-    """What letters become, as :func:`put` asks for it: an expression, or for indexed values a function of the indices."""
+    """What letters become, as :func:`put` asks for it: an expression, or for indexed values a function of the
+    indices."""
     arity = {part.base: len(part.indices) for part in sides.atoms(sp.Indexed)}
     laws: dict[sp.Basic, sp.Basic] = {}
     for letter, value in letters.items():
@@ -310,11 +313,11 @@ def _check_masks(name: str, own: Context, laws: Mapping[sp.Basic, sp.Basic], con
         index = _PLACES[: len(family.size)]
         image = put(family.base[index], laws)
         found = context.family(image)
-        if found is None or image.base in used or not set(index) <= set(image.indices):  # type: ignore[attr-defined]
+        if found is None or image.base in used or not set(index) <= set(image.indices):
             raise ValueError(f"{name}: the masks {family.base} of the lemma do not become masks of this chain")
-        if found.keep_prob(*image.indices) != put(family.keep_prob(*index), laws):  # type: ignore[attr-defined]
+        if found.keep_prob(*image.indices) != put(family.keep_prob(*index), laws):
             raise ValueError(f"{name}: the masks {found.base} have another keep probability than those of the lemma")
-        extents = dict(zip(image.indices, found.size, strict=True))  # type: ignore[attr-defined]
+        extents = dict(zip(image.indices, found.size, strict=True))
         if any((extents[one] - put(extent, laws)).is_negative for one, extent in zip(index, family.size, strict=True)):
             raise ValueError(f"{name}: there are fewer masks {found.base} than the lemma is about")
         used.add(found.base)
@@ -327,8 +330,8 @@ def _check_masks(name: str, own: Context, laws: Mapping[sp.Basic, sp.Basic], con
 def fixed_by_log_odds(log_odds: Lemma, one: Lemma, other: Lemma) -> Rule:
     """Two distributions with the same log-odds are one: P(k) = 1 / Σ_m exp(log-odds of m against k).
 
-    ``log_odds`` is a chain from log G(k) − log G(l) to log Q(k) − log Q(l), for any two classes; ``one`` and ``other`` are
-    chains from Σ_k G(k) and Σ_k Q(k) to 1. Raises ValueError for chains of another form.
+    ``log_odds`` is a chain from log G(k) − log G(l) to log Q(k) − log Q(l), for any two classes; ``one`` and ``other``
+    are chains from Σ_k G(k) and Σ_k Q(k) to 1. Raises ValueError for chains of another form.
     """
     (first, second), (third, fourth) = _log_odds(log_odds.start), _log_odds(log_odds.end)
     for chain in (log_odds, one, other):
@@ -367,6 +370,7 @@ def fixed_by_log_odds(log_odds: Lemma, one: Lemma, other: Lemma) -> Rule:
         rewrite,
         assumes=tuple(assumes),
         key="log-odds fix a distribution",
+        sources=(log_odds, one, other),
     )
 
 

@@ -77,8 +77,8 @@ def delta_picks(expression: sp.Expr, context: Context) -> sp.Expr:
 def used_up(total: sp.Sum, context: Context, only: Collection[sp.Expr] | None = None) -> sp.Expr:
     """A sum whose Kronecker deltas over its own indices are used up; ``only`` names those that may be.
 
-    A free index is taken to lie in the range of the sum, unless it is a number or bound by a sum further out: then it is
-    looked at. A delta that is no factor, or whose index may leave the range, is left alone.
+    A free index is taken to lie in the range of the sum, unless it is a number or bound by a sum further out: then it
+    is looked at. A delta that is no factor, or whose index may leave the range, is left alone.
     """
     if isinstance(total.function, sp.Add):
         return sp.Add(*(used_up(sp.Sum(part, *total.limits), context, only) for part in total.function.args))
@@ -158,7 +158,7 @@ def no_terms(expression: sp.Expr, context: Context) -> sp.Expr:
 
 @rule(
     "closed form of a sum",
-    r"A known sum: $\sum_{i=1}^{n} i = n(n + 1)/2$, the geometric and the binomial sum.",
+    r"A known sum that has its closed form without a condition, such as $\sum_{i=1}^{n} i = n(n + 1)/2$.",
     example=lambda: (sp.Sum(_i, (_i, 1, _n)), _plain),
 )
 def closed_form(expression: sp.Expr, context: Context) -> sp.Expr:

@@ -85,10 +85,8 @@ def idempotence(expression: sp.Expr, context: Context) -> sp.Expr:
     """A positive power of a mask is the mask."""
 
     def change(part: sp.Basic) -> sp.Basic:
-        if isinstance(part, sp.Pow) and context.family(part.base) is not None:
-            if part.exp.is_positive:
-                return part.base
-        return part
+        is_power = isinstance(part, sp.Pow) and context.family(part.base) is not None and part.exp.is_positive
+        return part.base if is_power else part
 
     return walk(expression, change)
 
@@ -190,7 +188,7 @@ def disjoint(one: sp.Expr, other: sp.Expr, context: Context) -> bool:
 def _masks_in(part: sp.Basic, ranges: dict, context: Context, found: list[_Occurrence], numbers: Iterator[int]) -> bool:
     """Collect all masks, their bound indices renamed apart; False if something else is random."""
     if context.family(part) is not None:
-        found.append((part, ranges))  # type: ignore[arg-type]
+        found.append((part, ranges))
         return True
     if isinstance(part, Operator) or not context.is_random(part):
         return True
@@ -239,7 +237,8 @@ def _ends(index: sp.Expr, ranges: dict) -> tuple[sp.Expr, sp.Expr]:
 
 @rule(
     "a mean is a sum over masks",
-    r"$\mathbb{E}[X] = \sum_r \pi_r X(r)$: there are finitely many masks, and $\pi_r$ is the probability of the mask $r$.",
+    r"$\mathbb{E}[X] = \sum_r \pi_r X(r)$: there are finitely many masks, and $\pi_r$ is the probability of the mask "
+    r"$r$.",
     example=lambda: (Mean(2 ** _example_masks()[0][1]), _example_masks()[1]),
 )
 def mean_as_sum(expression: sp.Expr, context: Context) -> sp.Expr:
@@ -258,8 +257,8 @@ def _weight_example() -> tuple[sp.Expr, Context]:
 
 @rule(
     "probability of a mask",
-    r"$\pi_r = \prod_i \big(p\,r_i + (1 - p)(1 - r_i)\big)$: a factor $p$ for each unit that is kept, $1 - p$ for each that is "
-    r"dropped, as the probabilities of independent events are multiplied.",
+    r"$\pi_r = \prod_i \big(p\,r_i + (1 - p)(1 - r_i)\big)$: a factor $p$ for each unit that is kept, $1 - p$ for "
+    r"each that is dropped, as the probabilities of independent events are multiplied.",
     assumes=("independent-masks",),
     example=_weight_example,
 )
@@ -289,7 +288,7 @@ def _fair_example() -> tuple[sp.Expr, Context]:
     "r and 1 − r have the same law",
     r"At $p = \tfrac12$ independent masks and their complements have the same law, so "
     r"$\mathbb{E}[f(r)] = \tfrac12\,\mathbb{E}[f(r) + f(1 - r)]$.",
-    assumes=("fair-coin", "independent-masks"),
+    assumes=("fair-masks", "independent-masks"),
     both=False,
     example=_fair_example,
 )
@@ -314,11 +313,11 @@ def _complemented(part: sp.Basic, context: Context) -> sp.Expr | None:
     if context.family(part) is not None:
         return 1 - part
     if not context.is_random(part):
-        return part  # type: ignore[return-value]
+        return part
     if isinstance(part, sp.Symbol):
         return None
     arguments = [_complemented(argument, context) for argument in part.args]
-    return None if None in arguments else rebuilt(part, arguments)  # type: ignore[arg-type, return-value]
+    return None if None in arguments else rebuilt(part, arguments)
 
 
 def two_outcomes(mask: sp.Indexed) -> Rule:
@@ -345,8 +344,8 @@ def two_outcomes(mask: sp.Indexed) -> Rule:
 
     return Rule(
         f"the mask {sp.sstr(mask)} is 1 or 0",
-        r"$\mathbb{E}[X] = p\,\mathbb{E}[X \text{ at } r = 1] + (1 - p)\,\mathbb{E}[X \text{ at } r = 0]$ for a mask $r$ "
-        "that is independent of everything else in $X$.",
+        r"$\mathbb{E}[X] = p\,\mathbb{E}[X \text{ at } r = 1] + (1 - p)\,\mathbb{E}[X \text{ at } r = 0]$ for a mask "
+        r"$r$ that is independent of everything else in $X$.",
         rewrite,
         assumes=("independent-masks",),
         key="a mask is 1 or 0",

@@ -66,7 +66,8 @@ def variance_of_sum(expression: sp.Expr, context: Context) -> sp.Expr:
         if isinstance(part, Var) and isinstance(part.args[0], (sp.Add, sp.Sum, sp.Mul)):
             return _bilinear(part.args[0], part.args[0], context)
         if isinstance(part, Cov):
-            return _bilinear(*part.args, context)
+            one, other = part.args
+            return _bilinear(one, other, context)
         return part
 
     return walk(expression, change)
@@ -107,8 +108,8 @@ def _linear_terms(expression: sp.Expr, context: Context) -> list[tuple[sp.Expr, 
 
 @rule(
     "constants and the variance",
-    r"$\operatorname{Var}(c + X) = \operatorname{Var}(X)$ and $\operatorname{Var}(cX) = c^2 \operatorname{Var}(X)$ for a "
-    r"constant $c$; a constant has no variance.",
+    r"$\operatorname{Var}(c + X) = \operatorname{Var}(X)$ and $\operatorname{Var}(cX) = c^2 \operatorname{Var}(X)$ "
+    r"for a constant $c$; a constant has no variance.",
     example=lambda: (Var(3 - 2 * _r[_i]), _context),
 )
 def constants_and_variance(expression: sp.Expr, context: Context) -> sp.Expr:
@@ -153,7 +154,8 @@ def zero_covariance(expression: sp.Expr, context: Context) -> sp.Expr:
 
     def change(part: sp.Basic, here: Context) -> sp.Basic:
         if isinstance(part, Cov):
-            return _on_diagonal(*part.args, here, deltas)
+            one, other = part.args
+            return _on_diagonal(one, other, here, deltas)
         return used_up(part, here, only=deltas) if isinstance(part, sp.Sum) and deltas else part
 
     return walk_within(expression, context, change)

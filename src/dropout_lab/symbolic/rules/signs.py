@@ -115,9 +115,9 @@ def is_nonnegative(expression: sp.Basic) -> bool:
 def raised(expression: sp.Expr, change: Callable[[sp.Expr], sp.Expr]) -> sp.Expr:
     """Put something larger in place of parts of an expression, but only where that makes the whole larger.
 
-    ``change`` gives something that is at least its argument, or the argument itself. It is asked from the outside inwards,
-    and what it changed is left alone: summands, factors beside others that are not negative, what stands under a mean, a
-    sum over indices or masks, an exponential, the logarithm of a positive number.
+    ``change`` gives something that is at least its argument, or the argument itself. It is asked from the outside
+    inwards, and what it changed is left alone: summands, factors beside others that are not negative, what stands
+    under a mean, a sum over indices or masks, an exponential, the logarithm of a positive number.
     """
     new = change(expression)
     if new != expression:

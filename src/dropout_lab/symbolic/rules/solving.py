@@ -17,9 +17,9 @@ Given = Mapping[sp.Expr, str]
 def linear_equation(unknown: sp.Symbol, *, slope: sp.Expr | None = None, nonzero: Given | None = None) -> Rule:
     """Solve an equation that is linear in ``unknown``: a v + b = 0 with a ≠ 0 has the one solution v = −b/a.
 
-    The slope a must be seen not to vanish. ``slope`` writes it as a product whose factors are surely positive or negative
-    (algebra has to make it equal to the slope of the equation); ``nonzero`` gives factors that are not 0 by an assumption,
-    with the id of that assumption. Raises ValueError for a slope that is another one, or may vanish.
+    The slope a must be seen not to vanish. ``slope`` writes it as a product whose factors are surely positive or
+    negative (algebra has to make it equal to the slope of the equation); ``nonzero`` gives factors that are not 0 by an
+    assumption, with the id of that assumption. Raises ValueError for a slope that is another one, or may vanish.
 
     >>> v, n, p = sp.symbols("v n p", positive=True)
     >>> linear_equation(v).rewrite(sp.Eq(n * v - p, 0), Context())
@@ -47,8 +47,8 @@ def linear_equation(unknown: sp.Symbol, *, slope: sp.Expr | None = None, nonzero
 
     return Rule(
         "zero of a linear expression",
-        r"$a v + b = 0$ with $a \ne 0$ has the one solution $v = -b/a$. The slope $a$ is seen not to vanish: it is a product "
-        "of factors that are positive, negative, or not 0 by an assumption.",
+        r"$a v + b = 0$ with $a \ne 0$ has the one solution $v = -b/a$. The slope $a$ is seen not to vanish: it is a "
+        "product of factors that are positive, negative, or not 0 by an assumption.",
         rewrite,
         assumes=tuple(dict.fromkeys(nonzero.values())),
         relation="<=>",

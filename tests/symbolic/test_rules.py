@@ -1,0 +1,107 @@
+"""Each rule by its example: both sides have the same value for 1 to 4 masks, and the rule says what it does and
+needs."""
+
+import pytest
+import sympy as sp
+
+from dropout_lab.symbolic import Chain, Masks, Mean, NotDerived, Unknown
+from dropout_lab.symbolic.arithmetic import difference
+from dropout_lab.symbolic.lines import agrees
+from dropout_lab.symbolic.rules import RULES, Context, algebra, homogeneity, idempotence, linear_equation, mean_of_mask
+from dropout_lab.symbolic.rules.base import rule
+from dropout_lab.symbolic.rules.catalogue import SECTIONS, catalogue, section
+
+n, i = sp.symbols("n i", integer=True, positive=True)
+p, y = sp.Symbol("p", positive=True), sp.Symbol("y", real=True)
+r = Masks(n, p)
+FAMILIES = list(catalogue())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_both_sides_of_the_example_have_one_value(family):
+    entry = catalogue()[family]
+    assert entry.after != entry.before
+    for size in (1, 2, 3, 4):
+        if family in ("independence", "definition of the covariance", "probability of a mask") and size == 1:
+            continue
+        if family == "r and 1 − r have the same law" and size != 2:
+            continue
+        one, other = (entry.value(side, size) for side in (entry.before, entry.after))
+        if entry.rule.relation == "~":
+            assert 0 < abs(float(difference(one, other))) < 0.05**2
+        else:
+            assert agrees(one, other, "=" if entry.rule.relation == "<=>" else entry.rule.relation)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_example_is_a_line_that_only_this_rule_gives(family):
+    entry = catalogue()[family]
+    chain = Chain(sp.Symbol("start"), masks=entry.context.families, unknowns=entry.context.unknowns)
+    relation = entry.rule.relation
+    assert chain.follows(entry.before, entry.after, (entry.rule,), relation)
+    assert not chain.follows(entry.before, entry.after, (), relation)
+    if not isinstance(entry.before, sp.Eq):
+        assert not chain.follows(entry.before, entry.after + 1, (entry.rule,), relation)
+        assert not chain.follows(entry.before, 2 * entry.after + 3, (entry.rule, algebra), relation)
+    if relation in ("<=", ">"):
+        assert not chain.follows(entry.before, entry.after, (entry.rule,), "=")
+        assert not chain.follows(entry.after, entry.before, (entry.rule,), relation)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_rule_says_what_it_does(family):
+    entry = catalogue()[family]
+    assert len(entry.statement) > 20
+    assert entry.statement.endswith(".")
+    assert entry.statement.count("$") % 2 == 0
+    assert all(name == name.lower() and " " not in name for name in entry.rule.assumes)
+
+
+def test_every_rule_stands_once_on_the_page():
+    listed = [family for families in SECTIONS.values() for family in families]
+    assert len(set(listed)) == len(listed)
+    assert set(RULES) <= set(listed)
+    slugs = [entry.rule.slug for entry in catalogue().values()]
+    assert len(set(slugs)) == len(slugs)
+    assert all(slug.isascii() and " " not in slug and not slug.endswith("-") for slug in slugs)
+
+
+@pytest.mark.parametrize("title", SECTIONS)
+def test_a_section_shows_itself(title):
+    shown = section(title, {"independent-masks": "independent masks"}, {"algebra": "claim 6.1"})
+    page = shown._repr_markdown_()
+    for family in SECTIONS[title]:
+        assert f'id="{catalogue()[family].rule.slug}"' in page
+        assert f"**{family}.**" in page
+        assert f"{family}: " in repr(shown)
+    assert page.count("$$") == 2 * len(SECTIONS[title])
+    assert "#" not in page.replace("####", "")
+    assert ("*Needs:* independent masks" in page) == (title == "The mean over masks")
+    assert ("*Used for:* claim 6.1" in page) == (title == "Numbers and sums")
+    with pytest.raises(ValueError, match="no section"):
+        section("Magic")
+
+
+def test_there_are_no_two_rules_of_one_name():
+    with pytest.raises(ValueError, match="two rules called 'algebra'"):
+        rule("algebra", "Again.")(lambda expression, context: expression)
+
+
+def test_rules_that_are_asked_for_more_than_is_known_say_so():
+    with pytest.raises(ValueError, match="not said to be homogeneous"):
+        homogeneity(Unknown("a", lambda x: x))
+    with pytest.raises(ValueError, match="needs at least one instance"):
+        Unknown("a")
+    a = sp.Symbol("a", real=True)
+    with pytest.raises(ValueError, match="of which nothing says that it is not 0"):
+        linear_equation(y).rewrite(sp.Eq(a * y - 1, 0), Context())
+    with pytest.raises(ValueError, match="the slope in y is"):
+        linear_equation(y, slope=2 * p).rewrite(sp.Eq(p * y - 1, 0), Context())
+
+
+def test_algebra_may_stand_in_the_middle_of_a_line():
+    square = Chain(Mean((r[i] + 1) ** 2), masks=r)
+    done = square.then(3 * p + 1, algebra, idempotence, RULES["linearity of the mean"], mean_of_mask)
+    assert done.end == 3 * p + 1
+    with pytest.raises(NotDerived, match="does not follow"):
+        square.then(3 * p + 1, idempotence, RULES["linearity of the mean"], mean_of_mask)
