@@ -5,7 +5,19 @@ from dataclasses import replace
 import pytest
 import sympy as sp
 
-from dropout_lab.symbolic import Chain, Definition, Masks, Mean, NotDerived, Random, Remainder, Unknown, Var, lemmas
+from dropout_lab.symbolic import (
+    Chain,
+    Definition,
+    Masks,
+    Mean,
+    NotDerived,
+    Random,
+    Remainder,
+    Unknown,
+    Var,
+    attacked,
+    lemmas,
+)
 from dropout_lab.symbolic.rules import (
     RULES,
     algebra,
@@ -18,6 +30,7 @@ from dropout_lab.symbolic.rules import (
     linearity,
     mean_of_mask,
     nonnegative,
+    taylor,
 )
 from dropout_lab.symbolic.rules.base import Rule
 
@@ -221,6 +234,61 @@ def test_an_approximation_of_the_wrong_order_is_noticed_by_numbers():
     wrong = replace(expansion(t, 2), rewrite=lambda expression, context: 1 + 2 * t)
     with pytest.raises(NotDerived, match=r"halving t"):
         Chain(sp.exp(t)).then(1 + 2 * t, wrong, relation="~", remainder=Remainder(t, 2, "the square of t"))
+
+
+def test_the_formula_of_taylor_under_a_mean_and_its_order():
+    f = Unknown("f", lambda u: u**4, lambda u: 1 / (1 + u**2), properties=("smooth",))
+    z = Definition("z", 1 + t * Sum(w[i] * r[i], (i, 1, n)))
+    d = Definition("d", z() - E(z()))
+    middle = E(z())
+    start = Chain(E(f(middle + d())), masks=r, definitions=[z, d], unknowns=[f])
+    second = E(f(middle) + f.slope(middle) * d() + f.slope(middle, 2) * d() ** 2 / 2)
+    chain = start.then(second, taylor(f, middle, 3), relation="~", remainder=Remainder(t, 3, "the cube of t"))
+    assert attacked(chain).survivors == []
+    with pytest.raises(NotDerived, match="not of order 4"):
+        start.then(second, taylor(f, middle, 3), relation="~", remainder=Remainder(t, 4, "its fourth power"))
+    with pytest.raises(NotDerived, match="Taylor's formula to order 2"):
+        start.then(second, taylor(f, middle, 2), relation="~", remainder=Remainder(t, 3, "the cube of t"))
+    with pytest.raises(ValueError, match="f is not said to be smooth"):
+        taylor(Unknown("f", abs), middle, 3)
+    with pytest.raises(ValueError, match="order of 1 or more, got 0"):
+        f.slope(middle, 0)
+
+
+def test_a_remainder_between_a_fraction_and_a_number_with_digits():
+    f = Unknown("f", lambda u: u**3, properties=("smooth",))
+    chain = Chain(f(1 + t), unknowns=[f])
+    remainder = Remainder(t, 2, "the square of t")
+    assert chain.then(f(1) + t * f.slope(1), taylor(f, sp.Integer(1), 2), relation="~", remainder=remainder).lines
+
+
+# -- signs ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_hyperbolic_cosine_is_at_least_one():
+    u = sp.Symbol("u", nonnegative=True)
+    chain = Chain(w[1] - u * (sp.cosh(t) - 1)).then(w[1], nonnegative, relation="<=")
+    assert chain.relation == "<="
+    with pytest.raises(NotDerived, match="does not follow"):
+        Chain(w[1] - u * (sp.cosh(t) - 2)).then(w[1], nonnegative, relation="<=")
+    with pytest.raises(NotDerived, match="does not follow"):
+        Chain(w[1] - u * (1 - sp.cosh(t))).then(w[1], nonnegative, relation="<=")
+
+
+def test_a_letter_that_is_not_negative_gets_no_negative_number():
+    letters = [sp.Symbol(f"u{number}", nonnegative=True) for number in range(12)]
+    assert all(min(Chain(letter).numbers(size)) >= 0 for letter in letters for size in (1, 2))
+
+
+# -- letters ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_letter_in_a_definition_keeps_the_index_that_its_own_sum_has():
+    k = sp.Symbol("k", integer=True, positive=True)
+    total = Definition("T({{0}})", Sum(w[i] * w[k], (i, 1, n)), (k,))
+    other = Definition("U({{0}})", w[i] * total(k), (i,))
+    chain = Chain(Sum(other(i), (i, 1, n)), definitions=[total, other])
+    assert chain.then(Sum(w[i] * total(k), (i, 1, n)), definition(other)).lines
 
 
 # -- lemmas -----------------------------------------------------------------------------------------------------------

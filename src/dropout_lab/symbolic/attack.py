@@ -205,7 +205,7 @@ def _parts(formula: sp.Basic, path: tuple[int, ...] = ()) -> Iterator[tuple[tupl
     for place, argument in enumerate(formula.args):
         if (isinstance(formula, Named) and place < 2) or isinstance(argument, sp.Tuple):
             continue
-        if (isinstance(formula, sp.Derivative) and place > 0) or (isinstance(formula, SlopeAt) and place == 0):
+        if (isinstance(formula, sp.Derivative) and place > 0) or (isinstance(formula, SlopeAt) and place != 1):
             continue
         yield from _parts(argument, (*path, place))
 

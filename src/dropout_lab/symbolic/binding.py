@@ -85,7 +85,14 @@ def _put_under(expression: sp.Expr, values: Mapping[sp.Basic, sp.Basic]) -> sp.E
     limits: list[tuple[sp.Basic, ...]] = []
     for index, *ends in reversed(expression.limits):
         limits.insert(0, (index, *(put(end, inside) for end in ends)))
-        inside = {key: value for key, value in inside.items() if index not in key.free_symbols}
+        free = expression.function.free_symbols.union(
+            *(part.free_symbols for limit in expression.limits for part in limit)
+        )
+        inside = {
+            key: value
+            for key, value in inside.items()
+            if index not in key.free_symbols and (not key.free_symbols or key.free_symbols & free)
+        }
         coming = set().union(*(value.free_symbols for value in inside.values()))
         if index in coming:
             other = fresh(

@@ -45,10 +45,18 @@ def _slope(compiler: Compiler, expression: SlopeAt) -> Compiled:
     if compiler.arithmetic.name == "exact":
         raise NotExact("derivatives are taken by differences of 50 digits")
     function, inner = compiler.unknowns[str(expression.args[0])], compiler.compile(expression.args[1])
-    if compiler.arithmetic.name == "float":
+    order, quick = int(expression.args[2]), compiler.arithmetic.name == "float"
+    if quick and order == 1:
         step = 1e-5
         return lambda at: (function(inner(at) + step) - function(inner(at) - step)) / (2 * step)
-    return lambda at: mpmath.diff(function, mpmath.mpmathify(inner(at)))
+
+    def derivative(at: Point) -> Any:
+        # Differences of a high order lose too many of the digits of a floating point number.
+        with mpmath.workdps(DIGITS):
+            value = mpmath.diff(function, mpmath.mpmathify(inner(at)), order)
+        return float(value) if quick else value
+
+    return derivative
 
 
 def _place(compiler: Compiler, variable: sp.Expr) -> Callable[[Point], Any]:

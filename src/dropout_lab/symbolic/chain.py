@@ -20,7 +20,7 @@ from typing import Any
 import sympy as sp
 
 from dropout_lab.symbolic.algebra import equal_by_algebra, same
-from dropout_lab.symbolic.arithmetic import EXACT, PRECISE, NotExact
+from dropout_lab.symbolic.arithmetic import EXACT, PRECISE, NotExact, difference
 from dropout_lab.symbolic.binding import lettered
 from dropout_lab.symbolic.draws import Draws
 from dropout_lab.symbolic.equations import value_of
@@ -358,7 +358,7 @@ class Chain:
         for halving in range(4, 7):
             given = {remainder.small: sp.Rational(1, 2**halving)}
             before, after = (self._value(one, 2, given=given) for one in (self.end, line.formula))
-            gaps.append(abs(before - after))
+            gaps.append(abs(difference(before, after)))
         for one, other in pairwise(gaps):
             if one > 1e-30 and other > one / 2 ** (remainder.order - 0.5):
                 raise NotDerived(

@@ -104,7 +104,7 @@ class Compiler:
         base = str(part.base.label)
         places = [self.compile(index) for index in part.indices]
         family = self.bases.get(base)
-        positive = bool(getattr(part.base.label, "is_positive", False))
+        positive = bool(getattr(part.base.label, "is_nonnegative", False))
         number = self.arithmetic.number
 
         def entry(at: Point) -> Any:

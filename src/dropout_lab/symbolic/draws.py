@@ -84,7 +84,7 @@ class Draws:
             return Fraction(self._index(symbol))
         if symbol.name in self.probabilities:
             return Fraction(source.randint(1, 10), 11)
-        return self._number(source, positive=bool(symbol.is_positive))
+        return self._number(source, positive=bool(symbol.is_nonnegative))
 
     def _index(self, symbol: sp.Symbol) -> int:
         """An index in the range of every sum, another one than those that it is said to differ from."""

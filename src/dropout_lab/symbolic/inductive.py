@@ -150,7 +150,11 @@ class Induction:
     @property
     def lemmas(self) -> tuple[Any, ...]:
         """The chains that base and step use and that are shown with them."""
-        return tuple(dict.fromkeys((*self.base.lemmas, *self.step.lemmas)))
+        # A chain with bounds or ties has no hash.
+        found: list[Any] = []
+        for one in (*self.base.lemmas, *self.step.lemmas):
+            found += [] if one in found else [one]
+        return tuple(found)
 
     def latex(self) -> str:
         """Both chains as aligned LaTeX."""

@@ -150,18 +150,22 @@ class Random(sp.Symbol):
 
 
 class SlopeAt(sp.Expr):
-    """f′(u): the derivative of an unknown function at an expression, made by :meth:`Unknown.slope`."""
+    """f′(u): a derivative of an unknown function at an expression, by :meth:`Unknown.slope`; f″ has the order 2."""
 
     is_commutative = True
 
-    def __new__(cls, function: Any, argument: Any) -> SlopeAt:
-        return sp.Expr.__new__(cls, sp.Symbol(str(function)), sp.sympify(argument))
+    def __new__(cls, function: Any, argument: Any, order: Any = 1) -> SlopeAt:
+        return sp.Expr.__new__(cls, sp.Symbol(str(function)), sp.sympify(argument), sp.Integer(order))
 
     def _latex(self, printer: Any) -> str:
-        return rf"{printer._print(self.args[0])}'\left({printer._print(self.args[1])}\right)"
+        return rf"{printer._print(self.args[0])}{self._primes}\left({printer._print(self.args[1])}\right)"
 
     def _sympystr(self, printer: Any) -> str:
-        return f"{printer._print(self.args[0])}'({printer._print(self.args[1])})"
+        return f"{printer._print(self.args[0])}{self._primes}({printer._print(self.args[1])})"
+
+    @property
+    def _primes(self) -> str:
+        return "'" * int(self.args[2])
 
 
 class Named(sp.Expr):
@@ -227,13 +231,14 @@ _GREEK = [
 def plain(latex: str) -> str:
     r"""A letter of LaTeX as plain text.
 
-    >>> print(plain(r"\tilde{h}_i"), plain(r"\eta'"))
-    h̃_i η'
+    >>> print(plain(r"\tilde{h}_i"), plain(r"\tilde{\eta}'"))
+    h̃_i η̃'
     """
-    accent = re.compile(r"\\(tilde|hat|bar)(?:\{(\w)\}|\s+(\w))")
-    text = accent.sub(lambda found: (found[2] or found[3]) + _ACCENTS[found[1]], latex).replace(r"\ell", "ℓ")
+    text = latex.replace(r"\ell", "ℓ")
     for name in _GREEK:
         text = text.replace(rf"\{name}", unicodedata.lookup("GREEK SMALL LETTER " + name.replace("lambda", "lamda")))
+    accent = re.compile(r"\\(tilde|hat|bar)(?:\{(\w)\}|\s*(\w))")
+    text = accent.sub(lambda found: (found[2] or found[3]) + _ACCENTS[found[1]], text)
     return text.replace("\\", "")
 
 
@@ -273,7 +278,8 @@ class Definition:
         self.label = sp.Symbol(label)
         self.says = says
         self.assumes = tuple(assumes)
-        self._meaning = sp.Lambda(tuple(own.values()), sp.sympify(expression).xreplace(own))
+        # An index of that name in a sum, or in the meaning of a letter, is another one.
+        self._meaning = sp.Lambda(tuple(own.values()), put(sp.sympify(expression), own))
 
     @property
     def letter(self) -> str:
@@ -306,7 +312,8 @@ class Unknown:
     ``instances`` are functions of as many numbers as it is called with, with these properties, exact on fractions:
     numbers are checked with each.
     ``properties`` are words that rules ask for: ``convex``, ``homogeneous`` (of degree one, for positive factors),
-    ``odd``, ``nonnegative``, ``differentiable``. ``assumes`` are assumption ids that its use brings in.
+    ``odd``, ``nonnegative``, ``differentiable``, ``smooth`` (as often as one
+    likes). ``assumes`` are assumption ids that its use brings in.
     """
 
     def __init__(
@@ -326,9 +333,11 @@ class Unknown:
     def __call__(self, *arguments: Any) -> sp.Expr:
         return self.function(*map(sp.sympify, arguments))
 
-    def slope(self, argument: Any) -> SlopeAt:
-        """The derivative of the function, taken at ``argument``."""
-        return SlopeAt(self.function, argument)
+    def slope(self, argument: Any, order: int = 1) -> SlopeAt:
+        """The derivative of the function, taken at ``argument``; with ``order`` 2 the second, and so on."""
+        if order < 1:
+            raise ValueError(f"a derivative has an order of 1 or more, got {order}")
+        return SlopeAt(self.function, argument, order)
 
     def __repr__(self) -> str:
         return f"Unknown({self.function})"

@@ -45,6 +45,37 @@ def orthogonal_columns(letter: sp.IndexedBase, size: sp.Symbol) -> Callable[[Dra
     return make
 
 
+def orthonormal_columns(letter: sp.IndexedBase, size: sp.Symbol) -> Callable[[Draws], Values]:
+    """A square matrix of orthogonal columns of length 1: the reflection at a random plane, which has rational entries.
+
+    >>> n = sp.Symbol("n")
+    >>> columns = orthonormal_columns(sp.IndexedBase("Z"), n)(Draws(1, 2, given={n: 2}))
+    >>> [sum(columns[m, 1] * columns[m, k] for m in (1, 2)) for k in (1, 2)]
+    [Fraction(1, 1), Fraction(0, 1)]
+    """
+
+    def make(draws: Draws) -> Values:
+        places = range(1, int(draws.symbol(size, "size")) + 1)
+        # A large first entry keeps the normal of the plane from being 0, or a unit vector.
+        normal = {place: draws.entry(f"{letter.label} normal", (place,), True) + 9 * (place == 1) for place in places}
+        squares = sum(part * part for part in normal.values())
+        return {(m, k): (m == k) - 2 * normal[m] * normal[k] / squares for m in places for k in places}
+
+    return make
+
+
+def unit_vector(letter: sp.IndexedBase, size: sp.Symbol) -> Callable[[Draws], Values]:
+    """A vector of length 1 with rational entries.
+
+    >>> n = sp.Symbol("n")
+    >>> vector = unit_vector(sp.IndexedBase("z"), n)(Draws(1, 3, given={n: 3}))
+    >>> sum(part**2 for part in vector.values())
+    Fraction(1, 1)
+    """
+    columns = orthonormal_columns(letter, size)
+    return lambda draws: {(m,): value for (m, k), value in columns(draws).items() if k == 1}
+
+
 def solution(
     matrix: sp.Expr, right: sp.Expr, row: sp.Symbol, column: sp.Symbol, size: sp.Symbol
 ) -> Callable[[Draws], Values]:

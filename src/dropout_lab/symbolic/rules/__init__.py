@@ -3,7 +3,7 @@ printed."""
 
 from __future__ import annotations
 
-from dropout_lab.symbolic.rules.approximations import expansion
+from dropout_lab.symbolic.rules.approximations import expansion, taylor
 from dropout_lab.symbolic.rules.base import RELATIONS, RULES, Context, Rule
 from dropout_lab.symbolic.rules.calculus import below, chain_rule
 from dropout_lab.symbolic.rules.functions import (
@@ -89,6 +89,7 @@ __all__ = [
     "split_diagonal",
     "substitution",
     "symmetry",
+    "taylor",
     "theorem",
     "two_outcomes",
     "variance_definition",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from dropout_lab.symbolic.operators import Named, Operator
+from dropout_lab.symbolic.operators import Named, Operator, Unknown, walk
 from dropout_lab.symbolic.rules.base import Context, Rule
 
 
@@ -34,4 +34,44 @@ def expansion(small: sp.Symbol, order: int) -> Rule:
         relation="~",
         both=False,
         key="expansion",
+    )
+
+
+def taylor(function: Unknown, around: sp.Expr, order: int) -> Rule:
+    """Taylor's formula: f(u) = f(c) + f′(c)(u − c) + ½f″(c)(u − c)² + …, without the terms of this order in u − c.
+
+    ``function`` has the property ``smooth``, ``around`` is the point c. Inside a mean, too: that of a polynomial.
+    Raises ValueError for a function that is not said to be smooth, and for an order below 1.
+
+    >>> f, c, d = Unknown("f", lambda u: u**3, properties=("smooth",)), *sp.symbols("c d", real=True)
+    >>> taylor(f, c, 3).rewrite(f(c + d), Context(unknowns=(f,)))
+    d**2*f''(c)/2 + d*f'(c) + f(c)
+    """
+    if "smooth" not in function.properties:
+        raise ValueError(f"{function.function} is not said to be smooth; its properties: {sorted(function.properties)}")
+    if order < 1:
+        raise ValueError(f"an expansion leaves out terms of an order of 1 or more, got {order}")
+    point = sp.sympify(around)
+
+    def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:
+        def change(part: sp.Basic) -> sp.Basic:
+            if not isinstance(part, sp.Function) or part.func != function.function or len(part.args) != 1:
+                return part
+            step = part.args[0] - point
+            # At the point itself, and where that is no summand, there is nothing to expand.
+            if step == 0 or point not in sp.Add.make_args(part.args[0]):
+                return part
+            terms = (function.slope(point, k) * step**k / sp.factorial(k) for k in range(1, order))
+            return sp.Add(function(point), *terms)
+
+        return walk(expression, change)
+
+    return Rule(
+        f"Taylor's formula to order {order}",
+        r"$f(c + h) = f(c) + f'(c)\,h + \tfrac12 f''(c)\,h^2 + \dots$ for a smooth $f$: the terms up to an order "
+        "in $h$; what is left out is of that order.",
+        rewrite,
+        relation="~",
+        both=False,
+        key="Taylor's formula",
     )

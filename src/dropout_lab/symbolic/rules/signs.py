@@ -105,9 +105,11 @@ def is_nonnegative(expression: sp.Basic) -> bool:
         return is_nonnegative(expression.function)
     if isinstance(expression, (Mean, SumOverMasks, ProductOverMasks)):
         return is_nonnegative(expression.args[0])
-    if isinstance(expression, (sp.Add, sp.Mul)):
-        return all(map(is_nonnegative, expression.args))
-    return False
+    if isinstance(expression, sp.Add):
+        # cosh t is at least 1.
+        least = (1 if isinstance(part, sp.cosh) and is_real(part.args[0]) else part for part in expression.args)
+        return all(map(is_nonnegative, expression.args)) or bool(sp.Add(*least).is_nonnegative)
+    return isinstance(expression, sp.Mul) and all(map(is_nonnegative, expression.args))
 
 
 def raised(expression: sp.Expr, change: Callable[[sp.Expr], sp.Expr]) -> sp.Expr:
