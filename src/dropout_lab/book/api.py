@@ -207,6 +207,10 @@ def _comment(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines:
     """
     if what != "data":
         return
+    # A rule of derivation is an object made of a function, which says what the rule does.
+    if said := inspect.getdoc(getattr(thing, "rewrite", None)):
+        lines[:] = said.splitlines()
+        return
     module, _, constant = name.rpartition(".")
     inside = sorted(other for other in sys.modules if f"{other}.".startswith(f"{module}."))
     for source in map(ModuleAnalyzer.for_module, inside):
