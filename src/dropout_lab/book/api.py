@@ -36,6 +36,7 @@ FOREIGN = (
     "contextlib",
     "dataclasses",
     "enum",
+    "fractions",
     "matplotlib",
     "numpy",
     "pathlib",
@@ -45,6 +46,14 @@ FOREIGN = (
 )
 #: Types that come as text alone: what a named tuple holds, a union that nobody could read, one that holds itself.
 _BARE = ("Tensor", "ArrayLike", "Json")
+
+#: Types of this package that signatures name and that the reference leaves out: nobody but the package makes them.
+_INNER = (
+    r"dropout_lab\.symbolic\.(draws|values|compiler|calculus|arithmetic|lines|intervals|binding|equations)\..+",
+    r"dropout_lab\.symbolic\.(inductive\.Induction|attack\.Survivor|operators\.(Named|SlopeAt)|rules\.given\.Lemma)",
+    r"dropout_lab\.symbolic\.(rules\.base\..+|printing\..+|report\..+)",
+    r"dropout_lab\.claims\.derivations\.(Line|Slips|Swaps)",
+)
 
 #: The kinds of entry that go on with what belongs to them.
 _WITH_MEMBERS = ("class", "exception")
@@ -190,7 +199,7 @@ def _configure(app: Sphinx, config: Config) -> None:
     config.python_maximum_signature_line_length = 72
     # The tables list the names. In the contents every page of the book would carry them through its sidebar.
     config.toc_object_entries = False
-    foreign = rf"({'|'.join(FOREIGN)})\..+|{'|'.join(_BARE)}"
+    foreign = "|".join((rf"({'|'.join(FOREIGN)})\..+", *_BARE, *_INNER))
     config.nitpick_ignore_regex = [*config.nitpick_ignore_regex, ("py:.*", foreign)]
 
 

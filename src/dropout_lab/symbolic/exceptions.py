@@ -41,7 +41,9 @@ def open_ends(chain: Chain, attack: Attack) -> list[str]:
 
 
 def check(chain: Chain, attack: Attack | None = None) -> Attack:
-    """Attack a chain, and raise :class:`NotDerived` with the first thing that is left open; else give the counts.
+    """Attack a chain and give the counts.
+
+    Raises :class:`~dropout_lab.symbolic.NotDerived` with the first thing that is left open.
 
     >>> import sympy as sp
     >>> from dropout_lab.symbolic import Masks, Mean, rules

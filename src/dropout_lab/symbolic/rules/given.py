@@ -88,7 +88,9 @@ def substitution(
     own: Context | None = None,
     sources: tuple[Lemma, ...] = (),
 ) -> Rule:
-    """``right`` in place of ``left``, wherever it stands; :class:`Random` letters of ``left`` stand for any expression.
+    """``right`` in place of ``left``, wherever it stands.
+
+    :class:`~dropout_lab.symbolic.Random` letters of ``left`` stand for any expression.
 
     With ``<=`` only where something larger makes the whole larger. ``own`` is what the chain behind it took for
     granted: the rule can be used in chains that do so, too.

@@ -78,8 +78,8 @@ def mean_of_mask(expression: sp.Expr, context: Context) -> sp.Expr:
 
 @rule(
     "r² = r",
-    r"A mask is 0 or 1, so every power of it is itself: $r_i^k = r_i$ for $k \ge 1$. The same holds for $1 - r_i$ and for "
-    "products of these.",
+    r"A mask is 0 or 1, so every power of it is itself: $r_i^k = r_i$ for $k \ge 1$. The same holds for $1 - r_i$ and "
+    "for products of these.",
     example=lambda: (Mean(_example_masks()[0][_i] ** 2), _example_masks()[1]),
 )
 def idempotence(expression: sp.Expr, context: Context) -> sp.Expr:
@@ -177,7 +177,9 @@ def _factored(inside: sp.Expr, context: Context) -> sp.Expr:
     random = [sp.Mul(*group) for group in groups if context.is_random(group[0])]
     if len(random) < 2:
         return Mean(inside)
-    return constant * sp.Mul(*(_of_product(one, context) if isinstance(one, sp.Product) else Mean(one) for one in random))
+    return constant * sp.Mul(
+        *(_of_product(one, context) if isinstance(one, sp.Product) else Mean(one) for one in random)
+    )
 
 
 #: A mask, with the ranges of the indices that are bound where it stands.
@@ -357,8 +359,8 @@ def two_outcomes(mask: sp.Indexed, *, alone: bool = False) -> Rule:
 
     return Rule(
         f"the mask {sp.sstr(mask)} is 1 or 0",
-        r"$\mathbb{E}[X] = p\,\mathbb{E}[X \text{ at } r = 1] + (1 - p)\,\mathbb{E}[X \text{ at } r = 0]$ for a mask $r$ "
-        "that is independent of everything else in $X$, if anything else in it is random.",
+        r"$\mathbb{E}[X] = p\,\mathbb{E}[X \text{ at } r = 1] + (1 - p)\,\mathbb{E}[X \text{ at } r = 0]$ for a mask "
+        "$r$ that is independent of everything else in $X$, if anything else in it is random.",
         rewrite,
         assumes=() if alone else ("independent-masks",),
         key="a mask is 1 or 0",
