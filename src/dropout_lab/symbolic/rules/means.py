@@ -99,7 +99,7 @@ def _is_zero_or_one(part: sp.Basic, context: Context) -> bool:
         return _is_zero_or_one(part.function, context)
     if isinstance(part, sp.Mul):
         return all(_is_zero_or_one(factor, context) for factor in part.args)
-    return context.family(part) is not None or (part.is_Add and context.family(1 - part) is not None)  # type: ignore[operator]
+    return context.family(part) is not None or (part.is_Add and context.family(1 - part) is not None)
 
 
 def _independence_example() -> tuple[sp.Expr, Context]:

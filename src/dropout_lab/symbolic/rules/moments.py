@@ -154,7 +154,8 @@ def zero_covariance(expression: sp.Expr, context: Context) -> sp.Expr:
 
     def change(part: sp.Basic, here: Context) -> sp.Basic:
         if isinstance(part, Cov):
-            return _on_diagonal(*part.args, here, deltas)
+            one, other = part.args
+            return _on_diagonal(one, other, here, deltas)
         if isinstance(part, sp.Sum) and part.function == 0 and expression.has(Cov):
             return sp.Integer(0)
         return used_up(part, here, only=deltas) if isinstance(part, sp.Sum) and deltas else part
