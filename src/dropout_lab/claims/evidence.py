@@ -165,7 +165,8 @@ def derive(
     Example
     -------
     >>> from dropout_lab import symbolic
-    >>> n, p, i = sympy.symbols("n p i", integer=True, positive=True)
+    >>> n, i = sympy.symbols("n i", integer=True, positive=True)
+    >>> p = sympy.Symbol("p", positive=True)
     >>> h, r = sympy.IndexedBase("h"), symbolic.Masks(n, p)
     >>> chain = symbolic.Chain(symbolic.Mean(h[i] * r[i]), masks=r)
     >>> chain = chain.then(h[i] * symbolic.Mean(r[i]), symbolic.rules.linearity)
