@@ -54,6 +54,17 @@ class Derivation(
     ``assumes`` is computed: the assumptions of the definitions and of the rules of all lines. ``stated`` are those of
     them that the claim's own sentence makes: a claim that leaves no other unsaid is true. ``at`` says at which numbers
     the lines have the values given. Chains of one ``part`` of a claim are alternatives to each other.
+
+    Example
+    -------
+    >>> from dropout_lab import claims, symbolic
+    >>> import sympy
+    >>> i, n, p = sympy.Symbol("i", integer=True), sympy.Symbol("n", integer=True), sympy.Symbol("p", positive=True)
+    >>> r = symbolic.Masks(n, p)
+    >>> chain = symbolic.Chain(symbolic.Mean(r[i]), masks=r).then(p, symbolic.rules.mean_of_mask)
+    >>> found = claims.derive("2.2", chain, says="The mean of a mask is p.").main
+    >>> found.lines[1].rule, found.slips.refused == found.slips.tried
+    ('E r = p', True)
     """
 
     scope: str
