@@ -4,7 +4,7 @@ printed."""
 from __future__ import annotations
 
 from dropout_lab.symbolic.rules.approximations import expansion, taylor
-from dropout_lab.symbolic.rules.base import RELATIONS, RULES, Context, Rule
+from dropout_lab.symbolic.rules.base import RULES, Context, Rule
 from dropout_lab.symbolic.rules.calculus import below, chain_rule
 from dropout_lab.symbolic.rules.functions import (
     derivative,
@@ -48,7 +48,6 @@ from dropout_lab.symbolic.rules.moments import (
 from dropout_lab.symbolic.rules.solving import linear_equation, positive
 
 __all__ = [
-    "RELATIONS",
     "RULES",
     "Context",
     "Rule",

@@ -27,7 +27,7 @@ from dropout_lab.symbolic.lemmas import mean_of_square
 from dropout_lab.symbolic.masks import Masks
 from dropout_lab.symbolic.operators import Definition, Mean, Unknown
 from dropout_lab.symbolic.printing import printed
-from dropout_lab.symbolic.rules.approximations import expansion
+from dropout_lab.symbolic.rules.approximations import expansion, taylor
 from dropout_lab.symbolic.rules.base import RELATIONS, RULES, Context, Rule
 from dropout_lab.symbolic.rules.calculus import below
 from dropout_lab.symbolic.rules.functions import homogeneity, logarithm
@@ -78,6 +78,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "a uniform number below p",
         "limit",
         "expansion",
+        "Taylor's formula",
     ),
     "Inequalities": (
         "Jensen's inequality",
@@ -184,6 +185,7 @@ def _made() -> dict[str, tuple[Rule, sp.Expr, Context, str]]:
     """Rules that are made for one chain, each with an example and what may be said of all of its kind."""
     S = Definition("S", sp.Sum(w[i] * r[i], (i, 1, n)), assumes=("linear-model",))
     relu = Unknown("a", lambda x: max(x, 0), properties=("homogeneous",))
+    smooth = Unknown("f", lambda x: x**3, properties=("smooth",))
     total = Mean(sp.Sum(w[i] * r[i], (i, 1, n)))
     closed = p * sp.Sum(w[i], (i, 1, n))
     means = theorem("of the two means", sp.sqrt(a * b), (a + b) / 2, key="", statement="", relation="<=")
@@ -194,6 +196,7 @@ def _made() -> dict[str, tuple[Rule, sp.Expr, Context, str]]:
         (homogeneity(relu), relu(p * y), Context(unknowns=(relu,)), ""),
         (below(p), sp.Integral(sp.Piecewise((1 / p, u < p), (0, True)), (u, 0, 1)), _context, ""),
         (expansion(t, 2), sp.exp(t), Context(), ""),
+        (taylor(smooth, b, 3), smooth(b + t), Context(unknowns=(smooth,)), ""),
         (positive({}), a * p, Context(), ""),
         (definition(S), Mean(S() ** 2), _context, ""),
         (mean_of_square().as_rule(), Mean(r[i] ** 2), _context, lemma),
