@@ -10,6 +10,8 @@ import mpmath
 #: Places of a first look at the integrand, and halvings that narrow down a kink or a jump.
 _LOOKS = 64
 _HALVINGS = 170
+#: Digits asked of an integral in floating point: it is compared with another to six.
+_FLOAT_DIGITS = 12
 #: How often a piece is looked at from nearer.
 _DEPTH = 6
 
@@ -27,7 +29,11 @@ def quadrature(integrand: Callable[[Any], Any], low: Any, high: Any, *, precise:
         return mpmath.mpf(0)
     if low > high:
         return -quadrature(integrand, high, low, precise=precise)
-    return _pieces(integrand, low, high, _DEPTH) if precise else mpmath.quad(integrand, [low, high])
+    if precise:
+        return _pieces(integrand, low, high, _DEPTH)
+    # An integrand in floating point has no more digits to give, however often it is asked.
+    with mpmath.workdps(_FLOAT_DIGITS):
+        return mpmath.quad(integrand, [low, high], maxdegree=6)
 
 
 def _pieces(integrand: Callable[[Any], Any], low: Any, high: Any, depth: int) -> Any:

@@ -8,6 +8,7 @@ import sympy as sp
 
 from dropout_lab.symbolic.binding import bound_symbols, put
 from dropout_lab.symbolic.operators import (
+    ImaginaryPart,
     Named,
     Operator,
     ProductOverMasks,
@@ -26,6 +27,8 @@ _i, _k = sp.symbols("i k", integer=True, positive=True)
 _n = sp.Symbol("n", integer=True, positive=True)
 _a = sp.IndexedBase("a")
 _plain = Context()
+#: Where a conjugate is more than -i in place of i: roots of negative numbers, functions with a cut.
+_NOT_CONJUGATED = (sp.log, sp.arg, sp.re, sp.im, sp.Limit)
 
 
 @rule(
@@ -93,6 +96,75 @@ def in_exponentials(expression: sp.Expr, context: Context) -> sp.Expr:
         if isinstance(part, (sp.sinh, sp.cosh, sp.tanh, sp.coth, sp.sech, sp.csch)):
             return part.rewrite(sp.exp)
         return part
+
+    return walk(expression, change)
+
+
+def _exponential_example() -> tuple[sp.Expr, Context]:
+    return sp.exp(_t + sp.Sum(_a[_i] * _t, (_i, 1, _n))), _plain
+
+
+@rule(
+    "exponential of a sum",
+    r"$e^{a + b} = e^a e^b$, so $\exp \sum_i a_i = \prod_i e^{a_i}$.",
+    example=_exponential_example,
+)
+def exponential_of_sum(expression: sp.Expr, context: Context) -> sp.Expr:
+    """The exponential of a finite sum as the product of the exponentials."""
+
+    def change(part: sp.Basic) -> sp.Basic:
+        return _exponential(part.args[0]) if isinstance(part, sp.exp) else part
+
+    return walk(expression, change)
+
+
+def _exponential(exponent: sp.Expr) -> sp.Expr:
+    if isinstance(exponent, sp.Add):
+        return sp.Mul(*map(_exponential, exponent.args))
+    if isinstance(exponent, sp.Sum) and not any(limit[2].is_infinite for limit in exponent.limits):
+        return sp.Product(sp.exp(exponent.function), *exponent.limits)
+    if isinstance(exponent, sp.Mul):
+        sums = [part for part in exponent.args if isinstance(part, sp.Sum)]
+        if len(sums) == 1:
+            rest = sp.Mul(*(part for part in exponent.args if part is not sums[0]))
+            if not rest.free_symbols & {limit[0] for limit in sums[0].limits}:
+                return _exponential(sp.Sum(rest * sums[0].function, *sums[0].limits))
+        if len(sums) == 0 and any(isinstance(part, sp.Add) for part in exponent.args):
+            expanded = sp.expand_mul(exponent)
+            return _exponential(expanded) if expanded != exponent else sp.exp(exponent)
+    return sp.exp(exponent)
+
+
+@rule(
+    "Euler's formula",
+    r"$\sin x = (e^{ix} - e^{-ix})/(2i)$ and $\cos x = (e^{ix} + e^{-ix})/2$.",
+    example=lambda: (sp.sin(_x * _t), _plain),
+)
+def euler(expression: sp.Expr, context: Context) -> sp.Expr:
+    """Sines and cosines in exponentials."""
+
+    def change(part: sp.Basic) -> sp.Basic:
+        if isinstance(part, (sp.sin, sp.cos)):
+            up, down = sp.exp(sp.I * part.args[0]), sp.exp(-sp.I * part.args[0])
+            return (up - down) / (2 * sp.I) if isinstance(part, sp.sin) else (up + down) / 2
+        return part
+
+    return walk(expression, change)
+
+
+@rule(
+    "imaginary part",
+    r"$\operatorname{Im} w = (w - \bar w)/(2i)$, where $\bar w$ is $w$ with $-i$ in place of $i$: all letters are real.",
+    example=lambda: (ImaginaryPart(_x * sp.exp(sp.I * _t)), _plain),
+)
+def imaginary_part(expression: sp.Expr, context: Context) -> sp.Expr:
+    """Imaginary parts by the conjugate."""
+
+    def change(part: sp.Basic) -> sp.Basic:
+        if not isinstance(part, ImaginaryPart) or part.atoms(*_NOT_CONJUGATED):
+            return part
+        inside = part.args[0]
+        return (inside - inside.xreplace({sp.I: -sp.I})) / (2 * sp.I)
 
     return walk(expression, change)
 
@@ -240,6 +312,38 @@ def _split_integral(function: sp.Expr, limit: sp.Tuple) -> sp.Expr:
         return sp.Add(*(_split_integral(part, limit) for part in function.args))
     constant, rest = function.as_independent(limit[0], as_Add=False)
     return constant * sp.Integral(rest, limit)
+
+
+def by_substitution(old: sp.Symbol, image: sp.Expr, new: sp.Symbol, low: sp.Expr, high: sp.Expr) -> Rule:
+    """∫ f(x) dx with x = g(u): ∫ f(g(u)) g′(u) du, where g(low) and g(high) are the ends of the integral over x.
+
+    Raises ValueError where ``image``, which is g(u), has other limits at ``low`` and ``high`` than the integral.
+
+    >>> x, u = sp.symbols("x u", positive=True)
+    >>> by_substitution(x, u**2, u, 0, 3).rewrite(sp.Integral(sp.cos(x), (x, 0, 9)), Context())
+    Integral(2*u*cos(u**2), (u, 0, 3))
+    """
+
+    def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:
+        def change(part: sp.Basic) -> sp.Basic:
+            if not isinstance(part, sp.Integral) or len(part.limits) != 1 or part.limits[0][0] != old:
+                return part
+            if _is_inert(part.function, (old,), context) or new in part.free_symbols:
+                return part
+            ends = (sp.limit(image, new, low, "+"), sp.limit(image, new, high, "-"))
+            if ends != part.limits[0][1:]:
+                raise ValueError(f"{old} = {image} runs from {ends[0]} to {ends[1]}, not from end to end of {part}")
+            return sp.Integral(put(part.function, {old: image}) * sp.diff(image, new), (new, low, high))
+
+        return walk(expression, change)
+
+    return Rule(
+        f"substitution {sp.sstr(old)} = {sp.sstr(image)}",
+        r"$\int f(x)\,dx = \int f(g(u))\,g'(u)\,du$ for $x = g(u)$, from end to end.",
+        rewrite,
+        both=False,
+        key="substitution",
+    )
 
 
 @rule(
