@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -22,6 +23,11 @@ BUILD = Path(__file__).resolve().parent / "_build"
 
 def pytest_configure(config: pytest.Config) -> None:
     """Stop where nothing would be checked; have notebooks run on this very Python, the longest first."""
+    # torch's compiler would take code that was generated for another setting of ATEN_CPU_CAPABILITY from its cache, and
+    # compute half of each vector.
+    generated = tempfile.TemporaryDirectory()
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = generated.name
+    config.add_cleanup(generated.cleanup)
     if sys.flags.optimize:
         raise pytest.UsageError("Python was told to leave out assert (-O or PYTHONOPTIMIZE), so no test could fail")
     if not config.getoption("--nbval", default=False):

@@ -110,8 +110,11 @@ class AllOrNothing:
         self._changed = False
 
     def removed(self, app: Sphinx, env: BuildEnvironment, added: set, changed: set, removed: set) -> list[str]:
-        """Pages that went were named by others."""
+        """Pages that went were named by others, and have left their notebooks."""
         self._changed = bool(removed)
+        _, _, notebooks = _folders(app)
+        for docname in removed:
+            (notebooks / f"{docname}.ipynb").unlink(missing_ok=True)
         return []
 
     def read(self, app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:

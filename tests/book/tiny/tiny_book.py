@@ -141,8 +141,10 @@ class Book:
         self.patch.setenv("DROPOUT_LAB_CLAIMS", str(path))
 
     def page(self, name: str, text: str) -> None:
-        """Write a Markdown page, or a MyST notebook if the text begins with its header."""
-        (self.folder / f"{name}.md").write_text(text, encoding="utf-8")
+        """Write a Markdown page, or a MyST notebook if the text begins with its header; the same text leaves it alone."""
+        path = self.folder / f"{name}.md"
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
 
     def notebook(self, name: str, *parts: str | nbformat.NotebookNode) -> None:
         """Write a notebook that was executed before: text becomes Markdown cells."""
