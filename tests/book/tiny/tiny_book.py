@@ -141,7 +141,7 @@ class Book:
         self.patch.setenv("DROPOUT_LAB_CLAIMS", str(path))
 
     def page(self, name: str, text: str) -> None:
-        """Write a Markdown page, or a MyST notebook if the text begins with its header; the same text leaves it alone."""
+        """Write a Markdown page, or a MyST notebook if the text begins with its header, unless it is there."""
         path = self.folder / f"{name}.md"
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
