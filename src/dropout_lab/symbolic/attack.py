@@ -78,15 +78,14 @@ def attacked(chain: Chain) -> Attack:
 
 def _slips(chain: Chain, place: int, attack: Attack) -> None:
     before, line = chain.lines[place - 1].formula, chain.lines[place]
-    instances = max([1, *(len(one.instances) for one in chain.unknowns)])
-    numbers = [_Numbers(chain, before, instance) for instance in range(instances)]
+    numbers = [_Numbers(chain, before, instance) for instance in range(chain.instances)]
     for kind, altered in slips(line.formula, chain):
         by_numbers = any(one.refuse(altered, line) for one in numbers)
         # No slip at all: the same expression, also by r² = r, which holds for the masks in whatever stands here. Where
         # an equation has another value, it is another expression.
         if not (by_numbers and line.relation in EXACT_RELATIONS) and _is_none(chain, altered, line.formula):
             continue
-        by_rule = not _accepted(chain, before, altered, line)
+        by_rule = not _follows(chain, before, altered, line.rules, line.relation)
         if line.relation in EXACT_RELATIONS:
             attack.tried += 1
             attack.by_rule += by_rule
@@ -104,9 +103,10 @@ def _is_none(chain: Chain, altered: sp.Expr, formula: sp.Expr) -> bool:
     return equivalent(one, other, chain.solve_for)
 
 
-def _accepted(chain: Chain, before: sp.Expr, altered: sp.Expr, line: Line) -> bool:
+def _follows(chain: Chain, before: sp.Expr, after: sp.Expr, rules: tuple[Rule, ...], relation: str) -> bool:
+    """Whether the rules lead from one formula to the other; a rule that raises leads nowhere."""
     try:
-        return chain.follows(before, altered, line.rules, line.relation)
+        return chain.follows(before, after, rules, relation)
     except (ValueError, TypeError, NotImplementedError, ArithmeticError):
         return False
 
@@ -308,7 +308,8 @@ def _swaps(chain: Chain, place: int, attack: Attack) -> None:
                 continue
             rules = (*line.rules[:position], other, *line.rules[position + 1 :])
             attack.swaps += 1
-            if not _is_idle(chain, before, line, rules, position) and _follows_by(chain, before, line, rules):
+            idle = _is_idle(chain, before, line, rules, position)
+            if not idle and _follows(chain, before, line.formula, rules, line.relation):
                 attack.overlaps.append((own.family, other.family))
             else:
                 attack.swaps_refused += 1
@@ -326,10 +327,3 @@ def _is_idle(chain: Chain, before: sp.Expr, line: Line, rules: tuple[Rule, ...],
     except (ValueError, TypeError, NotImplementedError, ArithmeticError):
         return True
     return True
-
-
-def _follows_by(chain: Chain, before: sp.Expr, line: Line, rules: tuple[Rule, ...]) -> bool:
-    try:
-        return chain.follows(before, line.formula, rules, line.relation)
-    except (ValueError, TypeError, NotImplementedError, ArithmeticError):
-        return False

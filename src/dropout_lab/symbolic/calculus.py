@@ -102,21 +102,26 @@ def _integral(compiler: Compiler, expression: sp.Integral) -> Compiled:
         lower, upper = (mpmath.mpmathify(end(at)) for end in ends)
 
         def integrand(x: Any) -> Any:
-            saved = at.symbols.get(variable)
-            at.symbols[variable] = x
-            at.moved += 1
-            try:
-                return inner(at)
-            finally:
-                at.moved -= 1
-                if saved is None:
-                    at.symbols.pop(variable, None)
-                else:
-                    at.symbols[variable] = saved
+            return _at_value(inner, variable, x, at)
 
         return quadrature(integrand, lower, upper, precise=compiler.arithmetic.name == "precise", known=kinks)
 
     return value
+
+
+def _at_value(inner: Compiled, variable: sp.Symbol, x: Any, at: Point) -> Any:
+    """The inner formula with the variable at ``x``; the variable has its own value again afterwards."""
+    saved = at.symbols.get(variable)
+    at.symbols[variable] = x
+    at.moved += 1
+    try:
+        return inner(at)
+    finally:
+        at.moved -= 1
+        if saved is None:
+            at.symbols.pop(variable, None)
+        else:
+            at.symbols[variable] = saved
 
 
 @compiles(sp.Limit)
@@ -129,13 +134,7 @@ def _limit(compiler: Compiler, expression: sp.Limit) -> Compiled:
 
     def value(at: Point) -> Any:
         def near(x: Any) -> Any:
-            at.symbols[variable] = x
-            at.moved += 1
-            try:
-                return inner(at)
-            finally:
-                at.moved -= 1
-                at.symbols.pop(variable, None)
+            return _at_value(inner, variable, x, at)
 
         return mpmath.limit(near, target(at), direction=direction)
 

@@ -340,9 +340,14 @@ class Chain:
 
     # -- the check by numbers ------------------------------------------------------------------------------------------
 
+    @property
+    def instances(self) -> int:
+        """How many times a line is compared at each size: once for each instance of the unknown functions."""
+        return max([1, *(len(one.instances) for one in self.unknowns)])
+
     def _check_numbers(self, line: Line) -> None:
         for size in self.sizes:
-            for instance in range(max([1, *(len(one.instances) for one in self.unknowns)])):
+            for instance in range(self.instances):
                 before = self._value(self.end, size, instance)
                 after = self._value(line.formula, size, instance)
                 if not agrees(before, after, line.relation):
