@@ -50,6 +50,9 @@ KERNEL_SETTINGS = {
     "MALLOC_TRIM_THRESHOLD_": "1000000000",
     "MALLOC_MMAP_THRESHOLD_": "1000000000",
 }
+#: Python tells compiled code from its source by the second and the size of the source alone. A kernel leaves no compiled
+#: code behind, so that the next one runs what an edit within the same second wrote.
+_FRESH = {"PYTHONDONTWRITEBYTECODE": "1"}
 #: Names, numbers and dates are written in one way, and text is UTF-8.
 _LOCALE = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1", "TZ": "UTC"}
 #: What comes through: the claims file that a book names, and where the system's libraries are, without which Python
@@ -103,7 +106,7 @@ def kernel_environment(home: Path, **variables: str) -> dict[str, str]:
     # Packages that were installed for this user alone are found by way of the home folder.
     if site.ENABLE_USER_SITE:
         environment["PYTHONUSERBASE"] = site.getuserbase()
-    return environment | _LOCALE | KERNEL_SETTINGS | variables
+    return environment | _LOCALE | _FRESH | KERNEL_SETTINGS | variables
 
 
 def make_home(home: Path) -> Path:

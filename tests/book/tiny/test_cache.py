@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from importlib.metadata import distribution
 from pathlib import Path
@@ -116,6 +117,19 @@ def test_what_is_edited_while_a_chapter_runs_is_executed_again(running):
     assert executed(running.build().said) == {"a-first"}
     assert "42" in running.build().page("a-first")
     assert "nothing to execute" in running.build().said
+
+
+def test_an_edit_within_the_same_second_is_what_the_cells_see(running):
+    """Of the same size, too: Python would take the compiled code of the source before the edit."""
+    numbers = running.folder / "package" / "numbers.py"
+    at_first = numbers.stat()
+    running.page("a-first", chapter("First", "from package.numbers import ANSWER\nANSWER"))
+    assert "41" in running.build().page("a-first")
+    numbers.write_text(numbers.read_text(encoding="utf-8").replace("41", "42"), encoding="utf-8")
+    os.utime(numbers, ns=(at_first.st_atime_ns, at_first.st_mtime_ns))
+    built = running.build()
+    assert executed(built.said) == {"a-first"}
+    assert "42" in built.page("a-first")
 
 
 def test_pages_are_read_again_when_another_build_executed_them(running):
