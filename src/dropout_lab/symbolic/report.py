@@ -77,4 +77,5 @@ def _parts(chain: Chain | Induction) -> list[tuple[str, Chain]]:
 
 def _size(chain: Chain) -> int:
     """The number of masks at which the page shows values: 2, or what the chain needs."""
-    return 2 if 2 in chain.sizes else chain.sizes[0]
+    sizes = chain.valuation.sizes
+    return 2 if 2 in sizes else sizes[0]
