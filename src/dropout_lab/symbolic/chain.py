@@ -71,7 +71,7 @@ class Chain:
     solve_for: sp.Symbol | None = None
     #: Grows by :meth:`then` only, so that every line was checked.
     lines: tuple[Line, ...] = field(default=(), init=False)
-    #: What evaluates the lines; a longer chain goes on with it.
+    # What evaluates the lines; a longer chain goes on with it.
     valuation: Valuation = field(init=False, repr=False, compare=False)
     _rewritten: dict[tuple[Rule, sp.Expr], sp.Expr] = field(default_factory=dict, init=False, repr=False, compare=False)
 
