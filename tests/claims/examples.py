@@ -24,15 +24,6 @@ def line(formula: str, text: str, relation: str = "", *rules: str, assumes: tupl
 
 
 RECORDS: dict[str, dict[str, Any]] = {
-    "prove": {
-        "verdict": "true",
-        "scope": "any n",
-        "under": [],
-        "left": r"\mathbb{E}[r h]",
-        "right": "h p",
-        "instances": 4,
-        "against": "enumeration",
-    },
     "derive": {
         "verdict": "true",
         "scope": "any n",
@@ -77,7 +68,7 @@ def record(kind: str, verdict: str = "", **changes: Any) -> dict[str, Any]:
     if verdict:
         own["verdict"] = verdict
     if verdict == "true-under":
-        own["assumes" if kind == "derive" else "under"] = ["fair"]
+        own["assumes"] = ["fair"]
     if verdict == "not-seen":
         own |= {"supported": False, "interval": [-2.0, 1.0], "effect": -0.5}
     return {**own, **changes}

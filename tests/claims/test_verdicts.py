@@ -14,14 +14,14 @@ FAIR = Assumption("fair", "fair masks", "Both outcomes are equally likely.")
 @pytest.mark.parametrize(
     "kind, records, expected",
     [
-        ("I", [record("prove")], "true"),
-        ("I", [record("prove", "true-under"), record("enumerate")], "true-under"),
-        ("I", [record("prove"), record("refute", "imprecise"), record("refute", "wrong")], "wrong"),
-        ("I", [record("prove"), record("refute", "imprecise")], "imprecise"),
+        ("I", [record("derive")], "true"),
+        ("I", [record("derive", "true-under"), record("enumerate")], "true-under"),
+        ("I", [record("derive"), record("refute", "imprecise"), record("refute", "wrong")], "wrong"),
+        ("I", [record("derive"), record("refute", "imprecise")], "imprecise"),
         ("E", [record("measure"), record("measure", "not-seen")], "not-seen"),
-        ("E", [record("measure"), record("prove")], "supported"),
-        ("Th", [record("measure", "not-seen"), record("prove", "true-under")], "true-under"),
-        ("Th+E", [record("measure"), record("prove", "true-under")], "supported"),
+        ("E", [record("measure"), record("derive")], "supported"),
+        ("Th", [record("measure", "not-seen"), record("derive", "true-under")], "true-under"),
+        ("Th+E", [record("measure"), record("derive", "true-under")], "supported"),
         ("H", [record("cite")], "true"),
         ("D", [record("cite", "imprecise")], "imprecise"),
         ("O", [record("none", "opinion")], "opinion"),
@@ -34,18 +34,18 @@ def test_verdict(kind, records, expected):
 
 
 SETTLED_BY = {
-    "I": {"prove", "enumerate"},
-    "Th": {"prove"},
-    "A": {"prove", "enumerate"},
+    "I": {"derive", "enumerate"},
+    "Th": {"derive"},
+    "A": {"derive", "enumerate"},
     "E": {"measure"},
     "H": {"cite"},
-    "D": {"prove", "enumerate", "cite"},
+    "D": {"derive", "enumerate", "cite"},
     "O": set(),
 }
 
 
 @pytest.mark.parametrize("letter", KINDS)
-@pytest.mark.parametrize("kind", ["prove", "enumerate", "measure", "cite"])
+@pytest.mark.parametrize("kind", ["derive", "enumerate", "measure", "cite"])
 @pytest.mark.parametrize("given", ["", "not-seen"])
 def test_only_evidence_of_a_kind_that_can_settle_a_claim_of_this_kind_does(letter, kind, given):
     if given and kind != "measure":
@@ -66,7 +66,7 @@ def test_only_evidence_of_a_kind_that_can_settle_a_claim_of_this_kind_does(lette
     ],
 )
 def test_what_cannot_settle_a_claim_cannot_overrule_it_either(letter, heavy):
-    light = {"E": record("measure"), "H": record("cite"), "O": record("none", "opinion")}.get(letter, record("prove"))
+    light = {"E": record("measure"), "H": record("cite"), "O": record("none", "opinion")}.get(letter, record("derive"))
     with pytest.raises(VerdictError, match="cannot call it"):
         verdict(claim(kind=letter), [light, heavy])
 
@@ -78,15 +78,15 @@ def test_nothing_gives_no_verdict():
         verdict(claim(kind="Th"), [{"kind": "measure", "verdict": "not-seen"}])
     with pytest.raises(TypeError, match="a record of evidence is an object"):
         verdict(claim(), ["true"])
-    for evidence in (None, "prove", record("prove"), {1}):
+    for evidence in (None, "derive", record("derive"), {1}):
         with pytest.raises(TypeError, match="evidence is a list"):
             verdict(claim(), evidence)
         with pytest.raises(TypeError, match="evidence is a list"):
             settle(Registry([claim()], []), {"1": evidence})
     with pytest.raises(TypeError, match="a claim of the registry"):
-        verdict("1", [record("prove")])
+        verdict("1", [record("derive")])
     with pytest.raises(TypeError, match="settle takes a registry"):
-        settle(Registry([claim()], []), [record("prove")])
+        settle(Registry([claim()], []), [record("derive")])
 
 
 def test_a_refutation_needs_its_correction():
@@ -102,16 +102,16 @@ def test_a_refutation_needs_its_correction():
 
 def test_settle_gives_every_verdict():
     registry = Registry([claim("1"), claim("2", "1", expected="wrong")], [])
-    assert settle(registry, {"1": [record("prove")], "2": [record("refute")]}) == {"1": "true", "2": "wrong"}
+    assert settle(registry, {"1": [record("derive")], "2": [record("refute")]}) == {"1": "true", "2": "wrong"}
 
 
 @pytest.mark.parametrize(
     "evidence, message",
     [
         ({}, r"claim 1 \(title\) has no evidence"),
-        ({"1": [record("prove")], "7": [record("prove")]}, "evidence for '7'"),
-        ({"1": [record("prove"), record("refute")]}, "claim 1 .* expects 'true', the evidence says 'wrong'"),
-        ({"1": [record("prove", "true-under")]}, "claim 1 is proved under 'fair', which .* does not use"),
+        ({"1": [record("derive")], "7": [record("derive")]}, "evidence for '7'"),
+        ({"1": [record("derive"), record("refute")]}, "claim 1 .* expects 'true', the evidence says 'wrong'"),
+        ({"1": [record("derive", "true-under")]}, "claim 1 .* is derived under 'fair', which .* does not use"),
     ],
 )
 def test_what_is_amiss_is_named(evidence, message):
@@ -122,7 +122,7 @@ def test_what_is_amiss_is_named(evidence, message):
 def test_problems_come_as_objects_each_with_its_claim():
     registry = Registry([claim("1"), claim("2", kind="Th"), claim("3")], [])
     with pytest.raises(VerdictError) as raised:
-        settle(registry, {"2": [record("measure")], "3": [record("prove")], "4": [record("prove")]})
+        settle(registry, {"2": [record("measure")], "3": [record("derive")], "4": [record("derive")]})
     assert [problem.claim for problem in raised.value.problems] == ["4", "1", "2"]
     assert all(str(problem) in str(raised.value) for problem in raised.value.problems)
     again = pickle.loads(pickle.dumps(raised.value))
@@ -132,4 +132,4 @@ def test_problems_come_as_objects_each_with_its_claim():
 def test_nothing_settled_rests_on_something_open():
     registry = Registry([claim("1", expected="open"), claim("2", "1")], [])
     with pytest.raises(VerdictError, match=r"claim 2 is settled .* rests on claim 1, which is open"):
-        settle(registry, {"1": [record("none", "open")], "2": [record("prove")]})
+        settle(registry, {"1": [record("none", "open")], "2": [record("derive")]})

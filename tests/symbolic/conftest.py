@@ -1,4 +1,4 @@
-"""A claims file with one claim, for tests that send a derivation through ``claims.prove``."""
+"""A claims file with one claim, for tests that send a chain through ``claims.derive``."""
 
 import pytest
 

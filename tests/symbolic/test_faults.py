@@ -3,6 +3,7 @@ kinks."""
 
 import pytest
 import sympy as sp
+from equality import equal
 
 from dropout_lab.symbolic import (
     Chain,
@@ -10,10 +11,8 @@ from dropout_lab.symbolic import (
     Mean,
     covariance,
     enumerated,
-    equal,
     expectation,
     gradient,
-    identity,
     variance,
 )
 from dropout_lab.symbolic.arithmetic import closeness
@@ -81,19 +80,17 @@ def test_a_chain_uses_up_what_it_can_and_leaves_the_rest(case):
 def test_means_and_moments_see_the_range_of_a_delta():
     r = Masks(n, p)
     outside = Sum(a[i] * KD(i, 1), (i, 2, n)) * r[1]
-    assert expectation(outside, r).value == 0
-    assert variance(outside, r).value == 0
-    assert covariance(outside, r[2], r).value == 0
+    assert expectation(outside, r) == 0
+    assert variance(outside, r) == 0
+    assert covariance(outside, r[2], r) == 0
     quotient = Sum(r[i] / (1 + KD(i, k)), (i, 1, n))
-    assert expectation(quotient, r).equals(n * p - p / 2)
-    assert not expectation(quotient, r).equals(p / 2)
+    assert equal(expectation(quotient, r), n * p - p / 2)
+    assert not equal(expectation(quotient, r), p / 2)
 
 
-def test_gradients_and_identities_see_the_range_of_a_delta():
+def test_gradients_see_the_range_of_a_delta():
     assert equal(gradient(Sum(a[i] ** 2, (i, 2, n)), a[1]), 0)
     assert equal(gradient(Sum(a[i] ** 2, (i, 1, n)), a[1]), 2 * a[1])
-    assert identity(Sum(KD(i, 1), (i, 2, n))).value == 0
-    assert identity(Sum(1 / (1 + KD(i, k)), (i, 1, n))).equals(n - half)
 
 
 # -- probabilities ----------------------------------------------------------------------------------------------------
@@ -153,8 +150,6 @@ def test_a_joint_law_needs_no_keep_probability():
 def test_a_symbolic_probability_that_leaves_its_range_is_noticed_when_it_gets_a_number():
     r = Masks(n, 3 * p)
     with pytest.raises(ValueError, match=r"probability"):
-        expectation(r[1], r).instances(3 * p, sizes=(1, 2, 3, 4))
-    with pytest.raises(ValueError, match=r"probability"):
         for size in (1, 2, 3):
             Chain(Mean(r[1] ** 2), masks=r).numbers(size)
 
@@ -188,15 +183,6 @@ def test_the_numbers_of_a_line_see_kinks(case):
     assert closeness(values[0], values[2]) > 1e-12
 
 
-@pytest.mark.parametrize("case", ["an absolute value", "at 0", "two kinks near each other", "a jump"])
-def test_an_identity_with_kinks_agrees_with_its_closed_form(case):
-    integral, closed = KINKS[case]
-    found = identity(integral)
-    assert found.equals(closed)
-    assert all(instance.agrees for instance in found.instances(closed, draws=2))
-    assert not any(instance.agrees for instance in found.instances(closed + sp.Rational(1, 10**9), draws=2))
-
-
 def test_an_infinite_range_with_a_kink():
     gauss = sp.Integral(sp.Abs(y - 1) * sp.exp(-(y**2) / 2), (y, -sp.oo, sp.oo))
     closed = 2 * sp.exp(-half) + sp.sqrt(2 * sp.pi) * sp.erf(1 / sp.sqrt(2))
@@ -217,15 +203,9 @@ def test_an_infinite_range_with_a_kink():
 def test_what_is_given_for_a_parameter_is_used_or_refused(within, message):
     integral = sp.Integral(sp.Abs(y - t), (y, 0, 30))
     with pytest.raises(ValueError, match=message):
-        identity(integral, within=within)
-    with pytest.raises(ValueError, match=message):
         Chain(integral, within=within)
 
 
 def test_bounds_for_an_integer_are_kept_to_integers():
-    number = identity(Sum(k, (k, 1, n)), within={n: (2, 5)})
-    for instance in number.instances(n * (n + 1) / 2):
-        assert instance.agrees
-        assert sp.Integer(str(instance.values).split("= ")[1]) in (2, 3, 4, 5)
     chain = Chain(Sum(k, (k, 1, n)), within={n: (2, 5)})
     assert all(chain.valuation.draws(size).symbol(n, "size") in (2, 3, 4, 5) for size in (1, 2, 3, 4))

@@ -1,115 +1,166 @@
-"""Induction on the number of units: base and step from the definition, and no rule for E r_i r_j in it."""
+"""Induction: base and step as chains, the hypothesis used once and in its place, nothing shown by half of it."""
 
 import pytest
 import sympy as sp
 
 from dropout_lab import claims
-from dropout_lab.symbolic import Masks, NotProved, covariance, expectation, induction, variance
-
-n, K, N = sp.symbols("n K N", integer=True, positive=True)
-i, j, k, ell, m, e = sp.symbols("i j k l m e", integer=True)
-p, y = sp.Symbol("p", positive=True), sp.Symbol("y")
-a, c, q, b, W, X, Y = (sp.IndexedBase(letter) for letter in "acqbWXY")
-r, unequal = Masks(n, p), Masks(n, q)
-
-
-def total(summand):
-    return sp.Sum(summand, (i, 1, n))
-
-
-S = total(a[i] * r[i])
-LOSS = (y - p * total(a[i])) ** 2 + p * (1 - p) * total(a[i] ** 2)
-
-
-def test_one_more_unit_moves_mean_and_variance():
-    mean, spread = induction(expectation(S, r)), induction(variance(S, r))
-    assert mean.start == 0 and mean.added == p * a[n + 1]
-    assert spread.start == 0 and sp.expand(spread.added - p * (1 - p) * a[n + 1] ** 2) == 0
-
-
-def test_the_expected_squared_loss_is_proved():
-    statement = induction(expectation((y - S) ** 2, r))
-    assert statement.start == y**2
-    record = claims.prove("1", statement, LOSS, says="By induction.").record
-    assert record["scope"] == "any n"
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        LOSS + 1,  # the right step, from a wrong start
-        LOSS + n,  # the right start, a wrong step
-        (y - p * total(a[i])) ** 2 - p * (1 - p) * total(a[i] ** 2),
-        (y - total(a[i])) ** 2 + p * (1 - p) * total(a[i] ** 2),
-        (y - p * total(a[i])) ** 2 + p * total(a[i] ** 2),
-    ],
+from dropout_lab.symbolic import Chain, Induction, Masks, Mean, NotDerived, Statement
+from dropout_lab.symbolic.rules import (
+    algebra,
+    jensen,
+    last_term,
+    linearity,
+    mean_of_mask,
+    no_terms,
+    nonnegative,
+    two_outcomes,
 )
-def test_a_wrong_closed_form_is_rejected(wrong):
-    statement = induction(expectation((y - S) ** 2, r))
-    assert not statement.equals(wrong)
-    assert not all(instance.agrees for instance in statement.instances(wrong))
+
+E, Sum = Mean, sp.Sum
+n, i, m = sp.symbols("n i m", integer=True, positive=True)
+p, y = sp.Symbol("p", positive=True), sp.Symbol("y", real=True)
+a = sp.IndexedBase("a")
+r, r1 = Masks(n, p), Masks(n + 1, p)
+CLOSED = (y - Sum(a[i], (i, 1, n))) ** 2 + (1 - p) / p * Sum(a[i] ** 2, (i, 1, n))
 
 
-def test_unequal_rates_and_covariances():
-    one, other = total(a[i] * unequal[i]), total(c[i] * unequal[i])
-    statement = induction(covariance(one, other, unequal))
-    assert statement.equals(total(q[i] * (1 - q[i]) * a[i] * c[i]))
-    assert not statement.equals(total(q[i] * a[i] * c[i]))
+def loss(count):
+    return E((y - Sum(r[i] / p * a[i], (i, 1, count))) ** 2)
 
 
-def test_centered_masks_have_terms_without_a_coin():
-    centered = total(a[i] * (r[i] - p))
-    assert induction(expectation(centered, r)).equals(0)
-    assert induction(expectation(centered**2, r)).equals(p * (1 - p) * total(a[i] ** 2))
-    assert not induction(expectation(centered**2, r)).equals(p * total(a[i] ** 2))
+@pytest.fixture(scope="module")
+def statement():
+    return Statement(loss(n), CLOSED, n, "6.1 by induction")
 
 
-def test_a_sum_over_examples_stays():
-    loss = sp.Sum((Y[e] - total(a[i] * X[e, i] * r[i])) ** 2, (e, 1, N))
-    penalty = p * (1 - p) * sp.Sum(a[i] ** 2 * X[e, i] ** 2, (i, 1, n), (e, 1, N))
-    fit = sp.Sum((Y[e] - p * total(a[i] * X[e, i])) ** 2, (e, 1, N))
-    assert induction(expectation(loss, r)).equals(fit + penalty)
-    assert not induction(expectation(loss, r)).equals(fit)
+@pytest.fixture(scope="module")
+def base():
+    return Chain(loss(0), masks=r).then(E(y**2), no_terms).then(y**2, linearity)
 
 
-def test_the_log_odds_of_a_softmax():
-    def probability(unit):
-        def logit(index):
-            return b[index] + total(W[index, i] * r[i])
-
-        return sp.exp(logit(unit)) / sp.Sum(sp.exp(logit(m)), (m, 1, K))
-
-    statement = induction(expectation(sp.log(probability(k)) - sp.log(probability(ell)), r))
-    assert statement.start == b[k] - b[ell]
-    assert statement.equals(b[k] - b[ell] + p * total(W[k, i] - W[ell, i]))
-    assert not statement.equals(b[k] - b[ell] + total(W[k, i] - W[ell, i]))
-
-
-def test_it_does_not_rest_on_the_rule_for_two_masks(monkeypatch):
-    def broken(self, factors):
-        return sp.Integer(7)
-
-    monkeypatch.setattr(Masks, "moment", broken)
-    derivation = expectation((y - S) ** 2, r)
-    assert not derivation.equals(LOSS)
-    assert induction(derivation).equals(LOSS)
+@pytest.fixture(scope="module")
+def step(statement):
+    total, last, sum_a = Sum(r[i] / p * a[i], (i, 1, n)), a[n + 1], Sum(a[i], (i, 1, n))
+    return (
+        Chain(loss(n + 1), masks=r1, name="step")
+        .then(E((y - total - r[n + 1] / p * last) ** 2), last_term)
+        .then(p * E((y - total - last / p) ** 2) + (1 - p) * E((y - total) ** 2), two_outcomes(r[n + 1]))
+        .then(E((y - total) ** 2) - 2 * last * E(y - total) + last**2 / p, algebra, linearity)
+        .then(E((y - total) ** 2) - 2 * last * (y - sum_a) + last**2 / p, linearity, mean_of_mask)
+        .then(CLOSED - 2 * last * (y - sum_a) + last**2 / p, statement.hypothesis)
+        .then((y - sum_a - last) ** 2 + (1 - p) / p * (Sum(a[i] ** 2, (i, 1, n)) + last**2), algebra)
+        .then(CLOSED.subs(n, n + 1), last_term)
+    )
 
 
-@pytest.mark.parametrize(
-    "derivation, message",
-    [
-        (expectation(r[i], r), "without units, masks r are left"),
-        (expectation(Masks(3, p)[1], Masks(3, p)), "a symbol for the number of masks"),
-        (expectation(S, (r, Masks(K, p, name="s"))), "one family"),
-        (expectation(sp.diff(S**2, a[k]), r), "Kronecker"),
-        (expectation(S**2 / n**2, r), "no value at n = 0"),
-    ],
-)
-def test_what_has_no_induction_says_why(derivation, message):
-    with pytest.raises(NotProved, match=message):
-        induction(derivation)
+def test_the_expected_loss_by_induction(statement, base, step):
+    shown = Induction(statement, base, step)
+    assert (shown.start, shown.end, shown.relation, shown.scope) == (loss(n), CLOSED, "=", "any n")
+    assert shown.assumes == ("independent-masks",)
+    assert len(shown.lines) == len(base.lines) + len(step.lines)
+    assert [heading for heading, _ in shown.parts] == ["Base, n = 0", "Step, from n to n + 1"]
+    assert "Base, n = 0" in str(shown)
+    assert len(set(map(str, shown.numbers(3)[len(base.lines) :]))) == 1
 
 
-def test_only_a_derivation_can_be_proved():
-    with pytest.raises(TypeError, match="an expectation, a variance or a covariance"):
-        induction(S)
+def test_as_a_lemma(statement, base, step):
+    shown = Induction(statement, base, step)
+    used = Chain(2 * loss(n), masks=r).then(2 * CLOSED, shown)
+    assert used.lines[1].rule == "6.1 by induction"
+    assert used.assumes == ("independent-masks",)
+    fair = Masks(n, sp.Rational(1, 2))
+    with pytest.raises(ValueError, match=r"derived for the masks"):
+        Chain(2 * loss(n), masks=fair).then(2 * CLOSED, shown)
+
+
+def test_base_and_step_start_and_end_where_they_have_to(statement, base, step):
+    other = Chain(E((y - r[1]) ** 2), masks=r).then(E(y**2 - 2 * y * r[1] + r[1] ** 2), algebra)
+    with pytest.raises(NotDerived, match=r"the base starts from .* expected"):
+        Induction(statement, other, step)
+    with pytest.raises(NotDerived, match=r"the step starts from"):
+        Induction(statement, base, base)
+    half = Chain(loss(0), masks=r).then(E(y**2), no_terms)
+    with pytest.raises(NotDerived, match=r"the base ends in"):
+        Induction(statement, half, step)
+
+
+def test_a_step_that_does_not_use_the_statement_shows_nothing(base):
+    mean = Statement(E(Sum(r[i] * a[i], (i, 1, n))), p * Sum(a[i], (i, 1, n)), n, "the mean")
+    zero = Chain(E(Sum(r[i] * a[i], (i, 1, 0))), masks=r).then(E(0), no_terms).then(0, linearity)
+    direct = (
+        Chain(E(Sum(r[i] * a[i], (i, 1, n + 1))), masks=r1)
+        .then(Sum(p * a[i], (i, 1, n + 1)), linearity, mean_of_mask)
+        .then(p * Sum(a[i], (i, 1, n + 1)), algebra)
+    )
+    with pytest.raises(NotDerived, match=r"never uses the statement for n"):
+        Induction(mean, zero, direct)
+
+
+def test_no_other_hypothesis_than_that_for_n(statement, base):
+    """The statement for n + 1 would show itself."""
+    circular = Statement(loss(n + 1), CLOSED.subs(n, n + 1), n, "the next")
+    step = Chain(loss(n + 1), masks=r1).then(CLOSED.subs(n, n + 1), circular.hypothesis)
+    with pytest.raises(NotDerived, match=r"only the step may use a statement for n, and only this one"):
+        Induction(statement, base, step)
+
+
+def test_the_hypothesis_is_not_used_in_the_base(statement, step):
+    at_zero = Statement(loss(0), y**2, n)
+    base = Chain(loss(0), masks=r).then(y**2, at_zero.hypothesis)
+    with pytest.raises(NotDerived, match=r"only the step may use"):
+        Induction(statement, base, step)
+
+
+def test_base_and_step_have_the_same_masks(statement, step):
+    fair = Masks(n, sp.Rational(1, 2))
+    base = Chain(loss(0), masks=fair).then(E(y**2), no_terms).then(y**2, linearity)
+    with pytest.raises(NotDerived, match=r"base and step have other masks"):
+        Induction(statement, base, step)
+
+
+def test_a_chain_that_rests_on_a_hypothesis_is_no_proof(step):
+    assert step.hypotheses
+    with pytest.raises(ValueError, match=r"rests on an induction hypothesis"):
+        step.as_rule()
+    with pytest.raises(claims.NotEstablished, match=r"rests on an induction hypothesis"):
+        claims.derive("1", step, says="Shown by half.")
+
+
+def test_an_inequality_by_induction(base):
+    """Σ b/(1 + b) ≤ Σ b for positive b: each step leaves out a square over something positive."""
+    b = sp.IndexedBase(sp.Symbol("b", positive=True))
+
+    def small(count):
+        return Sum(b[i] / (1 + b[i]), (i, 1, count))
+
+    def large(count):
+        return Sum(b[i], (i, 1, count))
+
+    last = b[n + 1]
+    statement = Statement(small(n), large(n), n, "quotients", relation="<=")
+    zero = Chain(small(0)).then(large(0), no_terms)
+    step = (
+        Chain(small(n + 1))
+        .then(small(n) + last / (1 + last), last_term)
+        .then(large(n) + last / (1 + last), statement.hypothesis, relation="<=")
+        .then(large(n) + last - last**2 / (1 + last), algebra)
+        .then(large(n) + last, nonnegative, relation="<=")
+        .then(large(n + 1), last_term)
+    )
+    shown = Induction(statement, zero, step)
+    assert shown.relation == "<="
+    with pytest.raises(NotDerived, match=r"quotients"):
+        Chain(small(n)).then(large(n), shown)
+    assert Chain(2 * small(n)).then(2 * large(n), shown, relation="<=")
+    with pytest.raises(NotDerived, match=r"quotients"):
+        Chain(-small(n)).then(-large(n), shown, relation="<=")
+
+
+def test_an_inequality_in_the_step_of_an_equation_is_refused(statement, base):
+    up = Chain(E(r1[1]) ** 2, masks=r1).then(E(r1[1] ** 2), jensen, relation="<=")
+    assert up.relation == "<="
+    square = Statement(E(r[1]) ** 2, E(r[1] ** 2), n, "squares")
+    with pytest.raises(NotDerived, match=r"the base leads to <=, expected =|the base starts from"):
+        Induction(square, up, up)
+    with pytest.raises(ValueError, match=r"a statement for induction has = or <="):
+        Statement(loss(n), CLOSED, n, relation=">=")

@@ -2,9 +2,10 @@
 
 import pytest
 import sympy as sp
+from equality import equal
 
 from dropout_lab import symbolic
-from dropout_lab.symbolic import Masks, NotProved, expectation
+from dropout_lab.symbolic import Masks, expectation
 
 n, m = sp.symbols("n m", integer=True, positive=True)
 i, j, k = sp.symbols("i j k", integer=True)
@@ -41,8 +42,8 @@ def test_scope():
 
 
 def test_any_power_of_a_mask_is_the_mask():
-    assert expectation(r[i] ** 5, r).value == p
-    assert sp.expand(expectation(r[i] ** 2 * r[j] ** 3, r, distinct=((i, j),)).value - p**2) == 0
+    assert expectation(r[i] ** 5, r) == p
+    assert sp.expand(expectation(r[i] ** 2 * r[j] ** 3, r, distinct=((i, j),)) - p**2) == 0
 
 
 @pytest.mark.parametrize(
@@ -62,12 +63,12 @@ def test_any_power_of_a_mask_is_the_mask():
     ],
 )
 def test_what_has_no_expectation_here_says_why(expression, message):
-    with pytest.raises(NotProved, match=message):
+    with pytest.raises(ValueError, match=message):
         expectation(expression, r)
 
 
 def test_masks_beyond_an_integer_size():
-    with pytest.raises(NotProved, match=r"run from 1 to 2"):
+    with pytest.raises(ValueError, match=r"run from 1 to 2"):
         expectation(sp.Sum(Masks(2, p).base[i], (i, 1, 3)), Masks(2, p))
 
 
@@ -80,15 +81,11 @@ def test_other_arguments_are_refused():
         expectation(r[i], (r, Masks(m, p)))
     with pytest.raises(ValueError, match=r"pairs of different indices"):
         expectation(r[i] * r[j], r, distinct=((i, i),))
-    with pytest.raises(NotProved, match=r"degree 4"):
+    with pytest.raises(ValueError, match=r"degree 4"):
         symbolic.variance(sp.Sum(r[i], (i, 1, n)) ** 2, r)
 
 
 def test_a_given_number_of_masks():
     three = Masks(3, q)
     derived = expectation(sp.Sum(w[i] * three[i], (i, 1, 3)), three)
-    assert derived.scope == "n = 3"
-    assert derived.equals(w[1] * q[1] + w[2] * q[2] + w[3] * q[3])
-    assert all(instance.agrees for instance in derived.instances(derived.value))
-    with pytest.raises(ValueError, match=r"2\^20"):
-        expectation(Masks(20, p)[1], Masks(20, p)).instances(p)
+    assert equal(derived, w[1] * q[1] + w[2] * q[2] + w[3] * q[3])

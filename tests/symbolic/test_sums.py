@@ -2,8 +2,9 @@
 
 import pytest
 import sympy as sp
+from equality import equal
 
-from dropout_lab.symbolic.sums import canonical, equal, evaluated, gradient, readable, rebuild
+from dropout_lab.symbolic.sums import canonical, evaluated, gradient, readable, rebuild
 
 n, m = sp.symbols("n m", integer=True, positive=True)
 i, j, k = sp.symbols("i j k", integer=True)

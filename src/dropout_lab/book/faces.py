@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dropout_lab.book.ledger import of_source
 from dropout_lab.book.maps import claim_map
 from dropout_lab.book.view import VERDICT_WORDS, View
-from dropout_lab.claims import EVIDENCE, Derivation, Grade, Proof
+from dropout_lab.claims import EVIDENCE, Grade
 
 #: The verdicts that the errata list, the most misleading first.
 ERRATA = {
@@ -43,16 +43,14 @@ def counts(view: View, _: str) -> str:
     entries = list(view.ledger.entries.values())
     verdicts = Counter(entry.verdict for entry in entries)
     kinds = Counter(kind for entry in entries for kind in entry.kinds)
-    proofs = Counter(
-        piece.strength for entry in entries for piece in entry.evidence if isinstance(piece, (Proof, Derivation))
-    )
+    derivations = Counter(piece.strength for entry in entries for piece in entry.derivations)
     return view.render(
         "claim-counts",
         entries=entries,
         verdicts=[(verdict, verdicts[verdict]) for verdict in VERDICT_WORDS if verdicts[verdict]],
         kinds=[(kind.noun, kinds[name]) for name, kind in EVIDENCE.items() if kinds[name]],
         without=sum(not entry.kinds for entry in entries),
-        proofs=sorted(proofs.items(), key=lambda item: (-item[1], item[0])),
+        derivations=sorted(derivations.items(), key=lambda item: (-item[1], item[0])),
     )
 
 

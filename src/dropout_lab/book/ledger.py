@@ -13,7 +13,6 @@ from dropout_lab.claims import (
     Derivation,
     Evidence,
     Measurement,
-    Proof,
     Registry,
     VerdictError,
     settle,
@@ -87,10 +86,8 @@ class Entry:
 
     @property
     def under(self) -> tuple[str, ...]:
-        """The assumptions that the proofs need, each once."""
-        proofs = [piece.under for piece in self.evidence if isinstance(piece, Proof)]
-        derivations = weakest(self.derivations)
-        return tuple(dict.fromkeys(name for names in (*proofs, derivations) for name in names))
+        """The assumptions that the derivations need, each once."""
+        return tuple(dict.fromkeys(weakest(self.derivations)))
 
 
 class Ledger:

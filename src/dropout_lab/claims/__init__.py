@@ -13,19 +13,17 @@ from dropout_lab.claims.derivations import Derivation
 from dropout_lab.claims.evidence import (
     Comparison,
     NotEstablished,
-    Proved,
     cite,
     derive,
     leave_open,
     measure,
     opinion,
-    prove,
     refute,
 )
 
 # The public name is the word of the design for it; inside the package nothing is called like a builtin.
 from dropout_lab.claims.evidence import enumerate_masks as enumerate  # noqa: A004
-from dropout_lab.claims.kinds import Citation, Enumeration, Measurement, Proof, Refutation, Unsettled
+from dropout_lab.claims.kinds import Citation, Enumeration, Measurement, Refutation, Unsettled
 from dropout_lab.claims.records import EVIDENCE, Evidence, from_json
 from dropout_lab.claims.registry import Assumption, Claim, ClaimsFileError, Grade, Registry
 from dropout_lab.claims.settlement import MIME_TYPE, Settlement
@@ -46,8 +44,6 @@ __all__ = [
     "Measurement",
     "NotEstablished",
     "Problem",
-    "Proof",
-    "Proved",
     "Refutation",
     "Registry",
     "Settlement",
@@ -61,7 +57,6 @@ __all__ = [
     "load",
     "measure",
     "opinion",
-    "prove",
     "refute",
     "settle",
     "verdict",

@@ -10,63 +10,26 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
-import sympy
 
 from dropout_lab.claims.claims_file import load
-from dropout_lab.claims.comparison import NotANumber, count, differ, largest_difference, number, real, written
+from dropout_lab.claims.comparison import NotANumber, count, differ, largest_difference, real, written
 from dropout_lab.claims.derivations import Derivation
-from dropout_lab.claims.kinds import Citation, Enumeration, Measurement, Proof, Refutation, Unsettled, rule_bounds
+from dropout_lab.claims.kinds import Citation, Enumeration, Measurement, Refutation, Unsettled, rule_bounds
 from dropout_lab.claims.records import Evidence
 from dropout_lab.claims.registry import SOUND, Claim, Grade, Registry
 from dropout_lab.claims.settlement import Settlement
 from dropout_lab.symbolic.chain import Chain
-from dropout_lab.symbolic.inductive import Induction
+from dropout_lab.symbolic.induction import Induction
 from dropout_lab.symbolic.report import report
 
 #: Differences below this, or below a tighter tolerance, are recorded as this: their digits are rounding, and another
 #: processor rounds another way.
 ROUNDING = 1e-12
-#: Values that no closed form may have in it.
-_NO_NUMBERS = (sympy.nan, sympy.zoo, sympy.oo, -sympy.oo)
-
 _Result = TypeVar("_Result")
 
 
 class NotEstablished(ValueError):
     """The evidence does not hold; the message names the claim and shows what was found."""
-
-
-class Instance(Protocol):
-    """One comparison of a derivation's definition with the closed form, at given values."""
-
-    @property
-    def values(self) -> str: ...
-    @property
-    def exact(self) -> object: ...
-    @property
-    def closed_form_value(self) -> object: ...
-    @property
-    def agrees(self) -> bool: ...
-
-
-@runtime_checkable
-class Proved(Protocol):
-    """A value derived from a definition, as made by :mod:`dropout_lab.symbolic`.
-
-    Example
-    -------
-    >>> from dropout_lab import symbolic
-    >>> isinstance(symbolic.identity(sympy.Sum(sympy.Symbol("k"), (sympy.Symbol("k"), 1, 3))), Proved)
-    True
-    """
-
-    @property
-    def value(self) -> sympy.Basic: ...
-    @property
-    def scope(self) -> str: ...
-    def latex(self) -> str: ...
-    def equals(self, closed_form: sympy.Expr) -> bool: ...
-    def instances(self, closed_form: sympy.Expr) -> Sequence[Instance]: ...
 
 
 @runtime_checkable
@@ -95,67 +58,12 @@ class Comparison(Protocol):
     def smallest_detectable(self) -> float: ...
 
 
-def prove(
-    claim_id: str, derivation: Proved, closed_form: sympy.Expr, *, under: Sequence[str] = (), says: str
-) -> Settlement:
-    """Establish that a quantity derived from its definition equals a closed form, for general n or as the scope says.
-
-    ``derivation`` comes from :mod:`dropout_lab.symbolic` and holds the value that SymPy derived from the definition;
-    ``closed_form`` is written by the author, a SymPy expression or a number. Their difference has to simplify to zero,
-    and the definition, averaged over all masks by enumeration at n = 1 to 4 with random exact rationals, has to give
-    the closed form's value: a second way that shares nothing with the first. A closed form that is the definition
-    itself, in whatever spelling, proves nothing. ``under`` names the assumptions without which the claim fails; each
-    must stand among the claim's ``uses``. Raises :class:`NotEstablished`; TypeError for what is no derivation or no
-    expression.
-
-    Example
-    -------
-    >>> from dropout_lab import symbolic
-    >>> n, p, i = sympy.symbols("n p i", integer=True, positive=True)
-    >>> h, r = sympy.IndexedBase("h"), symbolic.Masks(n, p)
-    >>> prove("2.2", symbolic.expectation(h[i] * r[i], r), p * h[i], says="The mean is p h_i.").main.strength
-    'symbolic, any n'
-    """
-    registry, claim = _claim(claim_id)
-    if isinstance(under, str):
-        raise TypeError(f"claim {claim.id}: under is a sequence of assumption ids, got the string {under!r}")
-    if not isinstance(derivation, Proved):
-        raise TypeError(f"claim {claim.id}: prove takes a derivation of symbolic, got {type(derivation).__name__}")
-    if isinstance(closed_form, str):
-        raise TypeError(f"claim {claim.id}: the closed form is a SymPy expression, got the text {closed_form!r}")
-    closed_form = sympy.sympify(closed_form)
-    if closed_form.has(*_NO_NUMBERS):
-        raise NotEstablished(f"claim {claim.id}: the closed form {closed_form} is no finite expression")
-    _check_proved_by_itself(claim, derivation, closed_form)
-    if not derivation.equals(closed_form):
-        raise NotEstablished(f"claim {claim.id}: derived {derivation.value}, which is not {closed_form}")
-    against = getattr(derivation, "against", "enumeration")
-    instances = derivation.instances(closed_form)
-    if not instances:
-        raise NotEstablished(f"claim {claim.id}: the derivation has no instance, so nothing checks the proof")
-    for instance in instances:
-        _check_instance(claim, instance, against)
-    return _settled(
-        registry,
-        claim,
-        Proof,
-        verdict=Grade.TRUE_UNDER if under else Grade.TRUE,
-        says=says,
-        scope=derivation.scope,
-        under=tuple(under),
-        left=derivation.latex(),
-        right=sympy.latex(closed_form),
-        instances=len(instances),
-        against=against,
-    )
-
-
 def derive(
     claim_id: str, chain: Chain | Induction, *, says: str, part: str = "", stated: Sequence[str] = ()
 ) -> Settlement:
     """Establish a claim by a chain of derivation, and attack the chain: alter its lines, exchange its rules.
 
-    ``chain`` comes from :class:`dropout_lab.symbolic.Chain` or :class:`dropout_lab.symbolic.ByInduction`; its lines
+    ``chain`` comes from :class:`dropout_lab.symbolic.Chain` or :class:`dropout_lab.symbolic.Induction`; its lines
     were checked when they were written. The assumptions are those of the chain; ``stated`` names those that the
     claim's own sentence makes, so that they are not left unsaid. Chains for the same ``part`` of a claim are
     alternatives, of which the one that assumes least counts. Raises :class:`NotEstablished` for a chain without
@@ -424,40 +332,6 @@ def _settled(
     if problems := piece.problems(claim, registry):
         raise NotEstablished(problems[0])
     return Settlement(claim, (*before, piece), registry)
-
-
-def _check_proved_by_itself(claim: Claim, derivation: Proved, closed_form: sympy.Expr) -> None:
-    """Refuse a closed form that is the definition again, in another spelling."""
-    # An induction holds the derivation that it proves.
-    inner = getattr(derivation, "derivation", derivation)
-    definition = getattr(inner, "definition", None)
-    if not isinstance(definition, sympy.Basic):
-        return
-    if _spelled_plainly(definition) == _spelled_plainly(closed_form):
-        raise NotEstablished(f"claim {claim.id}: {closed_form} is the definition itself; nothing is proved by that")
-
-
-def _spelled_plainly(expression: sympy.Basic) -> sympy.Basic:
-    """An expression with everything evaluated that SymPy does by itself, exact numbers, and bound indices renamed."""
-
-    def rebuilt(part: sympy.Basic) -> sympy.Basic:
-        if isinstance(part, sympy.Float):
-            return sympy.Rational(str(part))
-        if isinstance(part, sympy.UnevaluatedExpr):
-            return rebuilt(part.args[0])
-        return part.func(*map(rebuilt, part.args)) if part.args else part
-
-    return rebuilt(expression).as_dummy()
-
-
-def _check_instance(claim: Claim, instance: Instance, against: str) -> None:
-    for value in (instance.exact, instance.closed_form_value):
-        _of_claim(claim, number, value)
-    if not instance.agrees:
-        raise NotEstablished(
-            f"claim {claim.id}: at {instance.values} {against} gives {instance.exact}, "
-            f"the closed form {instance.closed_form_value}"
-        )
 
 
 def _rounded(value: float) -> float:

@@ -11,73 +11,12 @@ from fractions import Fraction
 from dropout_lab.claims.records import Evidence
 from dropout_lab.claims.registry import Claim, Grade, Registry
 
-#: Characters of LaTeX up to which both sides of an equation stand on one line.
-_ONE_LINE = 90
 #: Where a decision rule says that the interval has to lie.
 _NUMBER = r"([+\-−]?(?:\d+\.?\d*|\.\d+)(?:[eE][+\-]?\d+)?)"
 _RULE = re.compile(rf"\b(below|above|between|within)\s+{_NUMBER}(?:\s+and\s+{_NUMBER})?")
 #: Bounds and intervals are written with six digits.
 _SIX_DIGITS = 1e-5
 _NO_NUMBER = re.compile(r"\b(?:nan|inf|infinity|zoo|oo)\b", re.IGNORECASE)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Proof(Evidence, kind="prove", noun="proof", done="Proved", grades="true true-under", settles="I Th A D"):
-    """A quantity derived from its definition equals a closed form; ``under`` names the assumptions that it needs.
-
-    Example
-    -------
-    >>> proof = Proof(verdict=Grade.TRUE, says="The mean is p h.", scope="any n", under=(), left="E[r h]", right="p h",
-    ...               instances=4, against="enumeration")
-    >>> proof.strength, proof.equation
-    ('symbolic, any n', 'E[r h] = p h')
-    """
-
-    scope: str
-    under: tuple[str, ...]
-    left: str
-    right: str
-    instances: int = field(metadata={"minimum": 1})
-    against: str
-
-    def _check(self) -> None:
-        if (self.verdict is Grade.TRUE_UNDER) != bool(self.under):
-            raise ValueError(f"a proof is true-under if it names assumptions, got {self.verdict} under {self.under}")
-        if len(set(self.under)) < len(self.under):
-            raise ValueError(f"under names an assumption twice: {', '.join(self.under)}")
-
-    @property
-    def strength(self) -> str:
-        """The scope: any n, symbolic parameters, or one n."""
-        return self.scope if self.scope.startswith("symbolic") else f"symbolic, {self.scope}"
-
-    def details(self, registry: Registry) -> list[tuple[str, str]]:
-        """The assumptions, and the second check."""
-        named = ", ".join(registry.assumptions[used].name for used in self.under if used in registry.assumptions)
-        checked = f"{self.instances} instances with random rationals agree with {self.against}"
-        return [*([("under", named)] if named else []), ("checked again", checked)]
-
-    @property
-    def equation(self) -> str:
-        """Both sides; a long one has its right side on a line of its own, so that it fits a narrow page."""
-        if len(self.left) + len(self.right) <= _ONE_LINE:
-            return f"{self.left} = {self.right}"
-        return rf"\begin{{aligned}} & {self.left} \\ & \quad = {self.right} \end{{aligned}}"
-
-    @property
-    def formula(self) -> str:
-        """The closed form."""
-        return self.right
-
-    def problems(self, claim: Claim, registry: Registry) -> list[str]:
-        """Assumptions that the claim does not name."""
-        named = registry.assumptions_of(claim.id)
-        return super().problems(claim, registry) + [
-            f"claim {claim.id} is proved under {assumption!r}, which its entry in the claims file does not use; "
-            f"it names {', '.join(named) or 'no assumption'}"
-            for assumption in self.under
-            if assumption not in named
-        ]
 
 
 @dataclass(frozen=True, kw_only=True)

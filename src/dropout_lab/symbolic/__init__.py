@@ -1,21 +1,19 @@
-"""Proofs in SymPy about networks with a symbolic number of masked units. This package never imports torch.
+"""Derivations in SymPy about networks with a symbolic number of masked units. This package never imports torch.
 
-There are three ways to prove a statement here. Each starts from the definition, ends in a closed form that the author
-wrote independently, and is handed to :func:`dropout_lab.claims.prove`, which also evaluates the definition at small
-sizes and random exact rationals, a second way that shares nothing with the first.
+A derivation is a :class:`Chain`: it starts from a quantity in the terms of its definition, with :class:`Mean`,
+:class:`Var` and :class:`Cov` over :class:`Masks` as unevaluated operators, and each further line names the rules of
+:mod:`dropout_lab.symbolic.rules` that lead to it. A line is accepted if its rules, and nothing else, lead there, and if
+its value at small sizes is that of the line before, by going through all masks. A chain can be used as a rule of
+another one, a lemma; :class:`Induction` makes a base and a step, each a chain, into a statement for every n.
+:func:`dropout_lab.claims.derive` settles a claim by a chain, once :func:`attacked` has tried to get false lines past
+it.
 
-1. *Averaging over the masks*: :func:`expectation`, :func:`variance`, :func:`covariance`. The expression is a
-   polynomial of degree at most two in independent Bernoulli masks, or the log-odds of a softmax whose logits are linear
-   in them. Indexed sums keep the number n of masks a symbol; E r_i = p_i and E r_i r_j = p_i p_j +
-   p_i (1 − p_i) δ_ij do the rest.
-2. *Induction*: :func:`induction`. One more unit is added, the one new coin is averaged over by its two outcomes, and
-   the closed form has to grow by just that; at n = 0 it has to be the definition's value without units.
-3. *Identities in symbolic parameters*: :func:`identity` evaluates integrals, derivatives, limits and finite sums, and
-   :func:`solution` solves an equation that was itself derived, such as the stationarity of an expected loss.
+Letters are :class:`Definition` (a name for an expression), :class:`Unknown` (a function of which only properties are
+known) and :class:`Random` (a random variable of which nothing is known).
 
-Gradients of losses are taken by :func:`gradient`, and :func:`equal` compares two expressions with sums in canonical
-form. For falsifiers, :func:`enumerated` averages over a finite joint distribution of the masks, correlated ones too,
-at given numbers, exactly.
+Beside the derivations, :func:`expectation`, :func:`variance` and :func:`covariance` work a moment out whole, for
+general n, and :func:`gradient` a derivative. For falsifiers, :func:`enumerated` averages over a finite joint
+distribution of the masks, correlated ones too, at given numbers, exactly.
 """
 
 from __future__ import annotations
@@ -27,15 +25,11 @@ require(__name__)
 from dropout_lab.symbolic import exceptions, lemmas, rules, tied
 from dropout_lab.symbolic.attack import Attack, attacked
 from dropout_lab.symbolic.chain import Chain
-from dropout_lab.symbolic.derivations import Derivation, covariance, expectation, variance
 from dropout_lab.symbolic.enumeration import enumerated
-from dropout_lab.symbolic.identities import Identity, Solution, identity, solution
-from dropout_lab.symbolic.induction import Induction, induction
-from dropout_lab.symbolic.inductive import Induction as ByInduction
-from dropout_lab.symbolic.inductive import Statement
-from dropout_lab.symbolic.instances import Instance
+from dropout_lab.symbolic.induction import Induction, Statement
 from dropout_lab.symbolic.lines import Line, NotDerived, Remainder
-from dropout_lab.symbolic.masks import Masks, NotProved
+from dropout_lab.symbolic.masks import Masks
+from dropout_lab.symbolic.moments import covariance, expectation, variance
 from dropout_lab.symbolic.operators import (
     Cov,
     Definition,
@@ -47,27 +41,21 @@ from dropout_lab.symbolic.operators import (
     Var,
     Weight,
 )
-from dropout_lab.symbolic.sums import equal, gradient
+from dropout_lab.symbolic.sums import gradient
 
 __all__ = [
     "Attack",
-    "ByInduction",
     "Chain",
     "Cov",
     "Definition",
-    "Derivation",
-    "Identity",
     "Induction",
-    "Instance",
     "Line",
     "Masks",
     "Mean",
     "NotDerived",
-    "NotProved",
     "ProductOverMasks",
     "Random",
     "Remainder",
-    "Solution",
     "Statement",
     "SumOverMasks",
     "Unknown",
@@ -76,15 +64,11 @@ __all__ = [
     "attacked",
     "covariance",
     "enumerated",
-    "equal",
     "exceptions",
     "expectation",
     "gradient",
-    "identity",
-    "induction",
     "lemmas",
     "rules",
-    "solution",
     "tied",
     "variance",
 ]

@@ -8,7 +8,6 @@ from typing import Any
 
 import sympy as sp
 
-from dropout_lab.symbolic.instances import is_scalar
 from dropout_lab.symbolic.masks import Masks, as_families, mask_assignments
 from dropout_lab.symbolic.sums import evaluated
 
@@ -70,7 +69,7 @@ class _Values:
 
     def __call__(self, expression: sp.Expr, keep: frozenset | set = frozenset()) -> sp.Expr:
         expression = sp.sympify(expression)
-        scalars = [symbol for symbol in expression.free_symbols if is_scalar(symbol, expression)]
+        scalars = [symbol for symbol in expression.free_symbols if _is_scalar(symbol, expression)]
         missing = sorted(str(symbol) for symbol in scalars if symbol not in self._scalars)
         if missing:
             raise ValueError(f"no value for {', '.join(missing)} in {expression}")
@@ -115,3 +114,9 @@ def _joint_outcomes(coins: list[sp.Indexed], joint: Mapping[tuple[int, ...], Any
     if sp.simplify(total - 1) != 0:
         raise ValueError(f"the probabilities of the joint law sum to {total}; expected 1")
     return outcomes
+
+
+def _is_scalar(symbol: sp.Basic, expression: sp.Expr) -> bool:
+    """Whether a free symbol of the expression stands for a number, and is not the letter of indexed values."""
+    labels = {label for part in expression.atoms(sp.IndexedBase) for label in (part, part.label)}
+    return isinstance(symbol, sp.Symbol) and symbol not in labels

@@ -8,12 +8,7 @@ from typing import Any
 
 import sympy as sp
 
-from dropout_lab.symbolic.logs import expand_logs
 from dropout_lab.symbolic.sums import Term, canonical, contract, rebuild, terms
-
-
-class NotProved(ValueError):
-    """A step of a derivation failed; the message says which, and shows what was found."""
 
 
 class Masks:
@@ -146,13 +141,12 @@ def mean(
 ) -> sp.Expr:
     """E of an expression of degree at most two in each family of masks, as canonical indexed sums.
 
-    ``distinct`` names pairs of free indices that differ. Raises :class:`NotProved` for a higher degree, for masks
-    inside anything but a polynomial or the log-odds of a softmax, and for masks that are summed over another range
-    than their own.
+    ``distinct`` names pairs of free indices that differ. Raises :class:`ValueError` for a higher degree, for masks
+    inside anything but a polynomial, and for masks that are summed over another range than their own.
     """
     pairs = frozenset(frozenset(pair) for pair in distinct)
     total = sp.Integer(0)
-    for term in terms(expand_logs(expression)):
+    for term in terms(expression):
         averaged = sp.expand(_averaged(term, families))
         for monomial in sp.Add.make_args(averaged):
             for contracted in contract(Term(monomial, term.bounds), pairs):
@@ -165,7 +159,7 @@ def _averaged(term: Term, families: tuple[Masks, ...]) -> sp.Expr:
     for family in families:
         found = mask_factors(rest, family)
         if len(found) > 2:
-            raise NotProved(
+            raise ValueError(
                 f"{term.summand} has degree {len(found)} in the masks {family.base}: {len(found)} of them can differ, "
                 "and only the moments of one and of two are known here"
             )
@@ -186,7 +180,7 @@ def mask_factors(monomial: sp.Expr, family: Masks) -> list[sp.Indexed]:
         if base in inside and exponent.is_Integer and exponent > 0:
             found.add(base)
         elif inside:
-            raise NotProved(f"the masks {family.base} stand in {factor}; expected a polynomial in them")
+            raise ValueError(f"the masks {family.base} stand in {factor}; expected a polynomial in them")
     return sorted(found, key=sp.default_sort_key)
 
 
@@ -200,12 +194,12 @@ def _check_indices(mask: sp.Indexed, family: Masks, term: Term) -> None:
     ranges = {index: (lower, upper) for index, lower, upper in term.bounds}
     for index, extent in zip(mask.indices, family.size, strict=True):
         if not (index.is_Symbol or index.is_Integer):
-            raise NotProved(f"the mask {mask} has the index {index}; expected a plain index or an integer")
+            raise ValueError(f"the mask {mask} has the index {index}; expected a plain index or an integer")
         if index.is_Integer and extent.is_Integer and index > extent:
-            raise NotProved(f"the mask {mask} does not exist: the masks run from 1 to {extent}")
+            raise ValueError(f"the mask {mask} does not exist: the masks run from 1 to {extent}")
         if index in ranges and ranges[index] != (1, extent):
             lower, upper = ranges[index]
-            raise NotProved(f"the mask {mask} is summed from {lower} to {upper}, but the masks run from 1 to {extent}")
+            raise ValueError(f"the mask {mask} is summed from {lower} to {upper}, but the masks run from 1 to {extent}")
 
 
 def mask_assignments(

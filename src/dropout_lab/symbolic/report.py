@@ -9,7 +9,7 @@ from dropout_lab.symbolic.arithmetic import pretty
 from dropout_lab.symbolic.attack import Attack, attacked
 from dropout_lab.symbolic.chain import Chain
 from dropout_lab.symbolic.exceptions import open_ends
-from dropout_lab.symbolic.inductive import Induction
+from dropout_lab.symbolic.induction import Induction
 from dropout_lab.symbolic.printing import in_text, printed
 
 

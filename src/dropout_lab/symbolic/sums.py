@@ -243,15 +243,6 @@ def readable(coefficient: sp.Expr) -> sp.Expr:
     return sp.Mul(sign, *factors)
 
 
-def equal(one: sp.Expr, other: sp.Expr) -> bool:
-    """Whether two expressions are equal, by their canonical forms: exact, and never by numbers.
-
-    A quotient of sums is compared by its numerator over the common denominator.
-    """
-    difference = canonical(sp.sympify(one) - sp.sympify(other))
-    return not difference or not canonical(sp.numer(sp.together(rebuild(difference))))
-
-
 def gradient(expression: sp.Expr, variable: sp.Expr) -> sp.Expr:
     """The derivative of an expression with sums by ``w[k]``, k a free index.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tiny_book import BIBLIOGRAPHY, CITED, ENUMERATED, MEASURED, OPEN, PROVED, REFUTED, Book, cell, claim
+from tiny_book import BIBLIOGRAPHY, CITED, DERIVED, ENUMERATED, MEASURED, OPEN, REFUTED, Book, cell, claim
 
 
 @pytest.fixture
@@ -43,11 +43,11 @@ def full_book(book: Book) -> Book:
         claim("2.3", kind="H"),
         claim("3.1", "open", kind="E"),
     )
-    under = {**PROVED, "verdict": "true-under", "under": ["linear"]}
+    under = {**DERIVED, "verdict": "true-under", "assumes": ["linear"]}
     book.notebook(
         "a-first",
         "# First\n\n```{claims} statement 1.1\n```\n",
-        cell("1.1", PROVED),
+        cell("1.1", DERIVED),
         cell("1.1", ENUMERATED),
         "As {claim}`1.1` and {claim}`the measurement <2.2>` say.\n\n```{claims} statement 1.2\n```\n",
         cell("1.2", ENUMERATED, REFUTED),

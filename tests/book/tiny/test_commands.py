@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny_book import PROVED, Book, cell, claim
+from tiny_book import DERIVED, Book, cell, claim
 
 import dropout_lab
 from dropout_lab.book import build, page
@@ -30,7 +30,7 @@ def jupyter_book(book: Book) -> Book:
     book.claims(claim("1.1"), claim("1.2"))
     chapters = Book(book.folder / "chapters", book.patch)
     chapters.page("index", "# A book\n\n```{claims} ledger\n```\n")
-    chapters.notebook("a-first", "# First\n", cell("1.1", PROVED), "```{claims} map\n```\n")
+    chapters.notebook("a-first", "# First\n", cell("1.1", DERIVED), "```{claims} map\n```\n")
     return book
 
 

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 from bs4 import BeautifulSoup
 from sphinx.util.inventory import InventoryFile
-from tiny_book import CITED, MEASURED, PROVED, Book, Built, cell, claim
+from tiny_book import CITED, DERIVED, MEASURED, Book, Built, cell, claim
 
 from dropout_lab.book.problems import BookError
 
@@ -23,7 +23,7 @@ def links(built: Built, page: str) -> dict[str, str]:
 def settled(book: Book, prose: str) -> Built:
     """A book with one claim, one assumption that it uses, the map, and this prose on a page of its own."""
     book.claims(claim("1.1", uses=["linear"]))
-    book.notebook("a-first", "# First\n", cell("1.1", PROVED))
+    book.notebook("a-first", "# First\n", cell("1.1", DERIVED))
     book.page("b-prose", f"# Prose\n\n{prose}\n")
     book.page("e-map", "# Map\n\n```{claims} map\n```\n")
     return book.build()
@@ -102,10 +102,19 @@ def test_a_missing_id_is_a_warning_to_sphinx_too(book, monkeypatch):
 
 def test_an_assumption_without_a_map_is_named_without_a_link(book):
     book.claims(claim("1.1", uses=["linear"]))
-    book.notebook("a-first", "# First\n\nUnder {claim:assumption}`linear`.\n", cell("1.1", PROVED))
+    book.notebook("a-first", "# First\n\nUnder {claim:assumption}`linear`.\n", cell("1.1", DERIVED))
     built = book.build()
     assert built.status == 0, built.warnings
     assert links(built, "a-first") == {} and "assumption linear" in built.page("a-first")
+
+
+def test_a_rule_links_what_it_derives(book):
+    used = "```{claims} rule rule-mean\n```\n\n```{claims} rule rule-jensen\n```\n"
+    built = settled(book, used)
+    assert built.status == 0, built.warnings
+    derived, unused = BeautifulSoup(built.page("b-prose"), "html.parser").select("p.rule-claims")
+    assert derived.text.strip() == "Derives: 1.1." and derived.a["href"] == "a-first.html#claim-1-1"
+    assert unused.text.strip() == "No derivation of this book needs it."
 
 
 @pytest.mark.parametrize(
@@ -148,7 +157,7 @@ def test_what_other_processes_read_is_merged(full_book):
 SPOILED = {
     "no anchor": lambda ledger: ledger[0].pop("anchor"),
     "an unknown grade": lambda ledger: ledger[1].update(verdict="certain"),
-    "a proof without instances": lambda ledger: ledger[2]["evidence"][0].update(instances=0),
+    "a derivation without lines": lambda ledger: ledger[2]["evidence"][0].update(lines=[]),
     "a text for a number": lambda ledger: ledger[3]["evidence"][0].update(effect="large"),
     "a field too many": lambda ledger: ledger[4]["evidence"][0].update(note="x"),
 }
@@ -178,7 +187,7 @@ def test_the_ledger_has_a_schema_beside_it(full_book):
             "does not lie where the rule wants it",
         ),
         ({"kind": "measure", "verdict": "not-seen"}, "the record of a measurement lacks 'says'"),
-        ({**PROVED, "kind": "believe"}, "there is no evidence of kind 'believe'"),
+        ({**DERIVED, "kind": "believe"}, "there is no evidence of kind 'believe'"),
         ({**CITED, "verdict": "certain"}, "verdict of a citation is one of true"),
     ],
 )
@@ -191,7 +200,7 @@ def test_a_cell_whose_output_holds_no_evidence_stops_the_build(book, record, sai
 
 def test_evidence_of_a_kind_that_cannot_settle_the_claim_stops_the_build(book):
     book.claims(claim("1.1", kind="Th"), claim("1.2", kind="E"))
-    book.notebook("a-first", "# First\n", cell("1.1", MEASURED), cell("1.2", PROVED))
+    book.notebook("a-first", "# First\n", cell("1.1", MEASURED), cell("1.2", DERIVED))
     message = str(book.build().error)
     assert "claim 1.1 (title of 1.1) is of kind theorem" in message and "claim 1.2 (title of 1.2)" in message
 
@@ -200,7 +209,9 @@ def test_what_a_record_says_is_shown_and_not_run(book):
     book.claims(claim("1.1", title="a <b>bold</b> & 'quoted' title", note="<script>alert(1)</script>"))
     says = "<script>alert(1)</script> $a<b$"
     book.notebook(
-        "a-first", "# First\n\n```{claims} statement 1.1\n```\n", cell("1.1", {**PROVED, "says": says, "scope": "<i>n"})
+        "a-first",
+        "# First\n\n```{claims} statement 1.1\n```\n",
+        cell("1.1", {**DERIVED, "says": says, "scope": "<i>n"}),
     )
     book.page("c-ledger", "# Ledger\n\n```{claims} ledger\n```\n")
     book.page("e-map", "# Map\n\n```{claims} map\n```\n")

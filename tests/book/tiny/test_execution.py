@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny_book import PROVED, Book, chapter, claim
+from tiny_book import DERIVED, Book, chapter, claim
 
 from dropout_lab.book import executor
 from dropout_lab.book.costs import peak_mib
@@ -129,7 +129,7 @@ def test_evidence_travels_through_the_cache(running):
     before = (first.site / "ledger.json").read_bytes()
     evidence = json.loads(before)[0]["evidence"]
     assert [record["masks"] for record in evidence] == [4]
-    assert set(evidence[0]) < set(PROVED) | {"masks", "tolerance", "difference"}
+    assert set(evidence[0]) < set(DERIVED) | {"masks", "tolerance", "difference"}
     again = running.build()
     assert "nothing to execute" in again.said
     assert (again.site / "ledger.json").read_bytes() == before

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tiny_book import CITED, ENUMERATED, MEASURED, OPEN, PROVED, Book, cell, claim
+from tiny_book import CITED, DERIVED, ENUMERATED, MEASURED, OPEN, Book, cell, claim
 
 from dropout_lab.book.problems import BookError
 
@@ -23,12 +23,12 @@ def one_claim(book: Book, *evidence: dict, text: str = "", **fields: object) -> 
 
 
 def test_the_book_holds_without_any_slip(book):
-    one_claim(book, PROVED)
+    one_claim(book, DERIVED)
     assert book.build().status == 0
 
 
 def test_a_claim_without_evidence(book):
-    one_claim(book, PROVED)
+    one_claim(book, DERIVED)
     book.claims(claim("1.1"), claim("1.2"))
     assert "claim 1.2 (title of 1.2) has no evidence" in failure(book)
     assert not (book.folder / "_build" / "html" / "ledger.json").exists()
@@ -36,12 +36,12 @@ def test_a_claim_without_evidence(book):
 
 def test_evidence_without_a_claim(book):
     book.claims(claim("1.1"))
-    book.notebook("a-first", "# First\n", cell("1.1", PROVED), cell("9.9", PROVED))
+    book.notebook("a-first", "# First\n", cell("1.1", DERIVED), cell("9.9", DERIVED))
     assert "evidence for '9.9', which is no claim of the claims file" in failure(book)
 
 
 def test_a_verdict_other_than_expected(book):
-    one_claim(book, PROVED, expected="wrong")
+    one_claim(book, DERIVED, expected="wrong")
     assert "claim 1.1 (title of 1.1): the claims file expects 'wrong', the evidence says 'true'" in failure(book)
 
 
@@ -69,14 +69,14 @@ def test_a_claims_file_that_is_not_there(book):
 
 @pytest.mark.parametrize("prose", ["See {claim}`7.7`.", "See {claim}`this <7.7>`.", "```{claims} statement 7.7\n```\n"])
 def test_an_unknown_id_in_prose(book, prose):
-    one_claim(book, PROVED, text=prose)
+    one_claim(book, DERIVED, text=prose)
     message = failure(book)
     assert "the prose names claim '7.7', which the claims file lacks" in message
     assert "a-first.ipynb:" in message
 
 
 def test_a_map_of_an_unknown_section(book):
-    one_claim(book, PROVED, text="```{claims} map\n:section: 8\n```\n")
+    one_claim(book, DERIVED, text="```{claims} map\n:section: 8\n```\n")
     assert "no claim of the claims file stands in section '8'" in failure(book)
 
 
@@ -89,7 +89,7 @@ def test_a_source_that_the_bibliography_lacks(book):
 
 def test_something_settled_on_top_of_something_open(book):
     book.claims(claim("1.1", uses=["1.2"]), claim("1.2", "open"))
-    book.notebook("a-first", "# First\n", cell("1.1", PROVED), cell("1.2", OPEN))
+    book.notebook("a-first", "# First\n", cell("1.1", DERIVED), cell("1.2", OPEN))
     assert "claim 1.1 is settled (true) but rests on claim 1.2, which is open" in failure(book)
 
 
@@ -104,7 +104,7 @@ def test_all_problems_are_listed_at_once(book):
 
 def test_a_draft_may_be_without_evidence(book, monkeypatch):
     monkeypatch.setenv("DROPOUT_LAB_DRAFT", "1")
-    one_claim(book, PROVED, text="As {claim}`1.2` will say.\n\n```{claims} statement 1.2\n```\n", uses=["1.2"])
+    one_claim(book, DERIVED, text="As {claim}`1.2` will say.\n\n```{claims} statement 1.2\n```\n", uses=["1.2"])
     book.claims(claim("1.1", uses=["1.2"]), claim("1.2"))
     built = book.build()
     assert built.status == 0, built.error
@@ -114,7 +114,7 @@ def test_a_draft_may_be_without_evidence(book, monkeypatch):
 
 def test_in_a_draft_a_page_may_only_illustrate_what_another_one_settles(book, monkeypatch):
     book.claims(claim("1.1"), claim("1.2"))
-    book.notebook("a-first", "# First\n", cell("1.1", PROVED), cell("1.2", MEASURED))
+    book.notebook("a-first", "# First\n", cell("1.1", DERIVED), cell("1.2", MEASURED))
     assert "claim 1.2 (title of 1.2) is of kind identity" in failure(book)
     monkeypatch.setenv("DROPOUT_LAB_DRAFT", "1")
     built = book.build()
@@ -124,7 +124,7 @@ def test_in_a_draft_a_page_may_only_illustrate_what_another_one_settles(book, mo
 
 def test_a_draft_still_has_to_be_right(book, monkeypatch):
     monkeypatch.setenv("DROPOUT_LAB_DRAFT", "1")
-    one_claim(book, PROVED, expected="wrong", text="See {claim}`4.4`.")
+    one_claim(book, DERIVED, expected="wrong", text="See {claim}`4.4`.")
     book.claims(claim("1.1", "wrong"), claim("1.2"))
     message = failure(book)
     assert "expects 'wrong'" in message
@@ -134,7 +134,7 @@ def test_a_draft_still_has_to_be_right(book, monkeypatch):
 
 def test_a_build_that_failed_fails_again(book):
     """Neither a claim nor a mere warning is forgotten because the pages have not changed since."""
-    one_claim(book, PROVED, text="{ref}`nowhere`")
+    one_claim(book, DERIVED, text="{ref}`nowhere`")
     first, second = book.build(), book.build()
     assert first.status == second.status == 1
     assert "nowhere" in first.warnings and "nowhere" in second.warnings

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
-from tiny_book import CITED, ENUMERATED, MEASURED, OPEN, PROVED, REFUTED, Book, cell, claim
+from tiny_book import CITED, DERIVED, ENUMERATED, MEASURED, OPEN, REFUTED, Book, cell, claim
 
 from dropout_lab.book.ledger import Ledger, Page, Settled
 from dropout_lab.claims import Registry, from_json
@@ -38,7 +38,7 @@ def test_the_ledger_as_data(full_book):
         "uses": ["independent-masks"],
         "page": "a-first.html",
         "anchor": "claim-1-1",
-        "evidence": [PROVED, ENUMERATED],
+        "evidence": [DERIVED, ENUMERATED],
     }
     assert [row["verdict"] for row in rows] == ["true", "wrong", "true-under", "supported", "true", "open"]
     assert rows[1]["evidence"] == [ENUMERATED, REFUTED]
@@ -106,7 +106,7 @@ def test_the_ledger_page(full_book):
     assert [(row["id"], row["data-verdict"], row["data-evidence"]) for row in rows] == [
         ("ledger-1-1", "true", "prove enumerate"),
         ("ledger-1-2", "wrong", "enumerate refute"),
-        ("ledger-2-1", "true-under", "prove"),
+        ("ledger-2-1", "true-under", "derive"),
         ("ledger-2-2", "supported", "measure"),
         ("ledger-2-3", "true", "cite"),
         ("ledger-3-1", "open", ""),
@@ -114,7 +114,7 @@ def test_the_ledger_page(full_book):
     assert "6 claims, 5 of them fully established" in page.text
     counted = {row.th.text: row.td.text for row in page.select(".claim-counts tbody tr")}
     assert counted["true"] == "2"
-    assert counted["proof"] == "2" and counted["none: opinion or open"] == "1"
+    assert counted["derivation"] == "2" and counted["none: opinion or open"] == "1"
     assert "Better:" in rows[1].text
     assert page.select_one("form#claim-filter").has_attr("hidden"), "without the script there is nothing to filter with"
     assert all(label.find(["select", "input"]) for label in page.select("form label"))
@@ -137,7 +137,7 @@ def test_errata_come_from_the_evidence_the_worst_first(full_book):
 
 def test_what_lies_beyond_the_source_is_no_erratum_of_it(book):
     book.claims(claim("B1", "true-under", section="Beyond the source", uses=["linear"]))
-    under = {**PROVED, "verdict": "true-under", "under": ["linear"]}
+    under = {**DERIVED, "verdict": "true-under", "assumes": ["linear"]}
     book.notebook("a-first", "# First\n\n```{claims} statement B1\n```\n", cell("B1", under))
     book.page("b-errata", "# Errata\n\n```{claims} errata\n```\n")
     built = book.build()
@@ -209,7 +209,7 @@ def test_a_new_record_alone_rewrites_the_pages_that_show_it(full_book):
     full_book.notebook(
         "b-second",
         "# Second\n",
-        cell("2.1", {**PROVED, "verdict": "true-under", "under": ["linear"]}),
+        cell("2.1", {**DERIVED, "verdict": "true-under", "assumes": ["linear"]}),
         cell("2.2", {**MEASURED, "seeds": 77}),
         cell("2.3", CITED),
         cell("3.1", OPEN),
@@ -240,17 +240,17 @@ def pages(**evidence: tuple[str, list[dict]]) -> dict[str, Page]:
 
 def test_the_first_page_in_reading_order_settles():
     registry = Registry([entry("1")], [])
-    found = pages(later=("1", [ENUMERATED]), earlier=("1", [PROVED]))
+    found = pages(later=("1", [ENUMERATED]), earlier=("1", [DERIVED]))
     ledger = Ledger(registry, found, ["earlier", "later"])
     evidence = [piece.to_json() for piece in ledger.entries["1"].evidence]
-    assert (ledger.entries["1"].docname, evidence) == ("earlier", [PROVED, ENUMERATED])
+    assert (ledger.entries["1"].docname, evidence) == ("earlier", [DERIVED, ENUMERATED])
 
 
-@pytest.mark.parametrize("below, full", [(PROVED, {"1", "2", "3"}), (OPEN, set())])
+@pytest.mark.parametrize("below, full", [(DERIVED, {"1", "2", "3"}), (OPEN, set())])
 def test_fully_established_only_with_all_that_it_rests_on(below, full):
     entries = [entry("1", uses=("a",)), entry("2", uses=("1",)), entry("3", uses=("2",))]
     registry = Registry(entries, [Assumption("a", "a", "a")])
-    found = pages(x=("1", [below]), y=("2", [PROVED]), z=("3", [PROVED]))
+    found = pages(x=("1", [below]), y=("2", [DERIVED]), z=("3", [DERIVED]))
     ledger = Ledger(registry, found, ["x", "y", "z"])
     assert ledger.fully_established == full
     assert ledger.lacking("3") == (() if full else ("1",))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from bs4 import BeautifulSoup, Tag
-from tiny_book import CITED, MEASURED, OPEN, PROVED, REFUTED, Book, cell, claim
+from tiny_book import CITED, DERIVED, MEASURED, OPEN, REFUTED, Book, cell, claim
 
 from dropout_lab.claims.kinds import readable
 
@@ -45,8 +45,8 @@ def mixed(book: Book) -> Book:
         claim("1.5", "open", kind="E"),
     )
     # Not in the order of the claims file.
-    book.notebook("a-first", "# First\n", cell("1.4", CITED), cell("1.2", MISSED), cell("1.3", PROVED))
-    refuted = cell("1.1", PROVED, REFUTED, MEASURED)
+    book.notebook("a-first", "# First\n", cell("1.4", CITED), cell("1.2", MISSED), cell("1.3", DERIVED))
+    refuted = cell("1.1", DERIVED, REFUTED, MEASURED)
     book.notebook("b-second", "# Second\n", cell("1.2", MEASURED), refuted, cell("1.5", OPEN))
     book.page("c-sources", "# Sources\n\n```{bibliography}\n```\n")
     book.page("g-measured", "# Measured\n\n```{claims} empirical\n```\n")
@@ -56,7 +56,7 @@ def mixed(book: Book) -> Book:
 def test_every_measurement_and_every_empirical_claim_has_a_row(mixed):
     refuted, measured, cited, still_open = (texts(body) for body in table(mixed).find_all("tbody"))
     met = ["Less error.", "−1.5 percentage points", "−2 to −1", "30", "the interval lies below 0: met", "0.4"]
-    assert refuted == [["Claim 1.1 title of 1.1 wrong also proof, counterexample"], met]
+    assert refuted == [["Claim 1.1 title of 1.1 wrong also derivation, counterexample"], met]
     missed = ["−0.00139", "−0.00457 to 0.00178", "12", "the interval lies below 0: not met", "0.0000661"]
     assert measured == [
         ["Claim 1.2 title of 1.2 not seen at this scale"],
@@ -106,7 +106,7 @@ def test_measurements_are_found_by_the_search(mixed):
 
 def test_a_book_without_empirical_claims(book):
     book.claims(claim("1.1"))
-    book.notebook("a-first", "# First\n", cell("1.1", PROVED), "```{claims} empirical\n```\n")
+    book.notebook("a-first", "# First\n", cell("1.1", DERIVED), "```{claims} empirical\n```\n")
     built = book.build()
     assert built.status == 0, built.error
     assert "No claim is empirical." in built.page("a-first")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import jsonschema
 import pytest
 from bs4 import BeautifulSoup
-from tiny_book import PROVED, cell, claim
+from tiny_book import DERIVED, cell, claim
 
 from dropout_lab import claims
 from dropout_lab.claims import EVIDENCE, Claim, Evidence, Registry, Settlement
@@ -42,7 +42,7 @@ RECORD = {"kind": "ask", "verdict": "supported", "says": "They agree on $p$.", "
 
 def test_one_class_is_all_that_a_new_kind_needs(kind, book):
     book.claims(claim("1.1", "supported", kind="E"), claim("1.2"))
-    book.notebook("a-first", "# First\n", cell("1.1", RECORD), cell("1.2", PROVED), "```{claims} settled\n```\n")
+    book.notebook("a-first", "# First\n", cell("1.1", RECORD), cell("1.2", DERIVED), "```{claims} settled\n```\n")
     book.page("c-ledger", "# Ledger\n\n```{claims} ledger\n```\n")
     built = book.build()
     assert built.status == 0, (built.error, built.warnings)

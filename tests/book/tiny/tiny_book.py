@@ -45,16 +45,36 @@ def chapter(title: str, *cells: str) -> str:
     return f"{HEADER}# {title}\n\n{code}\n"
 
 
-PROVED = {
-    "kind": "prove",
+def _line(formula: str, relation: str = "", *rules: str) -> dict[str, Any]:
+    return {
+        "formula": formula,
+        "relation": relation,
+        "rule": " + ".join(rules),
+        "assumes": [],
+        "rules": list(rules),
+        "anchors": [f"rule-{rule}" for rule in rules],
+        "why": "",
+        "value": "1/2",
+        "heading": "",
+        "text": formula,
+    }
+
+
+DERIVED = {
+    "kind": "derive",
     "verdict": "true",
     "says": "The mean is $p h$.",
     "scope": "any n",
-    "under": [],
-    "left": "h p",
+    "left": r"\mathbb{E}[h r]",
     "right": "h p",
-    "instances": 4,
-    "against": "enumeration",
+    "relation": "=",
+    "assumes": [],
+    "lines": [_line(r"\mathbb{E}[h r]"), _line("h p", "=", "linearity", "mean")],
+    "slips": {"tried": 9, "by_rule": 9, "by_numbers": 8, "refused": 9},
+    "swaps": {"tried": 70, "refused": 70},
+    "at": "n = 2",
+    "part": "",
+    "stated": [],
 }
 ENUMERATED = {
     "kind": "enumerate",

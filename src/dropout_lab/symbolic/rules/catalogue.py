@@ -22,7 +22,7 @@ from dropout_lab.symbolic.binding import lettered
 from dropout_lab.symbolic.chain import Chain
 from dropout_lab.symbolic.draws import Draws
 from dropout_lab.symbolic.equations import value_of
-from dropout_lab.symbolic.inductive import Statement
+from dropout_lab.symbolic.induction import Statement
 from dropout_lab.symbolic.lemmas import mean_of_square
 from dropout_lab.symbolic.masks import Masks
 from dropout_lab.symbolic.operators import Definition, Mean, Unknown
