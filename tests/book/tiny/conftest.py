@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tiny_book import BIBLIOGRAPHY, CITED, DERIVED, ENUMERATED, MEASURED, OPEN, REFUTED, Book, cell, claim
+from tiny_book import BIBLIOGRAPHY, CITED, DERIVED, ENUMERATED, MEASURED, OPEN, REFUTED, Book, cell, claim, derived
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def full_book(book: Book) -> Book:
     book.notebook(
         "a-first",
         "# First\n\n```{claims} statement 1.1\n```\n",
-        cell("1.1", DERIVED),
+        cell("1.1", derived("independent-masks")),
         cell("1.1", ENUMERATED),
         "As {claim}`1.1` and {claim}`the measurement <2.2>` say.\n\n```{claims} statement 1.2\n```\n",
         cell("1.2", ENUMERATED, REFUTED),

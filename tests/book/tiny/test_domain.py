@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 from bs4 import BeautifulSoup
 from sphinx.util.inventory import InventoryFile
-from tiny_book import CITED, DERIVED, MEASURED, Book, Built, cell, claim
+from tiny_book import CITED, DERIVED, MEASURED, Book, Built, cell, claim, derived
 
 from dropout_lab.book.problems import BookError
 
@@ -23,7 +23,7 @@ def links(built: Built, page: str) -> dict[str, str]:
 def settled(book: Book, prose: str) -> Built:
     """A book with one claim, one assumption that it uses, the map, and this prose on a page of its own."""
     book.claims(claim("1.1", uses=["linear"]))
-    book.notebook("a-first", "# First\n", cell("1.1", DERIVED))
+    book.notebook("a-first", "# First\n", cell("1.1", derived("linear")))
     book.page("b-prose", f"# Prose\n\n{prose}\n")
     book.page("e-map", "# Map\n\n```{claims} map\n```\n")
     return book.build()
@@ -102,7 +102,7 @@ def test_a_missing_id_is_a_warning_to_sphinx_too(book, monkeypatch):
 
 def test_an_assumption_without_a_map_is_named_without_a_link(book):
     book.claims(claim("1.1", uses=["linear"]))
-    book.notebook("a-first", "# First\n\nUnder {claim:assumption}`linear`.\n", cell("1.1", DERIVED))
+    book.notebook("a-first", "# First\n\nUnder {claim:assumption}`linear`.\n", cell("1.1", derived("linear")))
     built = book.build()
     assert built.status == 0, built.warnings
     assert links(built, "a-first") == {} and "assumption linear" in built.page("a-first")
@@ -157,7 +157,7 @@ def test_what_other_processes_read_is_merged(full_book):
 SPOILED = {
     "no anchor": lambda ledger: ledger[0].pop("anchor"),
     "an unknown grade": lambda ledger: ledger[1].update(verdict="certain"),
-    "a derivation without lines": lambda ledger: ledger[2]["evidence"][0].update(lines=[]),
+    "a count of nothing": lambda ledger: ledger[1]["evidence"][0].update(masks=0),
     "a text for a number": lambda ledger: ledger[3]["evidence"][0].update(effect="large"),
     "a field too many": lambda ledger: ledger[4]["evidence"][0].update(note="x"),
 }

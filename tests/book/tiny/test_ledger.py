@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
-from tiny_book import CITED, DERIVED, ENUMERATED, MEASURED, OPEN, REFUTED, Book, cell, claim
+from tiny_book import CITED, DERIVED, ENUMERATED, MEASURED, OPEN, REFUTED, Book, cell, claim, derived
 
 from dropout_lab.book.ledger import Ledger, Page, Settled
 from dropout_lab.claims import Registry, from_json
@@ -38,7 +38,7 @@ def test_the_ledger_as_data(full_book):
         "uses": ["independent-masks"],
         "page": "a-first.html",
         "anchor": "claim-1-1",
-        "evidence": [DERIVED, ENUMERATED],
+        "evidence": [derived("independent-masks"), ENUMERATED],
     }
     assert [row["verdict"] for row in rows] == ["true", "wrong", "true-under", "supported", "true", "open"]
     assert rows[1]["evidence"] == [ENUMERATED, REFUTED]
@@ -95,7 +95,7 @@ def test_the_table_of_a_page_holds_its_claims_only(full_book):
     table = parsed(full_book.build().page("a-first")).select_one("[aria-label='Claims settled on this page']")
     rows = [[cell.text for cell in row.find_all(["th", "td"])] for row in table.select("tbody tr")]
     assert [row[0] for row in rows] == ["1.1 title of 1.1", "1.2 title of 1.2"]
-    assert rows[0][2] == "symbolic, any nenumerated, 16 masks"
+    assert rows[0][2] == "derived, any n, 2 linesenumerated, 16 masks"
 
 
 def test_the_ledger_page(full_book):
@@ -104,7 +104,7 @@ def test_the_ledger_page(full_book):
     assert titles == ["1 Part 1", "2 Part 2", "3 Part 3"]
     rows = page.select("table.claim-ledger tbody tr")
     assert [(row["id"], row["data-verdict"], row["data-evidence"]) for row in rows] == [
-        ("ledger-1-1", "true", "prove enumerate"),
+        ("ledger-1-1", "true", "derive enumerate"),
         ("ledger-1-2", "wrong", "enumerate refute"),
         ("ledger-2-1", "true-under", "derive"),
         ("ledger-2-2", "supported", "measure"),
@@ -188,7 +188,7 @@ def test_two_builds_in_two_folders_are_the_same(full_book, tmp_path):
 
 def test_a_changed_verdict_is_written_on_unchanged_pages(full_book):
     assert "✗ wrong" in full_book.build().page("e-map")
-    entries = [claim("1.1"), claim("1.2", "imprecise")]
+    entries = [claim("1.1", uses=["independent-masks"]), claim("1.2", "imprecise")]
     entries += [
         claim("2.1", "true-under", uses=["linear"]),
         claim("2.2", "supported", kind="E"),

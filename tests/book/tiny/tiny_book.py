@@ -76,6 +76,13 @@ DERIVED = {
     "part": "",
     "stated": [],
 }
+
+
+def derived(*assumes: str) -> dict[str, Any]:
+    """A derivation under assumptions that the claim states itself."""
+    return {**DERIVED, "assumes": list(assumes), "stated": list(assumes)}
+
+
 ENUMERATED = {
     "kind": "enumerate",
     "verdict": "true",
