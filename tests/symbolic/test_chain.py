@@ -63,6 +63,7 @@ def test_a_derivation_reads_as_it_was_written(mean):
     assert (done.scope, done.relation) == ("any n", "=")
     assert len(set(map(str, done.numbers(3)))) == 1
     assert "[E r = p]" in str(done)
+    assert str(mean.then(TOTAL, mean_of_mask, why="A mask is kept.")).splitlines()[-1].strip() == "A mask is kept."
     assert done.latex().count(r"\\") == 2
 
 

@@ -99,9 +99,11 @@ def aligned(lines: Sequence[Line]) -> str:
 
 
 def in_columns(lines: Sequence[Line]) -> str:
-    """Lines as plain text: relation, formula, reason."""
+    """Lines as plain text: relation, formula, rules, and beneath what one does it for, where a line says so."""
     width = max(len(in_text(line.formula)) for line in lines)
     shown = [f"  {'':2} {in_text(lines[0].formula)}"]
     for line in lines[1:]:
         shown.append(f"  {SIGNS[line.relation]:2} {in_text(line.formula):{width}}  [{line.rule}]")
+        if line.why:
+            shown.append(f"       {line.why}")
     return "\n".join(shown)
