@@ -24,6 +24,9 @@ OVERLAPS: dict[tuple[str, str], str] = {
     ("algebra", "a delta picks one term"): (
         "Both sides of a line are rewritten. With the deltas used up they are the same; algebra sees it without."
     ),
+    ("symmetry of the covariance", "definition of the covariance"): (
+        "The definition multiplies the two deviations, and a product has no order."
+    ),
     ("mean of a square", "definition of the variance"): "A lemma about the variance is derived from its definition.",
 }
 

@@ -24,6 +24,7 @@ from dropout_lab.symbolic.rules.index_sums import (
     delta_picks,
     last_term,
     no_terms,
+    shifted,
     split_diagonal,
     written_out,
 )
@@ -41,6 +42,7 @@ from dropout_lab.symbolic.rules.means import (
 from dropout_lab.symbolic.rules.moments import (
     constants_and_variance,
     covariance_definition,
+    symmetric_covariance,
     variance_definition,
     variance_of_sum,
     zero_covariance,
@@ -85,8 +87,10 @@ __all__ = [
     "nonnegative",
     "positive",
     "relu_shrinks",
+    "shifted",
     "split_diagonal",
     "substitution",
+    "symmetric_covariance",
     "symmetry",
     "taylor",
     "theorem",

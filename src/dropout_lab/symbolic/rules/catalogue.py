@@ -44,6 +44,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "split off the diagonal",
         "a delta picks one term",
         "the last term",
+        "shift of an index",
         "no terms",
         "write the terms out",
         "closed form of a sum",
@@ -61,6 +62,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Variances and covariances": (
         "definition of the variance",
         "definition of the covariance",
+        "symmetry of the covariance",
         "variance of a sum",
         "constants and the variance",
         "zero covariance",

@@ -49,6 +49,20 @@ def covariance_definition(expression: sp.Expr, context: Context) -> sp.Expr:
     return walk(expression, change)
 
 
+@rule(
+    "symmetry of the covariance",
+    r"$\operatorname{Cov}(X, Y) = \operatorname{Cov}(Y, X)$.",
+    example=lambda: (Cov(3 * _r[_i], _r[_i]), _context),
+)
+def symmetric_covariance(expression: sp.Expr, context: Context) -> sp.Expr:
+    """The two sides of a covariance in an order of their own, so that it does not matter which comes first."""
+
+    def change(part: sp.Basic) -> sp.Basic:
+        return Cov(*sorted(part.args, key=sp.default_sort_key)) if isinstance(part, Cov) else part
+
+    return walk(expression, change)
+
+
 def _sum_example() -> tuple[sp.Expr, Context]:
     return Var(sp.Sum(_a[_i] * _r[_i], (_i, 1, _n))), _context
 
