@@ -29,6 +29,7 @@ from dropout_lab.symbolic.rules import (
     derivative,
     derivative_of_sum,
     independence,
+    independent_covariance,
     integral,
     jensen,
     last_term,
@@ -59,6 +60,7 @@ a, b, c, w = (sp.IndexedBase(letter) for letter in "abcw")
 A = sp.IndexedBase("A")
 r, R, half = Masks(n, p), Masks((n, m), p, "R"), Masks(n, sp.Rational(1, 2))
 S = Definition("S", Sum(w[i] * r[i], (i, 1, n)))
+z = Definition("z_{{0}}", r[i] * a[i] + 1, (i,))
 square = Unknown("f", lambda z: z**2, properties=("convex",))
 plain = Unknown("g", lambda z: z)
 
@@ -111,6 +113,19 @@ TRUE = {
     ),
     "a shifted sum": (Sum(a[i - 1] * b[i], (i, 2, n + 1)), Sum(a[i] * b[i + 1], (i, 1, n)), shifted, {}),
     "a shifted product": (sp.Product(a[i + 2], (i, 0, n)), sp.Product(a[i + 1], (i, 1, n + 1)), shifted, {}),
+    "a covariance of different masks": (Cov(2 ** r[1], r[2]), 0, independent_covariance, {}),
+    "covariances of pairs": (
+        Sum(a[i] * b[j] * Cov(2 ** r[i], 2 ** r[j]), (i, 1, n), (j, 1, n)),
+        Sum(a[i] * b[i] * Var(2 ** r[i]), (i, 1, n)),
+        independent_covariance,
+        {},
+    ),
+    "covariances of letters": (
+        Sum(Cov(z(i), z(j)), (i, 1, n), (j, 1, n)),
+        Sum(Var(z(i)), (i, 1, n)),
+        independent_covariance,
+        {"definitions": (S, z)},
+    ),
     "the two sides of a covariance": (Cov(r[2], r[1]) + Cov(r[1], r[2]), 2 * Cov(r[1], r[2]), symmetric_covariance, {}),
     "an exponential": (sp.log(sp.exp(x) * u), x + sp.log(u), logarithm, {}),
     "a real exponent": (sp.log(u**x), x * sp.log(u), logarithm, {}),
@@ -322,6 +337,27 @@ FALSE = {
         {},
     ),
     # variances
+    "a covariance at indices that may be equal": (Cov(2 ** r[i], 2 ** r[j]), 0, independent_covariance, {}),
+    "a covariance of expressions that share a mask": (
+        Sum(Cov(r[i] * r[1], r[j] * r[1]), (i, 1, n), (j, 1, n)),
+        Sum(Var(r[i] * r[1]), (i, 1, n)),
+        independent_covariance,
+        {},
+    ),
+    "a covariance of neighbours": (
+        Sum(Cov(r[i] * r[i + 1], r[j] * r[j + 1]), (i, 1, n), (j, 1, n)),
+        Sum(Var(r[i] * r[i + 1]), (i, 1, n)),
+        independent_covariance,
+        {"masks": Masks(n + 1, p)},
+    ),
+    "a covariance of two kinds": (
+        Sum(Cov(2 ** r[i], r[j]), (i, 1, n), (j, 1, n)),
+        Sum(Var(2 ** r[i]), (i, 1, n)),
+        independent_covariance,
+        {},
+    ),
+    "a covariance of letters that are any": (Cov(Random("X"), Random("Y")), 0, independent_covariance, {}),
+    "a variance that is none": (Var(2 ** r[i]), 0, independent_covariance, {}),
     "another variable in a covariance": (Cov(r[2], r[1]), Cov(r[1], r[3]), symmetric_covariance, {}),
     "a covariance as a variance": (Cov(r[2], r[1]), Var(r[1]), symmetric_covariance, {}),
     "a variance of a double sum": (

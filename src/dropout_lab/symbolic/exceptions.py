@@ -27,6 +27,9 @@ OVERLAPS: dict[tuple[str, str], str] = {
     ("symmetry of the covariance", "definition of the covariance"): (
         "The definition multiplies the two deviations, and a product has no order."
     ),
+    ("zero covariance", "covariance of independent variables"): (
+        "Independent masks are uncorrelated; the line names what assumes less."
+    ),
     ("mean of a square", "definition of the variance"): "A lemma about the variance is derived from its definition.",
 }
 

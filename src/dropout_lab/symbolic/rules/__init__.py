@@ -42,6 +42,7 @@ from dropout_lab.symbolic.rules.means import (
 from dropout_lab.symbolic.rules.moments import (
     constants_and_variance,
     covariance_definition,
+    independent_covariance,
     symmetric_covariance,
     variance_definition,
     variance_of_sum,
@@ -73,6 +74,7 @@ __all__ = [
     "in_exponentials",
     "in_letters",
     "independence",
+    "independent_covariance",
     "integral",
     "jensen",
     "last_term",

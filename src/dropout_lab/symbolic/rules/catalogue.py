@@ -66,6 +66,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "variance of a sum",
         "constants and the variance",
         "zero covariance",
+        "covariance of independent variables",
     ),
     "Functions, derivatives and integrals": (
         "logarithm of a product",
