@@ -28,6 +28,7 @@ from dropout_lab.symbolic.rules import (
     delta_picks,
     derivative,
     derivative_of_sum,
+    exponential_below_one,
     independence,
     independent_covariance,
     integral,
@@ -91,6 +92,12 @@ TRUE = {
         {"masks": R},
     ),
     "a convex function": (square(E(r[1])), E(square(r[1])), jensen, {"relation": "<="}),
+    "raised under an integral": (
+        sp.Integral(u * sp.exp(-(t**2)), (t, x, x + u)),
+        sp.Integral(u, (t, x, x + u)),
+        exponential_below_one,
+        {"relation": "<="},
+    ),
     "raised in a sum": (E(r[2]) + square(E(r[1])), E(r[2]) + E(square(r[1])), jensen, {"relation": "<="}),
     "means under a sum": (
         Sum(a[i] * E(r[i]), (i, 1, n)) ** 2,
@@ -474,6 +481,21 @@ FALSE = {
     ),
     "what is added, left out": (E(r[1]) ** 2 + Var(r[1]), E(r[1]) ** 2, nonnegative, {"relation": "<="}),
     "a square of an imaginary number": (y - (sp.I * t + y) ** 2, y, nonnegative, {"relation": "<="}),
+    "an exponential of any sign": (sp.exp(x), 1, exponential_below_one, {"relation": "<="}),
+    "a subtracted exponential": (-sp.exp(-u), -1, exponential_below_one, {"relation": "<="}),
+    "an exponential of a complex number": (sp.exp(-sp.I * u), 1, exponential_below_one, {"relation": "<="}),
+    "an integral that may run backwards": (
+        sp.Integral(sp.exp(-(t**2)), (t, x, y)),
+        sp.Integral(1, (t, x, y)),
+        exponential_below_one,
+        {"relation": "<="},
+    ),
+    "an integral that runs backwards": (
+        sp.Integral(sp.exp(-(t**2)), (t, u, 0)),
+        sp.Integral(1, (t, u, 0)),
+        exponential_below_one,
+        {"relation": "<="},
+    ),
     # a theorem with ≤ where a larger part makes the whole smaller
     "an inequality in what is subtracted": (3 - E(r[1]) ** 2, 3 - E(r[1] ** 2), "square", {"relation": "<="}),
     "an inequality under a division": (1 / (1 + E(r[1]) ** 2), 1 / (1 + E(r[1] ** 2)), "square", {"relation": "<="}),

@@ -28,7 +28,13 @@ from dropout_lab.symbolic.rules.index_sums import (
     split_diagonal,
     written_out,
 )
-from dropout_lab.symbolic.rules.inequalities import cauchy_schwarz, jensen, nonnegative, relu_shrinks
+from dropout_lab.symbolic.rules.inequalities import (
+    cauchy_schwarz,
+    exponential_below_one,
+    jensen,
+    nonnegative,
+    relu_shrinks,
+)
 from dropout_lab.symbolic.rules.means import (
     idempotence,
     independence,
@@ -66,6 +72,7 @@ __all__ = [
     "derivative",
     "derivative_of_sum",
     "expansion",
+    "exponential_below_one",
     "exponential_of_logarithm",
     "fixed_by_log_odds",
     "given",

@@ -89,6 +89,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "a square is not negative",
         "a product of positive factors",
         "a ReLU makes nothing larger",
+        "an exponential below 1",
     ),
     "Letters, equations and other chains": (
         "definition",
