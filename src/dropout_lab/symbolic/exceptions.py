@@ -28,7 +28,13 @@ OVERLAPS: dict[tuple[str, str], str] = {
         "The definition multiplies the two deviations, and a product has no order."
     ),
     ("zero covariance", "covariance of independent variables"): (
-        "Independent masks are uncorrelated; the line names what assumes less."
+        "Independent masks are uncorrelated. The line names what assumes less."
+    ),
+    ("variance of a sum", "covariance of independent variables"): (
+        "Sums of different masks are independent as a whole. The line goes term by term, and assumes less."
+    ),
+    ("definition", "covariance of independent variables"): (
+        "Letters for different masks are independent, written out or not. The line assumes less."
     ),
     ("mean of a square", "definition of the variance"): "A lemma about the variance is derived from its definition.",
 }
