@@ -1,6 +1,9 @@
 """Faults found from outside, as kinds: deltas outside a range or inside a function, probabilities that are none,
 kinks."""
 
+import math
+
+import mpmath
 import pytest
 import sympy as sp
 from equality import equal
@@ -15,7 +18,8 @@ from dropout_lab.symbolic import (
     gradient,
     variance,
 )
-from dropout_lab.symbolic.arithmetic import closeness
+from dropout_lab.symbolic.arithmetic import DIGITS, FLOAT, closeness
+from dropout_lab.symbolic.kinks import quadrature
 from dropout_lab.symbolic.rules import delta_picks
 
 n, m = sp.symbols("n m", integer=True, positive=True)
@@ -209,3 +213,23 @@ def test_what_is_given_for_a_parameter_is_used_or_refused(within, message):
 def test_bounds_for_an_integer_are_kept_to_integers():
     chain = Chain(Sum(k, (k, 1, n)), within={n: (2, 5)})
     assert all(chain.valuation.draws(size).symbol(n, "size") in (2, 3, 4, 5) for size in (1, 2, 3, 4))
+
+
+def test_an_integrand_in_floating_point_is_asked_for_no_more_digits_than_it_has():
+    asked = []
+
+    def bell(x):
+        asked.append(x)
+        return math.exp(-(float(x) ** 2))
+
+    with mpmath.workdps(DIGITS):
+        found = quadrature(bell, -mpmath.inf, mpmath.inf, precise=False)
+    assert abs(float(found) - math.sqrt(math.pi)) < 1e-11
+    assert len(asked) < 1000
+
+
+def test_a_limit_in_floating_point_has_the_digits_that_slips_are_told_apart_by():
+    limit = sp.Limit(sp.sin(t * y) / y, y, 0)
+    chain = Chain(limit)
+    found = chain.valuation.evaluator().value(limit, chain.valuation.draws(2), FLOAT)
+    assert closeness(found, chain.valuation.value(t, 2)) < 1e-9

@@ -28,7 +28,9 @@ from dropout_lab.symbolic.rules import (
     delta_picks,
     derivative,
     derivative_of_sum,
+    exponential_below_one,
     independence,
+    independent_covariance,
     integral,
     jensen,
     last_term,
@@ -38,7 +40,9 @@ from dropout_lab.symbolic.rules import (
     logarithm,
     mean_of_mask,
     nonnegative,
+    shifted,
     split_diagonal,
+    symmetric_covariance,
     symmetry,
     theorem,
     two_outcomes,
@@ -57,6 +61,7 @@ a, b, c, w = (sp.IndexedBase(letter) for letter in "abcw")
 A = sp.IndexedBase("A")
 r, R, half = Masks(n, p), Masks((n, m), p, "R"), Masks(n, sp.Rational(1, 2))
 S = Definition("S", Sum(w[i] * r[i], (i, 1, n)))
+z = Definition("z_{{0}}", r[i] * a[i] + 1, (i,))
 square = Unknown("f", lambda z: z**2, properties=("convex",))
 plain = Unknown("g", lambda z: z)
 
@@ -87,6 +92,12 @@ TRUE = {
         {"masks": R},
     ),
     "a convex function": (square(E(r[1])), E(square(r[1])), jensen, {"relation": "<="}),
+    "raised under an integral": (
+        sp.Integral(u * sp.exp(-(t**2)), (t, x, x + u)),
+        sp.Integral(u, (t, x, x + u)),
+        exponential_below_one,
+        {"relation": "<="},
+    ),
     "raised in a sum": (E(r[2]) + square(E(r[1])), E(r[2]) + E(square(r[1])), jensen, {"relation": "<="}),
     "means under a sum": (
         Sum(a[i] * E(r[i]), (i, 1, n)) ** 2,
@@ -95,6 +106,34 @@ TRUE = {
         {"relation": "<="},
     ),
     "a delta": (Sum(a[i] * sp.KroneckerDelta(i, k), (i, 1, n)), a[k], delta_picks, {}),
+    "a delta of two ranges that overlap": (
+        Sum(a[i] * b[j] * sp.KroneckerDelta(i, j), (i, 1, n), (j, 2, n + 1)),
+        Sum(a[j] * b[j], (j, 2, n)),
+        delta_picks,
+        {},
+    ),
+    "a covariance of two ranges that overlap": (
+        Sum(a[i] * b[j] * Cov(r[i], r[j]), (i, 1, n), (j, 2, n + 1)),
+        Sum(a[j] * b[j] * Var(r[j]), (j, 2, n)),
+        zero_covariance,
+        {"masks": Masks(n + 1, p)},
+    ),
+    "a shifted sum": (Sum(a[i - 1] * b[i], (i, 2, n + 1)), Sum(a[i] * b[i + 1], (i, 1, n)), shifted, {}),
+    "a shifted product": (sp.Product(a[i + 2], (i, 0, n)), sp.Product(a[i + 1], (i, 1, n + 1)), shifted, {}),
+    "a covariance of different masks": (Cov(2 ** r[1], r[2]), 0, independent_covariance, {}),
+    "covariances of pairs": (
+        Sum(a[i] * b[j] * Cov(2 ** r[i], 2 ** r[j]), (i, 1, n), (j, 1, n)),
+        Sum(a[i] * b[i] * Var(2 ** r[i]), (i, 1, n)),
+        independent_covariance,
+        {},
+    ),
+    "covariances of letters": (
+        Sum(Cov(z(i), z(j)), (i, 1, n), (j, 1, n)),
+        Sum(Var(z(i)), (i, 1, n)),
+        independent_covariance,
+        {"definitions": (S, z)},
+    ),
+    "the two sides of a covariance": (Cov(r[2], r[1]) + Cov(r[1], r[2]), 2 * Cov(r[1], r[2]), symmetric_covariance, {}),
     "an exponential": (sp.log(sp.exp(x) * u), x + sp.log(u), logarithm, {}),
     "a real exponent": (sp.log(u**x), x * sp.log(u), logarithm, {}),
     "fair masks": (E(2 ** half[1]), E((2 ** half[1] + 2 ** (1 - half[1])) / 2), symmetry, {"masks": half}),
@@ -201,6 +240,30 @@ FALSE = {
         delta_picks,
         {},
     ),
+    "the longer of two ranges that overlap": (
+        Sum(a[i] * b[j] * sp.KroneckerDelta(i, j), (i, 1, n), (j, 2, n + 1)),
+        Sum(a[j] * b[j], (j, 2, n + 1)),
+        delta_picks,
+        {},
+    ),
+    "two ranges that may be far apart": (
+        Sum(a[i] * b[j] * sp.KroneckerDelta(i, j), (i, 1, n), (j, 3, n + 2)),
+        Sum(a[j] * b[j], (j, 3, n)),
+        delta_picks,
+        {},
+    ),
+    "two ranges of which one may end first": (
+        Sum(a[i] * b[j] * sp.KroneckerDelta(i, j), (i, 1, n), (j, 2, m)),
+        Sum(a[j] * b[j], (j, 2, n)),
+        delta_picks,
+        {},
+    ),
+    "an overlapping range that depends on an index": (
+        Sum(A[i, j] * sp.KroneckerDelta(i, j), (i, j + 1, n + j), (j, 1, n)),
+        Sum(A[j, j], (j, 2, n)),
+        delta_picks,
+        {},
+    ),
     "a delta inside a function": (
         Sum(1 / (1 + sp.KroneckerDelta(i, k)), (i, 1, n)),
         sp.Rational(1, 2),
@@ -270,7 +333,40 @@ FALSE = {
         {},
     ),
     "a closed form with a delta": (Sum(sp.KroneckerDelta(i, k), (i, 1, n)), 1, closed_form, {}),
+    # shifts
+    "terms that are not shifted with their range": (Sum(a[i], (i, 2, n + 1)), Sum(a[i], (i, 1, n)), shifted, {}),
+    "a range that is not shifted at its end": (Sum(a[i], (i, 2, n)), Sum(a[i + 1], (i, 1, n)), shifted, {}),
+    "a shift the wrong way": (Sum(a[i], (i, 2, n + 1)), Sum(a[i - 1], (i, 1, n)), shifted, {}),
+    "one of two sums that depend on each other": (
+        Sum(A[i, j], (i, j, n), (j, 1, n)),
+        Sum(A[i + j - 1, j], (i, 1, n), (j, 1, n)),
+        shifted,
+        {},
+    ),
     # variances
+    "a covariance at indices that may be equal": (Cov(2 ** r[i], 2 ** r[j]), 0, independent_covariance, {}),
+    "a covariance of expressions that share a mask": (
+        Sum(Cov(r[i] * r[1], r[j] * r[1]), (i, 1, n), (j, 1, n)),
+        Sum(Var(r[i] * r[1]), (i, 1, n)),
+        independent_covariance,
+        {},
+    ),
+    "a covariance of neighbours": (
+        Sum(Cov(r[i] * r[i + 1], r[j] * r[j + 1]), (i, 1, n), (j, 1, n)),
+        Sum(Var(r[i] * r[i + 1]), (i, 1, n)),
+        independent_covariance,
+        {"masks": Masks(n + 1, p)},
+    ),
+    "a covariance of two kinds": (
+        Sum(Cov(2 ** r[i], r[j]), (i, 1, n), (j, 1, n)),
+        Sum(Var(2 ** r[i]), (i, 1, n)),
+        independent_covariance,
+        {},
+    ),
+    "a covariance of letters that are any": (Cov(Random("X"), Random("Y")), 0, independent_covariance, {}),
+    "a variance that is none": (Var(2 ** r[i]), 0, independent_covariance, {}),
+    "another variable in a covariance": (Cov(r[2], r[1]), Cov(r[1], r[3]), symmetric_covariance, {}),
+    "a covariance as a variance": (Cov(r[2], r[1]), Var(r[1]), symmetric_covariance, {}),
     "a variance of a double sum": (
         Var(Sum(A[i, j] * R[i, j], (i, 1, n), (j, 1, m))),
         Sum(A[i, j] * A[k, k] * Cov(R[i, j], R[k, k]), (i, 1, n), (j, 1, m), (k, 1, n), (k, 1, m)),
@@ -385,6 +481,21 @@ FALSE = {
     ),
     "what is added, left out": (E(r[1]) ** 2 + Var(r[1]), E(r[1]) ** 2, nonnegative, {"relation": "<="}),
     "a square of an imaginary number": (y - (sp.I * t + y) ** 2, y, nonnegative, {"relation": "<="}),
+    "an exponential of any sign": (sp.exp(x), 1, exponential_below_one, {"relation": "<="}),
+    "a subtracted exponential": (-sp.exp(-u), -1, exponential_below_one, {"relation": "<="}),
+    "an exponential of a complex number": (sp.exp(-sp.I * u), 1, exponential_below_one, {"relation": "<="}),
+    "an integral that may run backwards": (
+        sp.Integral(sp.exp(-(t**2)), (t, x, y)),
+        sp.Integral(1, (t, x, y)),
+        exponential_below_one,
+        {"relation": "<="},
+    ),
+    "an integral that runs backwards": (
+        sp.Integral(sp.exp(-(t**2)), (t, u, 0)),
+        sp.Integral(1, (t, u, 0)),
+        exponential_below_one,
+        {"relation": "<="},
+    ),
     # a theorem with ≤ where a larger part makes the whole smaller
     "an inequality in what is subtracted": (3 - E(r[1]) ** 2, 3 - E(r[1] ** 2), "square", {"relation": "<="}),
     "an inequality under a division": (1 / (1 + E(r[1]) ** 2), 1 / (1 + E(r[1] ** 2)), "square", {"relation": "<="}),

@@ -63,11 +63,11 @@ class Arithmetic:
                 try:
                     return plain(*arguments)
                 except (ValueError, OverflowError):
-                    return _as_python(found(*arguments))
+                    return as_python(found(*arguments))
 
             return quick
         if self.name == "float":
-            return lambda *arguments: _as_python(found(*arguments))
+            return lambda *arguments: as_python(found(*arguments))
         return found
 
     def power(self, base: Any, exponent: Any) -> Any:
@@ -85,7 +85,8 @@ class Arithmetic:
         return mpmath.power(base, exponent)
 
 
-def _as_python(value: Any) -> Any:
+def as_python(value: Any) -> Any:
+    """A number of mpmath as one of Python."""
     return complex(value) if isinstance(value, mpmath.mpc) else float(value)
 
 

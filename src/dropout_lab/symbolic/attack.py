@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import sympy as sp
 
-from dropout_lab.symbolic.arithmetic import EXACT, FLOAT, PRECISE, Arithmetic, NotExact, closeness
+from dropout_lab.symbolic.arithmetic import FLOAT, Arithmetic, closeness
 from dropout_lab.symbolic.chain import Chain
 from dropout_lab.symbolic.draws import Draws
 from dropout_lab.symbolic.equations import equivalent, value_of
@@ -142,14 +142,8 @@ class _Numbers:
         return any(not self._agrees_exactly(altered, size) for size in self._valuation.sizes)
 
     def _agrees_exactly(self, altered: sp.Expr, size: int) -> bool:
-        draws = self._valuation.draws(size)
-        for arithmetic in (EXACT, PRECISE):
-            try:
-                before = self._valued(self._before, draws, arithmetic)
-                return agrees(before, self._valued(altered, draws, arithmetic), "=")
-            except NotExact:
-                continue
-        return False
+        before, after = (self._valuation.value(one, size, self._instance) for one in (self._before, altered))
+        return agrees(before, after, "=")
 
     def _shrinks(self, altered: sp.Expr, remainder: Remainder) -> bool:
         def gap(value: sp.Rational) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import mpmath
 import sympy as sp
 
-from dropout_lab.symbolic.arithmetic import DIGITS, NotExact
+from dropout_lab.symbolic.arithmetic import DIGITS, PRECISE, NotExact, as_python
 from dropout_lab.symbolic.compiler import Compiled, Compiler, Point, compiles
 from dropout_lab.symbolic.kinks import quadrature
 from dropout_lab.symbolic.operators import SlopeAt
@@ -127,16 +127,22 @@ def _at_value(inner: Compiled, variable: sp.Symbol, x: Any, at: Point) -> Any:
 @compiles(sp.Limit)
 def _limit(compiler: Compiler, expression: sp.Limit) -> Compiled:
     function, variable, point, side = expression.args
-    inner, target = compiler.compile(function), compiler.compile(point)
     if compiler.arithmetic.name == "exact":
         raise NotExact("a limit is taken by extrapolation")
+    quick = compiler.arithmetic.name == "float"
+    # Extrapolation takes the digits that a floating point number does not have.
+    own = compiler.with_arithmetic(PRECISE) if quick else compiler
+    inner, target = own.compile(function), own.compile(point)
     direction = -1 if str(side) == "-" else 1
 
     def value(at: Point) -> Any:
-        def near(x: Any) -> Any:
-            return _at_value(inner, variable, x, at)
+        there = at.with_arithmetic(PRECISE) if quick else at
 
-        return mpmath.limit(near, target(at), direction=direction)
+        def near(x: Any) -> Any:
+            return _at_value(inner, variable, x, there)
+
+        found = mpmath.limit(near, target(there), direction=direction)
+        return as_python(found) if quick else found
 
     return value
 

@@ -33,6 +33,16 @@ class Point:
         self.weight: Any = None
         self.moved = 0
 
+    def with_arithmetic(self, arithmetic: Arithmetic) -> Point:
+        """The same place, for a compiler to numbers of 50 digits."""
+        other = Point(self.draws, arithmetic)
+        number = mpmath.mpmathify
+        other.symbols = {symbol: number(value) for symbol, value in self.symbols.items()}
+        other.entries = {where: number(value) for where, value in self.entries.items()}
+        other.masks, other.outcome, other.moved = self.masks, self.outcome, self.moved
+        other.weight = None if self.weight is None else number(self.weight)
+        return other
+
 
 def everywhere(expression: sp.Basic) -> Iterable[sp.Basic]:
     """All parts of an expression, those of what its letters mean included."""
@@ -66,6 +76,11 @@ class Compiler:
         self.sizes = sizes
         self.indices = set(indices)
         self._known: dict[sp.Basic, Compiled] = {}
+
+    def with_arithmetic(self, arithmetic: Arithmetic) -> Compiler:
+        """A compiler to the same masks, functions and indices, in another arithmetic."""
+        indices = frozenset(self.indices)
+        return Compiler(self.families, self.unknowns, arithmetic, self.sizes, indices)
 
     def compile(self, expression: sp.Basic) -> Compiled:
         """A function that gives the expression its value at a point."""

@@ -24,6 +24,18 @@ OVERLAPS: dict[tuple[str, str], str] = {
     ("algebra", "a delta picks one term"): (
         "Both sides of a line are rewritten. With the deltas used up they are the same; algebra sees it without."
     ),
+    ("symmetry of the covariance", "definition of the covariance"): (
+        "The definition multiplies the two deviations, and a product has no order."
+    ),
+    ("zero covariance", "covariance of independent variables"): (
+        "Independent masks are uncorrelated. The line names what assumes less."
+    ),
+    ("variance of a sum", "covariance of independent variables"): (
+        "Sums of different masks are independent as a whole. The line goes term by term, and assumes less."
+    ),
+    ("definition", "covariance of independent variables"): (
+        "Letters for different masks are independent, written out or not. The line assumes less."
+    ),
     ("mean of a square", "definition of the variance"): "A lemma about the variance is derived from its definition.",
 }
 

@@ -24,10 +24,17 @@ from dropout_lab.symbolic.rules.index_sums import (
     delta_picks,
     last_term,
     no_terms,
+    shifted,
     split_diagonal,
     written_out,
 )
-from dropout_lab.symbolic.rules.inequalities import cauchy_schwarz, jensen, nonnegative, relu_shrinks
+from dropout_lab.symbolic.rules.inequalities import (
+    cauchy_schwarz,
+    exponential_below_one,
+    jensen,
+    nonnegative,
+    relu_shrinks,
+)
 from dropout_lab.symbolic.rules.means import (
     idempotence,
     independence,
@@ -41,6 +48,8 @@ from dropout_lab.symbolic.rules.means import (
 from dropout_lab.symbolic.rules.moments import (
     constants_and_variance,
     covariance_definition,
+    independent_covariance,
+    symmetric_covariance,
     variance_definition,
     variance_of_sum,
     zero_covariance,
@@ -63,6 +72,7 @@ __all__ = [
     "derivative",
     "derivative_of_sum",
     "expansion",
+    "exponential_below_one",
     "exponential_of_logarithm",
     "fixed_by_log_odds",
     "given",
@@ -71,6 +81,7 @@ __all__ = [
     "in_exponentials",
     "in_letters",
     "independence",
+    "independent_covariance",
     "integral",
     "jensen",
     "last_term",
@@ -85,8 +96,10 @@ __all__ = [
     "nonnegative",
     "positive",
     "relu_shrinks",
+    "shifted",
     "split_diagonal",
     "substitution",
+    "symmetric_covariance",
     "symmetry",
     "taylor",
     "theorem",

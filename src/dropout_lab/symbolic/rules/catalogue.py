@@ -44,6 +44,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "split off the diagonal",
         "a delta picks one term",
         "the last term",
+        "shift of an index",
         "no terms",
         "write the terms out",
         "closed form of a sum",
@@ -61,9 +62,11 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Variances and covariances": (
         "definition of the variance",
         "definition of the covariance",
+        "symmetry of the covariance",
         "variance of a sum",
         "constants and the variance",
         "zero covariance",
+        "covariance of independent variables",
     ),
     "Functions, derivatives and integrals": (
         "logarithm of a product",
@@ -86,6 +89,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "a square is not negative",
         "a product of positive factors",
         "a ReLU makes nothing larger",
+        "an exponential below 1",
     ),
     "Letters, equations and other chains": (
         "definition",

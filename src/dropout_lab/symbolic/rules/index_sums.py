@@ -78,7 +78,8 @@ def used_up(total: sp.Sum, context: Context, only: Collection[sp.Expr] | None = 
     """A sum whose Kronecker deltas over its own indices are used up; ``only`` names those that may be.
 
     A free index is taken to lie in the range of the sum, unless it is a number or bound by a sum further out: then it
-    is looked at. A delta that is no factor, or whose index may leave the range, is left alone.
+    is looked at. Of two ranges of the sum that overlap, the index that stays has what they have in common. A delta that
+    is no factor, or whose index may leave the range, is left alone.
     """
     if isinstance(total.function, sp.Add):
         return sp.Add(*(used_up(sp.Sum(part, *total.limits), context, only) for part in total.function.args))
@@ -91,11 +92,12 @@ def used_up(total: sp.Sum, context: Context, only: Collection[sp.Expr] | None = 
             if own is None or any(gone in end.free_symbols for limit in limits for end in limit[1:]):
                 continue
             inside = _inside(kept, own, context.under(limits))
-            if inside is None:
+            common = _common(kept, own, limits) if inside is None else None
+            if inside is None and common is None:
                 continue
-            if not inside:
+            if inside is False:
                 return sp.Integer(0)
-            rest = [limit for limit in limits if limit is not own]
+            rest = [common if common and limit[0] == kept else limit for limit in limits if limit is not own]
             function = sp.Mul(*(factor for factor in sp.Mul.make_args(total.function) if factor != delta))
             function = put(function, {gone: kept})
             return used_up(sp.Sum(function, *rest), context, only) if rest else function
@@ -113,6 +115,20 @@ def _inside(kept: sp.Expr, own: tuple, context: Context) -> bool | None:
     if (largest - low).is_negative or (high - least).is_negative:
         return False
     return True if (least - low).is_nonnegative and (high - largest).is_nonnegative else None
+
+
+def _common(kept: sp.Expr, own: tuple, limits: Collection[tuple]) -> sp.Tuple | None:
+    """The range that two indices of one sum have in common, for the one that stays; None where that is open."""
+    other = next((limit for limit in limits if limit[0] == kept), None)
+    if other is None or {own[0], kept} & sp.Tuple(*own[1:], *other[1:]).free_symbols:
+        return None
+    (_, first, last), (_, second, final) = own, other
+    low = first if (first - second).is_nonnegative else second if (second - first).is_nonnegative else None
+    high = last if (final - last).is_nonnegative else final if (last - final).is_nonnegative else None
+    # An empty range that ends before it begins by more than 1 is no sum of SymPy's.
+    if low is None or high is None or not (high - low + 1).is_nonnegative:
+        return None
+    return sp.Tuple(kept, low, high)
 
 
 def _last_example() -> tuple[sp.Expr, Context]:
@@ -136,6 +152,29 @@ def last_term(expression: sp.Expr, context: Context) -> sp.Expr:
             return part
         rest, last = part.func(part.function, (index, low, high - 1)), put(part.function, {index: high})
         return rest + last if isinstance(part, sp.Sum) else rest * last
+
+    return walk(expression, change)
+
+
+def _shift_example() -> tuple[sp.Expr, Context]:
+    return sp.Sum(_a[_i - 1] * _b[_i], (_i, 2, _n + 1)), _plain
+
+
+@rule(
+    "shift of an index",
+    r"$\sum_{i=c+1}^{n+c} f(i) = \sum_{i=1}^{n} f(i + c)$: the terms are numbered from 1, and the same for products.",
+    example=_shift_example,
+)
+def shifted(expression: sp.Expr, context: Context) -> sp.Expr:
+    """Sums and products over one index that begin elsewhere, with their terms numbered from 1."""
+
+    def change(part: sp.Basic) -> sp.Basic:
+        if not isinstance(part, (sp.Sum, sp.Product)) or len(part.limits) != 1:
+            return part
+        ((index, low, high),) = part.limits
+        if low == 1 or low.is_infinite or high.is_infinite:
+            return part
+        return part.func(put(part.function, {index: index + low - 1}), (index, 1, high - low + 1))
 
     return walk(expression, change)
 

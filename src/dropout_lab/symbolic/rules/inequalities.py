@@ -136,6 +136,24 @@ def relu_shrinks(expression: sp.Expr, context: Context) -> sp.Expr:
     return raised(expression, change)
 
 
+@rule(
+    "an exponential below 1",
+    r"$e^{-x} \le 1$ for $x \ge 0$.",
+    relation="<=",
+    both=False,
+    example=lambda: (3 * sp.exp(-sp.Symbol("x", positive=True)), Context()),
+)
+def exponential_below_one(expression: sp.Expr, context: Context) -> sp.Expr:
+    """An exponential of what surely is at most 0 is at most 1."""
+
+    def change(part: sp.Expr) -> sp.Expr:
+        if isinstance(part, sp.exp) and is_real(part.args[0]) and is_nonnegative(-part.args[0]):
+            return sp.Integer(1)
+        return part
+
+    return raised(expression, change)
+
+
 def _nonnegative_example() -> tuple[sp.Expr, Context]:
     return Mean(_r[_i]) ** 2 - Var(_r[_i]), _context
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import sympy as sp
 
-from dropout_lab.symbolic.binding import apart
+from dropout_lab.symbolic.binding import apart, put
 from dropout_lab.symbolic.masks import Masks
 from dropout_lab.symbolic.operators import Cov, Mean, Var, walk
 from dropout_lab.symbolic.rules.base import Context, rule, walk_within
 from dropout_lab.symbolic.rules.index_sums import used_up
+from dropout_lab.symbolic.rules.means import disjoint
 
 _i = sp.Symbol("i", integer=True, positive=True)
 _j = sp.Symbol("j", integer=True, positive=True)
@@ -45,6 +49,20 @@ def covariance_definition(expression: sp.Expr, context: Context) -> sp.Expr:
             return part
         one, other = part.args
         return Mean((one - Mean(one)) * (other - Mean(other)))
+
+    return walk(expression, change)
+
+
+@rule(
+    "symmetry of the covariance",
+    r"$\operatorname{Cov}(X, Y) = \operatorname{Cov}(Y, X)$.",
+    example=lambda: (Cov(3 * _r[_i], _r[_i]), _context),
+)
+def symmetric_covariance(expression: sp.Expr, context: Context) -> sp.Expr:
+    """The two sides of a covariance in an order of their own, so that it does not matter which comes first."""
+
+    def change(part: sp.Basic) -> sp.Basic:
+        return Cov(*sorted(part.args, key=sp.default_sort_key)) if isinstance(part, Cov) else part
 
     return walk(expression, change)
 
@@ -150,12 +168,21 @@ def _pairs_example() -> tuple[sp.Expr, Context]:
 )
 def zero_covariance(expression: sp.Expr, context: Context) -> sp.Expr:
     """Covariances of different masks are 0, so that only the diagonal of a double sum stays."""
+    return _without_pairs(expression, context, _on_diagonal)
+
+
+def _without_pairs(
+    expression: sp.Expr,
+    context: Context,
+    covariance: Callable[[sp.Expr, sp.Expr, Context, set[sp.Expr]], sp.Expr],
+) -> sp.Expr:
+    """Covariances that are 0, or δ times a variance, put in their place; the deltas are used up by sums."""
     deltas: set[sp.Expr] = set()
 
     def change(part: sp.Basic, here: Context) -> sp.Basic:
         if isinstance(part, Cov):
             one, other = part.args
-            return _on_diagonal(one, other, here, deltas)
+            return covariance(one, other, here, deltas)
         if isinstance(part, sp.Sum) and part.function == 0 and expression.has(Cov):
             return sp.Integer(0)
         return used_up(part, here, only=deltas) if isinstance(part, sp.Sum) and deltas else part
@@ -174,3 +201,36 @@ def _on_diagonal(one: sp.Expr, other: sp.Expr, context: Context, deltas: set[sp.
     made = [sp.KroneckerDelta(a, b) for a, b in pairs]
     deltas.update(delta for delta in made if isinstance(delta, sp.KroneckerDelta))
     return sp.Mul(*made) * Var(one)
+
+
+def _independent_example() -> tuple[sp.Expr, Context]:
+    one, other = (2 ** _r[index] * _a[index] for index in (_i, _j))
+    return sp.Sum(Cov(one, other), (_i, 1, _n), (_j, 1, _n)), _context
+
+
+@rule(
+    "covariance of independent variables",
+    r"$\operatorname{Cov}(X, Y) = 0$ for independent $X$ and $Y$: expressions in different masks, if the masks are "
+    r"independent. Of a double sum over $\operatorname{Cov}(X_i, X_j)$ with independent $X_1, \dots, X_n$ only the "
+    r"diagonal stays: $\sum_{i,j} c_{ij} \operatorname{Cov}(X_i, X_j) = \sum_i c_{ii} \operatorname{Var}(X_i)$.",
+    assumes=("independent-masks",),
+    example=_independent_example,
+)
+def independent_covariance(expression: sp.Expr, context: Context) -> sp.Expr:
+    """Covariances of expressions in different masks are 0, so that only the diagonal of a double sum stays."""
+    return _without_pairs(expression, context, _of_independent)
+
+
+def _of_independent(one: sp.Expr, other: sp.Expr, context: Context, deltas: set[sp.Expr]) -> sp.Expr:
+    """Cov of one expression at two indices as δ Var, if its values at different indices have no mask in common."""
+    if disjoint(one, other, context):
+        return sp.Integer(0)
+    for index in one.free_symbols - other.free_symbols:
+        for second in other.free_symbols - one.free_symbols:
+            if index.is_integer and second.is_integer and put(one, {index: second}) == other:
+                apart_there = replace(context, distinct=context.distinct | {frozenset((index, second))})
+                if disjoint(one, other, apart_there):
+                    delta = sp.KroneckerDelta(index, second)
+                    deltas.add(delta)
+                    return delta * Var(one)
+    return Cov(one, other)

@@ -117,7 +117,8 @@ def raised(expression: sp.Expr, change: Callable[[sp.Expr], sp.Expr]) -> sp.Expr
 
     ``change`` gives something that is at least its argument, or the argument itself. It is asked from the outside
     inwards, and what it changed is left alone: summands, factors beside others that are not negative, what stands
-    under a mean, a sum over indices or masks, an exponential, the logarithm of a positive number.
+    under a mean, a sum over indices or masks, an integral from a lower to a higher end, an exponential, the logarithm
+    of a positive number.
     """
     new = change(expression)
     if new != expression:
@@ -137,6 +138,16 @@ def raised(expression: sp.Expr, change: Callable[[sp.Expr], sp.Expr]) -> sp.Expr
         return expression.func(raised(expression.args[0], change))
     if isinstance(expression, sp.Sum):
         return sp.Sum(raised(expression.function, change), *expression.limits)
+    if isinstance(expression, sp.Integral) and _runs_upwards(expression.limits):
+        return sp.Integral(raised(expression.function, change), *expression.limits)
     if isinstance(expression, sp.log) and is_positive(expression.args[0]):
         return sp.log(raised(expression.args[0], change))
     return expression
+
+
+def _runs_upwards(limits: tuple[sp.Tuple, ...]) -> bool:
+    """Whether an integral over one variable surely goes from a lower end to a higher one."""
+    if len(limits) != 1 or len(limits[0]) != 3:
+        return False
+    _, low, high = limits[0]
+    return is_nonnegative(sp.expand(high - low))
