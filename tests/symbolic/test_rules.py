@@ -7,7 +7,16 @@ import sympy as sp
 from dropout_lab.symbolic import Chain, Masks, Mean, NotDerived, Unknown
 from dropout_lab.symbolic.arithmetic import difference
 from dropout_lab.symbolic.lines import agrees
-from dropout_lab.symbolic.rules import RULES, Context, algebra, homogeneity, idempotence, linear_equation, mean_of_mask
+from dropout_lab.symbolic.rules import (
+    RULES,
+    Context,
+    algebra,
+    exponential_of_sum,
+    homogeneity,
+    idempotence,
+    linear_equation,
+    mean_of_mask,
+)
 from dropout_lab.symbolic.rules.base import rule
 from dropout_lab.symbolic.rules.catalogue import SECTIONS, catalogue, section
 
@@ -105,3 +114,16 @@ def test_algebra_may_stand_in_the_middle_of_a_line():
     assert done.end == 3 * p + 1
     with pytest.raises(NotDerived, match="does not follow"):
         square.then(3 * p + 1, idempotence, RULES["linearity of the mean"], mean_of_mask)
+
+
+def test_an_exponential_of_a_finite_sum_only_becomes_a_product():
+    a, k = sp.IndexedBase("a"), sp.Symbol("k", integer=True, positive=True)
+    series = sp.exp(sp.Sum(a[i], (i, 1, sp.oo)))
+    assert exponential_of_sum.rewrite(series, Context()) == series
+    # The factor has the index of the sum: it is another index.
+    own = sp.exp(a[i] * sp.Sum(a[i], (i, 1, n)))
+    assert exponential_of_sum.rewrite(own, Context()) == own
+    squares = sp.exp(sp.Sum(a[i], (i, 1, n)) ** 2)
+    assert exponential_of_sum.rewrite(squares, Context()) == squares
+    scaled = exponential_of_sum.rewrite(sp.exp(y * (1 - sp.Sum(a[k], (k, 1, n)))), Context())
+    assert scaled == sp.exp(y) * sp.Product(sp.exp(-y * a[k]), (k, 1, n))

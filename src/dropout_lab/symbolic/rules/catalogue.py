@@ -68,6 +68,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Functions, derivatives and integrals": (
         "logarithm of a product",
         "exponential of a logarithm",
+        "exponential of a sum",
         "in exponentials",
         "homogeneity",
         "derivative",

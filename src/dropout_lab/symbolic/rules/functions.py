@@ -98,6 +98,42 @@ def in_exponentials(expression: sp.Expr, context: Context) -> sp.Expr:
     return walk(expression, change)
 
 
+def _exponential_example() -> tuple[sp.Expr, Context]:
+    return sp.exp(_t + sp.Sum(_a[_i] * _t, (_i, 1, _n))), _plain
+
+
+@rule(
+    "exponential of a sum",
+    r"$e^{a + b} = e^a e^b$, so $\exp \sum_i a_i = \prod_i e^{a_i}$ for a finite sum.",
+    example=_exponential_example,
+)
+def exponential_of_sum(expression: sp.Expr, context: Context) -> sp.Expr:
+    """The exponential of a finite sum as the product of the exponentials."""
+
+    def change(part: sp.Basic) -> sp.Basic:
+        return _exponential(part.args[0]) if isinstance(part, sp.exp) else part
+
+    return walk(expression, change)
+
+
+def _exponential(exponent: sp.Expr) -> sp.Expr:
+    if isinstance(exponent, sp.Add):
+        return sp.Mul(*map(_exponential, exponent.args))
+    sums = [part for part in sp.Mul.make_args(exponent) if isinstance(part, (sp.Add, sp.Sum))]
+    if len(sums) != 1:
+        return sp.exp(exponent)
+    (total,) = sums
+    rest = sp.Mul(*(part for part in sp.Mul.make_args(exponent) if part is not total))
+    if isinstance(total, sp.Add):
+        return sp.Mul(*(_exponential(rest * part) for part in total.args))
+    ends = [end for _, *own in total.limits for end in own]
+    if len(ends) < 2 * len(total.limits) or any(end.is_infinite for end in ends):
+        return sp.exp(exponent)
+    if rest.free_symbols & {limit[0] for limit in total.limits}:
+        return sp.exp(exponent)
+    return sp.Product(sp.exp(rest * total.function), *total.limits)
+
+
 def _derivative_example() -> tuple[sp.Expr, Context]:
     return sp.Derivative(sp.Sum(_a[_i] ** 2, (_i, 1, _n)), _a[_k]), _plain
 
