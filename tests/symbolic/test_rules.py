@@ -4,17 +4,21 @@ needs."""
 import pytest
 import sympy as sp
 
-from dropout_lab.symbolic import Chain, Masks, Mean, NotDerived, Unknown
+from dropout_lab.symbolic import Chain, Definition, ImaginaryPart, Masks, Mean, NotDerived, Unknown
 from dropout_lab.symbolic.arithmetic import difference
 from dropout_lab.symbolic.lines import agrees
 from dropout_lab.symbolic.rules import (
     RULES,
     Context,
     algebra,
+    by_substitution,
+    euler,
     exponential_of_sum,
     homogeneity,
     idempotence,
     linear_equation,
+    linearity_of_imaginary_part,
+    mean_of_integral,
     mean_of_mask,
 )
 from dropout_lab.symbolic.rules.base import rule
@@ -127,3 +131,52 @@ def test_an_exponential_of_a_finite_sum_only_becomes_a_product():
     assert exponential_of_sum.rewrite(squares, Context()) == squares
     scaled = exponential_of_sum.rewrite(sp.exp(y * (1 - sp.Sum(a[k], (k, 1, n)))), Context())
     assert scaled == sp.exp(y) * sp.Product(sp.exp(-y * a[k]), (k, 1, n))
+
+
+def test_the_imaginary_part_is_linear_over_real_numbers_only():
+    t, w = sp.Symbol("t", real=True), sp.exp(sp.I * sp.Symbol("t", real=True))
+    context = Context((r,))
+    for left_alone in (ImaginaryPart(sp.I * w), ImaginaryPart(w * sp.gamma(1 + sp.I * t)), ImaginaryPart(p**w)):
+        assert linearity_of_imaginary_part.rewrite(left_alone, context) == left_alone
+    assert linearity_of_imaginary_part.rewrite(ImaginaryPart(p * t), context) == 0
+    assert linearity_of_imaginary_part.rewrite(ImaginaryPart(p * Mean(r[1] * w)), context) == p * Mean(
+        r[1] * ImaginaryPart(w)
+    )
+
+
+def test_eulers_formula_is_for_imaginary_exponents():
+    t = sp.Symbol("t", real=True)
+    for left_alone in (ImaginaryPart(sp.exp(t + sp.I * t)), ImaginaryPart(2 * sp.exp(sp.I * t)), sp.exp(sp.I * t)):
+        assert euler.rewrite(left_alone, Context()) == left_alone
+
+
+def test_a_mean_goes_under_an_integral_whose_ends_are_fixed():
+    t = sp.Symbol("t", real=True)
+    context = Context((r,))
+    for left_alone in (
+        Mean(sp.Integral(t * r[1], (t, 0, r[2]))),
+        Mean(r[1] * sp.Integral(t * r[1], (t, 0, 1))),
+        sp.Integral(Mean(t * r[1]), (t, 0, 1)),
+    ):
+        assert mean_of_integral.rewrite(left_alone, context) == left_alone
+
+
+def test_a_substitution_goes_from_end_to_end_without_turning():
+    x, u = sp.Symbol("x", real=True), sp.Symbol("u", positive=True)
+    total = sp.Integral(sp.cos(x), (x, 0, 9))
+    assert by_substitution(x, 1 / u, u, sp.oo, 1).rewrite(sp.Integral(x, (x, 0, 1)), Context()).doit() == sp.Rational(
+        1, 2
+    )
+    with pytest.raises(ValueError, match="runs from 0 to 4"):
+        by_substitution(x, u**2, u, 0, 2).rewrite(total, Context())
+    with pytest.raises(ValueError, match="nothing says that"):
+        by_substitution(x, u**2 - u, u, 0, 2)
+    with pytest.raises(ValueError, match="nothing says that"):
+        by_substitution(x, u**3, u, -1, 2)
+    # What stands in a mean, or in a letter that has x in it, is not seen.
+    square = by_substitution(x, u**2, u, 0, 3)
+    hidden = Definition("h", x**2)
+    for left_alone in (sp.Integral(hidden(), (x, 0, 9)), sp.Integral(Mean(x * r[1]), (x, 0, 9))):
+        assert square.rewrite(left_alone, Context((r,))) == left_alone
+    seen = Definition("h({{0}})", x**2, (x,))
+    assert square.rewrite(sp.Integral(seen(x), (x, 0, 9)), Context()) == sp.Integral(2 * u * seen(u**2), (u, 0, 3))
