@@ -20,6 +20,7 @@ from dropout_lab.symbolic.rules import (
     linearity_of_imaginary_part,
     mean_of_integral,
     mean_of_mask,
+    sums_of_minima,
 )
 from dropout_lab.symbolic.rules.base import rule
 from dropout_lab.symbolic.rules.catalogue import SECTIONS, catalogue, section
@@ -180,3 +181,10 @@ def test_a_substitution_goes_from_end_to_end_without_turning():
         assert square.rewrite(left_alone, Context((r,))) == left_alone
     seen = Definition("h({{0}})", x**2, (x,))
     assert square.rewrite(sp.Integral(seen(x), (x, 0, 9)), Context()) == sp.Integral(2 * u * seen(u**2), (u, 0, 3))
+
+
+def test_only_maxima_that_are_subtracted_become_minima():
+    a, b, c = sp.symbols("a b c", real=True)
+    for left_alone in (sp.Max(a, b) + c, c - sp.Min(a, b), 2 * sp.Min(a, b) + c, sp.Min(a, b)):
+        assert sums_of_minima.rewrite(left_alone, Context()) == left_alone
+    assert sums_of_minima.rewrite(sp.Min(a, b) - sp.Max(b, c), Context()) == sp.Min(0, a - b, a - c, b - c)

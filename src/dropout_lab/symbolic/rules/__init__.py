@@ -29,6 +29,7 @@ from dropout_lab.symbolic.rules.index_sums import (
     last_term,
     no_terms,
     split_diagonal,
+    sums_of_minima,
     written_out,
 )
 from dropout_lab.symbolic.rules.inequalities import cauchy_schwarz, jensen, nonnegative, relu_shrinks
@@ -97,6 +98,7 @@ __all__ = [
     "relu_shrinks",
     "split_diagonal",
     "substitution",
+    "sums_of_minima",
     "symmetry",
     "taylor",
     "theorem",

@@ -47,6 +47,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "no terms",
         "write the terms out",
         "closed form of a sum",
+        "sums of minima",
     ),
     "The mean over masks": (
         "linearity of the mean",

@@ -174,6 +174,31 @@ def closed_form(expression: sp.Expr, context: Context) -> sp.Expr:
 
 
 @rule(
+    "sums of minima",
+    r"$\min(a, b) + \min(c, d) = \min(a + c, a + d, b + c, b + d)$: the smaller of each makes the smallest sum. And "
+    r"$-\max(a, b) = \min(-a, -b)$.",
+    example=lambda: (sp.Min(_a[1], _a[2]) - sp.Max(_b[1], 3), _plain),
+)
+def sums_of_minima(expression: sp.Expr, context: Context) -> sp.Expr:
+    """A sum with minima, and with maxima that are subtracted, as one minimum."""
+
+    def change(part: sp.Basic) -> sp.Basic:
+        if not isinstance(part, sp.Add):
+            return part
+        rest, least = sp.Integer(0), [sp.Integer(0)]
+        for term in part.args:
+            if isinstance(term, sp.Min):
+                least = [one + other for one in least for other in term.args]
+            elif isinstance(-term, sp.Max):
+                least = [one - other for one in least for other in (-term).args]
+            else:
+                rest += term
+        return sp.Min(*(rest + one for one in least)) if len(least) > 1 else part
+
+    return walk(expression, change)
+
+
+@rule(
     "write the terms out",
     r"A sum over a range that is a number is the sum of its terms: $\sum_{i=1}^{2} f(i) = f(1) + f(2)$.",
     example=lambda: (sp.Sum(_a[_i], (_i, 1, 2)), _plain),
