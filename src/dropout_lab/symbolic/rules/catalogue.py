@@ -148,7 +148,7 @@ class Entry:
         except NotExact:
             return value_of(evaluator, side, draws, PRECISE, self.unknown)
 
-    def markdown(self, assumptions: Mapping[str, str], theorems: Mapping[str, str]) -> str:
+    def markdown(self, assumptions: Mapping[str, str], beneath: str = "") -> str:
         """The rule for its page: a name to link to, statement, assumptions, example, the numbers of both sides."""
         needs = [assumptions.get(name, name) for name in self.rule.assumes]
         one, other = self.values()
@@ -160,7 +160,7 @@ class Entry:
             f"$$\n{printed(self.before)} \\;{relation}\\; {printed(self.after)}\n$$",
             f"At n = 2: {one} {sign} {other}.",
             *([f"*Needs:* {'; '.join(needs)}."] if needs else []),
-            *([f"*Used for:* {theorems[self.rule.family]}."] if self.rule.family in theorems else []),
+            *([beneath.format(anchor=self.rule.slug)] if beneath else []),
             "</div>",
         ]
         return "\n\n".join(lines)
@@ -258,22 +258,20 @@ class Section:
 
     title: str
     assumptions: Mapping[str, str]
-    theorems: Mapping[str, str]
+    beneath: str
 
     def _repr_markdown_(self) -> str:
         entries = (catalogue()[family] for family in SECTIONS[self.title])
-        return "\n\n".join(entry.markdown(self.assumptions, self.theorems) for entry in entries)
+        return "\n\n".join(entry.markdown(self.assumptions, self.beneath) for entry in entries)
 
     def __repr__(self) -> str:
         entries = (catalogue()[family] for family in SECTIONS[self.title])
         return "\n".join(f"{entry.rule.family}: {sp.sstr(entry.before)} -> {sp.sstr(entry.after)}" for entry in entries)
 
 
-def section(
-    title: str, assumptions: Mapping[str, str] | None = None, theorems: Mapping[str, str] | None = None
-) -> Section:
-    """The rules of one section; ``assumptions`` gives words for the ids of assumptions, ``theorems`` says who uses a
-    rule."""
+def section(title: str, assumptions: Mapping[str, str] | None = None, beneath: str = "") -> Section:
+    """The rules of one section. ``assumptions`` gives words for the ids of assumptions; ``beneath`` is Markdown that
+    follows each rule, with ``{anchor}`` for the place of the rule on its page."""
     if title not in SECTIONS:
         raise ValueError(f"there is no section {title!r}; there are {', '.join(SECTIONS)}")
-    return Section(title, dict(assumptions or {}), dict(theorems or {}))
+    return Section(title, dict(assumptions or {}), beneath)

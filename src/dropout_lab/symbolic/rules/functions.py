@@ -295,7 +295,7 @@ def integral(expression: sp.Expr, context: Context) -> sp.Expr:
         if not isinstance(part, sp.Integral) or _is_inert(part.function, part.variables, context):
             return part
         done = part.doit()
-        return part if done.has(sp.Integral, sp.Piecewise) else sp.simplify(done)
+        return part if done.has(sp.Integral, sp.Piecewise) else done
 
     return walk(expression, change)
 

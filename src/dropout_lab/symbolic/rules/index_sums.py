@@ -167,7 +167,7 @@ def closed_form(expression: sp.Expr, context: Context) -> sp.Expr:
     def change(part: sp.Basic) -> sp.Basic:
         if isinstance(part, (sp.Sum, sp.Product)) and not part.has(sp.Indexed, sp.KroneckerDelta, Operator, Named):
             found = part.doit()
-            return part if found.has(sp.Piecewise, sp.Sum, sp.Product) else sp.simplify(found)
+            return part if found.has(sp.Piecewise, sp.Sum, sp.Product) else found
         return part
 
     return walk(expression, change)
