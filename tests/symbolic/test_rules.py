@@ -10,6 +10,7 @@ from dropout_lab.symbolic.lines import agrees
 from dropout_lab.symbolic.rules import (
     RULES,
     Context,
+    absolute_value,
     algebra,
     by_substitution,
     euler,
@@ -20,6 +21,7 @@ from dropout_lab.symbolic.rules import (
     linearity_of_imaginary_part,
     mean_of_integral,
     mean_of_mask,
+    power_of_product,
     sums_of_minima,
 )
 from dropout_lab.symbolic.rules.base import rule
@@ -188,3 +190,15 @@ def test_only_maxima_that_are_subtracted_become_minima():
     for left_alone in (sp.Max(a, b) + c, c - sp.Min(a, b), 2 * sp.Min(a, b) + c, sp.Min(a, b)):
         assert sums_of_minima.rewrite(left_alone, Context()) == left_alone
     assert sums_of_minima.rewrite(sp.Min(a, b) - sp.Max(b, c), Context()) == sp.Min(0, a - b, a - c, b - c)
+
+
+def test_absolute_values_and_roots_go_by_what_is_known_of_signs():
+    a, three_halves = sp.IndexedBase("a"), sp.Rational(3, 2)
+    masks, none = Context((r,)), Context()
+    assert absolute_value.rewrite(sp.Abs(1 - p), masks) == 1 - p
+    assert absolute_value.rewrite(sp.Abs(1 - p), none) == sp.Abs(1 - p)
+    assert absolute_value.rewrite(sp.Abs(p - 2) * sp.Abs(y), masks) == sp.Abs(p - 2) * sp.Abs(y)
+    together = (a[1] * (1 - p)) ** three_halves
+    assert power_of_product.rewrite(together, masks) == (1 - p) ** three_halves * a[1] ** three_halves
+    for left_alone in (together, (a[1] * a[2]) ** three_halves, (a[1] + a[2]) ** three_halves, (p * y) ** (sp.I * y)):
+        assert power_of_product.rewrite(left_alone, none) == left_alone

@@ -7,6 +7,7 @@ from dropout_lab.symbolic.rules.approximations import expansion, taylor
 from dropout_lab.symbolic.rules.base import RULES, Context, Rule
 from dropout_lab.symbolic.rules.calculus import below, chain_rule
 from dropout_lab.symbolic.rules.functions import (
+    absolute_value,
     by_substitution,
     derivative,
     derivative_of_sum,
@@ -20,6 +21,7 @@ from dropout_lab.symbolic.rules.functions import (
     linearity_of_imaginary_part,
     linearity_of_integral,
     logarithm,
+    power_of_product,
 )
 from dropout_lab.symbolic.rules.given import definition, fixed_by_log_odds, given, in_letters, substitution, theorem
 from dropout_lab.symbolic.rules.index_sums import (
@@ -57,6 +59,7 @@ __all__ = [
     "RULES",
     "Context",
     "Rule",
+    "absolute_value",
     "algebra",
     "below",
     "by_substitution",
@@ -95,6 +98,7 @@ __all__ = [
     "no_terms",
     "nonnegative",
     "positive",
+    "power_of_product",
     "relu_shrinks",
     "split_diagonal",
     "substitution",

@@ -68,6 +68,8 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "zero covariance",
     ),
     "Functions, derivatives and integrals": (
+        "absolute value",
+        "power of a product",
         "logarithm of a product",
         "exponential of a logarithm",
         "exponential of a sum",
