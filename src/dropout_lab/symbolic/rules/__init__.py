@@ -30,11 +30,12 @@ from dropout_lab.symbolic.rules.index_sums import (
     delta_picks,
     last_term,
     no_terms,
+    order_of_summation,
     split_diagonal,
     sums_of_minima,
     written_out,
 )
-from dropout_lab.symbolic.rules.inequalities import cauchy_schwarz, jensen, nonnegative, relu_shrinks
+from dropout_lab.symbolic.rules.inequalities import bernoulli, cauchy_schwarz, jensen, nonnegative, relu_shrinks
 from dropout_lab.symbolic.rules.means import (
     idempotence,
     independence,
@@ -62,6 +63,7 @@ __all__ = [
     "absolute_value",
     "algebra",
     "below",
+    "bernoulli",
     "by_substitution",
     "cauchy_schwarz",
     "chain_rule",
@@ -97,6 +99,7 @@ __all__ = [
     "mean_of_mask",
     "no_terms",
     "nonnegative",
+    "order_of_summation",
     "positive",
     "power_of_product",
     "relu_shrinks",

@@ -48,6 +48,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "write the terms out",
         "closed form of a sum",
         "sums of minima",
+        "order of summation",
     ),
     "The mean over masks": (
         "linearity of the mean",
@@ -91,6 +92,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Inequalities": (
         "Jensen's inequality",
         "Cauchy–Schwarz",
+        "Bernoulli's inequality",
         "a square is not negative",
         "a product of positive factors",
         "a ReLU makes nothing larger",
