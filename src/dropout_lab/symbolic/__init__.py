@@ -33,6 +33,7 @@ from dropout_lab.symbolic.moments import covariance, expectation, variance
 from dropout_lab.symbolic.operators import (
     Cov,
     Definition,
+    ImaginaryPart,
     Mean,
     ProductOverMasks,
     Random,
@@ -48,6 +49,7 @@ __all__ = [
     "Chain",
     "Cov",
     "Definition",
+    "ImaginaryPart",
     "Induction",
     "Line",
     "Masks",

@@ -36,7 +36,7 @@ def quadrature(
     if not precise:
         # An integrand in floating point has no more digits to give, however often it is asked.
         with mpmath.workdps(_FLOAT_DIGITS):
-            return mpmath.quad(integrand, [low, high])
+            return mpmath.quad(integrand, [low, high], maxdegree=6)
     places = [] if known is None else known
     return _pieces(integrand, [low, *sorted(place for place in places if low < place < high), high], places, _DEPTH)
 

@@ -30,7 +30,7 @@ from dropout_lab.symbolic.printing import printed
 from dropout_lab.symbolic.rules.approximations import expansion, taylor
 from dropout_lab.symbolic.rules.base import RELATIONS, RULES, Context, Rule
 from dropout_lab.symbolic.rules.calculus import below
-from dropout_lab.symbolic.rules.functions import homogeneity, logarithm
+from dropout_lab.symbolic.rules.functions import by_substitution, homogeneity, logarithm
 from dropout_lab.symbolic.rules.given import definition, fixed_by_log_odds, given, theorem
 from dropout_lab.symbolic.rules.index_sums import algebra
 from dropout_lab.symbolic.rules.means import two_outcomes
@@ -48,9 +48,12 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "no terms",
         "write the terms out",
         "closed form of a sum",
+        "sums of minima",
+        "order of summation",
     ),
     "The mean over masks": (
         "linearity of the mean",
+        "mean of an integral",
         "E r = p",
         "r² = r",
         "independence",
@@ -69,8 +72,13 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "covariance of independent variables",
     ),
     "Functions, derivatives and integrals": (
+        "absolute value",
+        "power of a product",
         "logarithm of a product",
         "exponential of a logarithm",
+        "exponential of a sum",
+        "Euler's formula",
+        "linearity of the imaginary part",
         "in exponentials",
         "homogeneity",
         "derivative",
@@ -78,6 +86,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "chain rule",
         "integral",
         "linearity of the integral",
+        "substitution",
         "a uniform number below p",
         "limit",
         "expansion",
@@ -86,6 +95,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Inequalities": (
         "Jensen's inequality",
         "Cauchy–Schwarz",
+        "Bernoulli's inequality",
         "a square is not negative",
         "a product of positive factors",
         "a ReLU makes nothing larger",
@@ -199,6 +209,7 @@ def _made() -> dict[str, tuple[Rule, sp.Expr, Context, str]]:
         (two_outcomes(r[1]), Mean(2 ** r[1]), _context, ""),
         (homogeneity(relu), relu(p * y), Context(unknowns=(relu,)), ""),
         (below(p), sp.Integral(sp.Piecewise((1 / p, u < p), (0, True)), (u, 0, 1)), _context, ""),
+        (by_substitution(v, u**2, u, 0, 1), sp.Integral(sp.exp(v), (v, 0, 1)), Context(), ""),
         (expansion(t, 2), sp.exp(t), Context(), ""),
         (taylor(smooth, b, 3), smooth(b + t), Context(unknowns=(smooth,)), ""),
         (positive({}), a * p, Context(), ""),
