@@ -16,6 +16,7 @@ from dropout_lab.symbolic.rules.functions import (
     limit,
     linearity_of_integral,
     logarithm,
+    pythagoras,
 )
 from dropout_lab.symbolic.rules.given import definition, fixed_by_log_odds, given, in_letters, substitution, theorem
 from dropout_lab.symbolic.rules.index_sums import (
@@ -84,6 +85,7 @@ __all__ = [
     "no_terms",
     "nonnegative",
     "positive",
+    "pythagoras",
     "relu_shrinks",
     "split_diagonal",
     "substitution",

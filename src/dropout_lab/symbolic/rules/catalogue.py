@@ -69,6 +69,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "logarithm of a product",
         "exponential of a logarithm",
         "in exponentials",
+        "cos² + sin² = 1",
         "homogeneity",
         "derivative",
         "linearity of the derivative",
