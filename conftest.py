@@ -97,7 +97,7 @@ def _seconds(path: Path, known: Any) -> float:
 
 
 def _same_processor() -> bool:
-    from dropout_lab.book.built_with import built_with, recorded, same_family
+    from dropout_lab.book.built_with import built_with, built_with_of, same_digits
 
-    site = recorded(BUILD)
-    return not site or same_family(site, built_with())
+    site = built_with_of(BUILD)
+    return not site or same_digits(site, built_with())

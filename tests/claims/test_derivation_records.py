@@ -7,8 +7,16 @@ from examples import line, record
 from dropout_lab import claims
 from dropout_lab.claims import NotEstablished, from_json
 from dropout_lab.claims.derivations import problems_of, weakest
-from dropout_lab.symbolic import Chain, Definition, Masks, Mean
-from dropout_lab.symbolic.rules import cauchy_schwarz, definition, given, linear_equation, linearity, mean_of_mask
+from dropout_lab.symbolic import Chain, Definition, Masks, Mean, Var, exceptions
+from dropout_lab.symbolic.rules import (
+    cauchy_schwarz,
+    constants_and_variance,
+    definition,
+    given,
+    linear_equation,
+    linearity,
+    mean_of_mask,
+)
 
 CLAIMS_FILE = """
 assumptions:
@@ -72,6 +80,16 @@ def test_what_a_claim_cannot_state(stated, error, said):
 )
 def test_what_is_no_derivation(chain, error, said):
     with pytest.raises(error, match=said):
+        claims.derive("1", chain, says="So it is.")
+
+
+def test_what_an_attack_leaves_open_settles_nothing(monkeypatch):
+    chain = Chain(Var(q - r[1]), masks=r, name="overlap").then(Var(r[1]), constants_and_variance)
+    claims.derive("1", chain, says="So it is.")
+    monkeypatch.delitem(exceptions.OVERLAPS, ("constants and the variance", "variance of a sum"))
+    with pytest.raises(
+        NotEstablished, match=r"claim 1: overlap: .* the rule 'variance of a sum' leads to the same line"
+    ):
         claims.derive("1", chain, says="So it is.")
 
 

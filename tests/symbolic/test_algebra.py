@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dropout_lab.symbolic import Cov, Definition, Masks, Mean, Random, SumOverMasks, Var, Weight
-from dropout_lab.symbolic.algebra import canonical, equal_by_algebra, same
+from dropout_lab.symbolic.algebra import canonical, equal_by_algebra
 from dropout_lab.symbolic.arithmetic import EXACT
 from dropout_lab.symbolic.binding import apart, bound_symbols, fresh, lettered, put
+from dropout_lab.symbolic.bound_names import same
 from dropout_lab.symbolic.draws import Draws
 from dropout_lab.symbolic.values import Evaluator
 

@@ -353,9 +353,9 @@ def test_a_chain_without_lines_is_no_lemma():
 
 def test_indices_that_differ_get_numbers_that_differ():
     chain = Chain(E(r[i] * r[j]), masks=r, distinct=[(i, j)]).then(E(r[i]) * E(r[j]), independence)
-    assert min(chain.sizes) == 2
+    assert min(chain.valuation.sizes) == 2
     for size in (2, 3, 4):
-        draws = chain.draws(size)
+        draws = chain.valuation.draws(size)
         assert draws.symbol(i, "index") != draws.symbol(j, "index")
 
 

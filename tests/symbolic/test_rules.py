@@ -4,10 +4,24 @@ needs."""
 import pytest
 import sympy as sp
 
-from dropout_lab.symbolic import Chain, Masks, Mean, NotDerived, Unknown
+from dropout_lab.symbolic import Chain, Definition, ImaginaryPart, Masks, Mean, NotDerived, Unknown
 from dropout_lab.symbolic.arithmetic import difference
 from dropout_lab.symbolic.lines import agrees
-from dropout_lab.symbolic.rules import RULES, Context, algebra, homogeneity, idempotence, linear_equation, mean_of_mask
+from dropout_lab.symbolic.rules import (
+    RULES,
+    Context,
+    algebra,
+    by_substitution,
+    euler,
+    exponential_of_sum,
+    homogeneity,
+    idempotence,
+    linear_equation,
+    linearity_of_imaginary_part,
+    mean_of_integral,
+    mean_of_mask,
+    sums_of_minima,
+)
 from dropout_lab.symbolic.rules.base import rule
 from dropout_lab.symbolic.rules.catalogue import SECTIONS, catalogue, section
 
@@ -68,7 +82,7 @@ def test_every_rule_stands_once_on_the_page():
 
 @pytest.mark.parametrize("title", SECTIONS)
 def test_a_section_shows_itself(title):
-    shown = section(title, {"independent-masks": "independent masks"}, {"algebra": "claim 6.1"})
+    shown = section(title, {"independent-masks": "independent masks"}, "Beneath {anchor}.")
     page = shown._repr_markdown_()
     for family in SECTIONS[title]:
         assert f'id="{catalogue()[family].rule.slug}"' in page
@@ -77,7 +91,7 @@ def test_a_section_shows_itself(title):
     assert page.count("$$") == 2 * len(SECTIONS[title])
     assert "#" not in page.replace("####", "")
     assert ("*Needs:* independent masks" in page) == (title == "The mean over masks")
-    assert ("*Used for:* claim 6.1" in page) == (title == "Numbers and sums")
+    assert page.count("Beneath rule-") == len(SECTIONS[title]) and "Beneath" not in section(title)._repr_markdown_()
     with pytest.raises(ValueError, match="no section"):
         section("Magic")
 
@@ -105,3 +119,72 @@ def test_algebra_may_stand_in_the_middle_of_a_line():
     assert done.end == 3 * p + 1
     with pytest.raises(NotDerived, match="does not follow"):
         square.then(3 * p + 1, idempotence, RULES["linearity of the mean"], mean_of_mask)
+
+
+def test_an_exponential_of_a_finite_sum_only_becomes_a_product():
+    a, k = sp.IndexedBase("a"), sp.Symbol("k", integer=True, positive=True)
+    series = sp.exp(sp.Sum(a[i], (i, 1, sp.oo)))
+    assert exponential_of_sum.rewrite(series, Context()) == series
+    # The factor has the index of the sum: it is another index.
+    own = sp.exp(a[i] * sp.Sum(a[i], (i, 1, n)))
+    assert exponential_of_sum.rewrite(own, Context()) == own
+    squares = sp.exp(sp.Sum(a[i], (i, 1, n)) ** 2)
+    assert exponential_of_sum.rewrite(squares, Context()) == squares
+    scaled = exponential_of_sum.rewrite(sp.exp(y * (1 - sp.Sum(a[k], (k, 1, n)))), Context())
+    assert scaled == sp.exp(y) * sp.Product(sp.exp(-y * a[k]), (k, 1, n))
+
+
+def test_the_imaginary_part_is_linear_over_real_numbers_only():
+    t, w = sp.Symbol("t", real=True), sp.exp(sp.I * sp.Symbol("t", real=True))
+    context = Context((r,))
+    for left_alone in (ImaginaryPart(sp.I * w), ImaginaryPart(w * sp.gamma(1 + sp.I * t)), ImaginaryPart(p**w)):
+        assert linearity_of_imaginary_part.rewrite(left_alone, context) == left_alone
+    assert linearity_of_imaginary_part.rewrite(ImaginaryPart(p * t), context) == 0
+    assert linearity_of_imaginary_part.rewrite(ImaginaryPart(p * Mean(r[1] * w)), context) == p * Mean(
+        r[1] * ImaginaryPart(w)
+    )
+
+
+def test_eulers_formula_is_for_imaginary_exponents():
+    t = sp.Symbol("t", real=True)
+    for left_alone in (ImaginaryPart(sp.exp(t + sp.I * t)), ImaginaryPart(2 * sp.exp(sp.I * t)), sp.exp(sp.I * t)):
+        assert euler.rewrite(left_alone, Context()) == left_alone
+
+
+def test_a_mean_goes_under_an_integral_whose_ends_are_fixed():
+    t = sp.Symbol("t", real=True)
+    context = Context((r,))
+    for left_alone in (
+        Mean(sp.Integral(t * r[1], (t, 0, r[2]))),
+        Mean(r[1] * sp.Integral(t * r[1], (t, 0, 1))),
+        sp.Integral(Mean(t * r[1]), (t, 0, 1)),
+    ):
+        assert mean_of_integral.rewrite(left_alone, context) == left_alone
+
+
+def test_a_substitution_goes_from_end_to_end_without_turning():
+    x, u = sp.Symbol("x", real=True), sp.Symbol("u", positive=True)
+    total = sp.Integral(sp.cos(x), (x, 0, 9))
+    assert by_substitution(x, 1 / u, u, sp.oo, 1).rewrite(sp.Integral(x, (x, 0, 1)), Context()).doit() == sp.Rational(
+        1, 2
+    )
+    with pytest.raises(ValueError, match="runs from 0 to 4"):
+        by_substitution(x, u**2, u, 0, 2).rewrite(total, Context())
+    with pytest.raises(ValueError, match="nothing says that"):
+        by_substitution(x, u**2 - u, u, 0, 2)
+    with pytest.raises(ValueError, match="nothing says that"):
+        by_substitution(x, u**3, u, -1, 2)
+    # What stands in a mean, or in a letter that has x in it, is not seen.
+    square = by_substitution(x, u**2, u, 0, 3)
+    hidden = Definition("h", x**2)
+    for left_alone in (sp.Integral(hidden(), (x, 0, 9)), sp.Integral(Mean(x * r[1]), (x, 0, 9))):
+        assert square.rewrite(left_alone, Context((r,))) == left_alone
+    seen = Definition("h({{0}})", x**2, (x,))
+    assert square.rewrite(sp.Integral(seen(x), (x, 0, 9)), Context()) == sp.Integral(2 * u * seen(u**2), (u, 0, 3))
+
+
+def test_only_maxima_that_are_subtracted_become_minima():
+    a, b, c = sp.symbols("a b c", real=True)
+    for left_alone in (sp.Max(a, b) + c, c - sp.Min(a, b), 2 * sp.Min(a, b) + c, sp.Min(a, b)):
+        assert sums_of_minima.rewrite(left_alone, Context()) == left_alone
+    assert sums_of_minima.rewrite(sp.Min(a, b) - sp.Max(b, c), Context()) == sp.Min(0, a - b, a - c, b - c)

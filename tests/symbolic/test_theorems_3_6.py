@@ -140,7 +140,7 @@ def test_orthogonal_columns_give_numbers_to_a_line_that_needs_them():
 
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_orthogonal_columns_are_orthogonal_and_not_zero(size):
-    values = tied.orthogonal_columns(X, n)(Chain(sp.Sum(x[i], (i, 1, n))).draws(size))
+    values = tied.orthogonal_columns(X, n)(Chain(sp.Sum(x[i], (i, 1, n))).valuation.draws(size))
     count = max(row for row, _ in values)
     for one, other in product(range(1, count + 1), repeat=2):
         found = sum(values[row, one] * values[row, other] for row in range(1, count + 1))
@@ -148,7 +148,7 @@ def test_orthogonal_columns_are_orthogonal_and_not_zero(size):
 
 
 def test_a_solution_solves_its_system():
-    draws = Chain(sp.Sum(x[i], (i, 1, n))).draws(3)
+    draws = Chain(sp.Sum(x[i], (i, 1, n))).valuation.draws(3)
     matrix, right = X[k, i] + 20 * sp.KroneckerDelta(k, i), x[k]
     values = tied.solution(matrix, right, k, i, n)(draws)
     places = range(1, len(values) + 1)

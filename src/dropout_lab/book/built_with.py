@@ -1,6 +1,6 @@
 """What a book was built with, and what can be compared where it was built with something else.
 
-The settings of the kernels make the numbers the same on processors of one family. On another one the last digits may
+The settings of the kernels make the numbers the same on processors of one kind. On another one the last digits may
 differ, or a single test image. Verdicts, errors and texts may not.
 """
 
@@ -32,24 +32,24 @@ def built_with() -> dict[str, str]:
     }
 
 
-def same_family(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+def same_digits(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
     """Whether two machines compute the same digits, as far as the settings of the kernels go.
 
     >>> amd = {"system": "Linux", "machine": "x86_64", "vendor": "AuthenticAMD", "vectors": "avx2 fma"}
-    >>> same_family(amd, {**amd, "python": "CPython 3.13.1", "vectors": "avx2 fma avx512f"})
+    >>> same_digits(amd, {**amd, "python": "CPython 3.13.1", "vectors": "avx2 fma avx512f"})
     True
-    >>> same_family(amd, {**amd, "vendor": "GenuineIntel"})
+    >>> same_digits(amd, {**amd, "vendor": "GenuineIntel"})
     False
     """
 
-    def family(machine: Mapping[str, str]) -> tuple[Any, ...]:
+    def kind(machine: Mapping[str, str]) -> tuple[Any, ...]:
         own = tuple(machine.get(name, "") for name in ("system", "machine", "vendor"))
         return (*own, "avx2" in machine.get("vectors", "").split())
 
-    return family(one) == family(other)
+    return kind(one) == kind(other)
 
 
-def recorded(build: Path) -> dict[str, str]:
+def built_with_of(build: Path) -> dict[str, str]:
     """What the site in a build's folder says that it was built with; empty if it does not say."""
     try:
         found = json.loads((build / "html" / FILE).read_text(encoding="utf-8"))

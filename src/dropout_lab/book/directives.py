@@ -107,6 +107,9 @@ WIDGETS = {
     "ledger": Widget(_ledger),
     "errata": Widget(_errata),
     "map": Widget(_map, options=("section",)),
+    "rule": Widget(
+        lambda directive: [directive.placeholder("rule", directive.arguments[1])], argument="the anchor of a rule"
+    ),
     "empirical": Widget(lambda directive: [directive.placeholder("empirical")]),
 }
 

@@ -91,6 +91,11 @@ def empirical(view: View, _: str) -> str:
     )
 
 
+def rule(view: View, anchor: str) -> str:
+    """The claims that a rule of derivation serves."""
+    return view.render("rule-claims", entries=view.ledger.derived_by(anchor))
+
+
 #: What a placeholder is filled with: a function of the view and of the placeholder's argument.
 FACES: dict[str, Callable[[View, str], str]] = {
     "statement": statement,
@@ -100,6 +105,7 @@ FACES: dict[str, Callable[[View, str], str]] = {
     "ledger-section": ledger_section,
     "errata": errata,
     "empirical": empirical,
+    "rule": rule,
     "map": claim_map,
     "section-map": claim_map,
 }

@@ -50,8 +50,8 @@ KERNEL_SETTINGS = {
     "MALLOC_TRIM_THRESHOLD_": "1000000000",
     "MALLOC_MMAP_THRESHOLD_": "1000000000",
 }
-#: Python tells compiled code from its source by the second and the size of the source alone. A kernel leaves no compiled
-#: code behind, so that the next one runs what an edit within the same second wrote.
+#: Python looks at the second and the size of a source alone to see whether its compiled code is of today. A kernel
+#: leaves no compiled code behind, so that the next one runs what an edit within the same second wrote.
 _FRESH = {"PYTHONDONTWRITEBYTECODE": "1"}
 #: Names, numbers and dates are written in one way, and text is UTF-8.
 _LOCALE = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1", "TZ": "UTC"}

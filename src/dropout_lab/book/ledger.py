@@ -81,10 +81,15 @@ class Entry:
         return tuple(piece for piece in self.evidence if isinstance(piece, Measurement))
 
     @property
+    def derivations(self) -> list[Derivation]:
+        """The chains that derive the claim."""
+        return [piece for piece in self.evidence if isinstance(piece, Derivation)]
+
+    @property
     def under(self) -> tuple[str, ...]:
         """The assumptions that the proofs need, each once."""
         proofs = [piece.under for piece in self.evidence if isinstance(piece, Proof)]
-        derivations = weakest([piece for piece in self.evidence if isinstance(piece, Derivation)])
+        derivations = weakest(self.derivations)
         return tuple(dict.fromkeys(name for names in (*proofs, derivations) for name in names))
 
 
@@ -149,6 +154,14 @@ class Ledger:
     def of_section(self, number: str) -> list[Entry]:
         """The entries of a section and of its subsections: ``"7"`` finds ``7 Variants`` and ``7.1 DropConnect``."""
         return [entry for entry in self.entries.values() if in_section(entry.claim, number)]
+
+    def derived_by(self, anchor: str) -> list[Entry]:
+        """The entries in whose derivations a rule is named, by the rule's place on the page of rules."""
+        return [
+            entry
+            for entry in self.entries.values()
+            if any(anchor in line.anchors for one in entry.derivations for line in one.lines)
+        ]
 
     def empirical(self) -> list[Entry]:
         """The entries of all claims about experience, and of others that a measurement speaks of."""

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from dropout_lab.experiments.draws import BernoulliDraws, NormalDraws
 from dropout_lab.experiments.networks import Parameters, Place
-from dropout_lab.functional.blocks import block_gamma, block_keep_probs, spread
+from dropout_lab.functional.blocks import block_gamma, block_keep_probs, dilated
 from dropout_lab.functional.variants import DROP_CONNECT, VARIANTS, Variant
 
 Streams = Sequence[np.random.Generator]
@@ -240,7 +240,7 @@ class Block(ValueNoise):
                 made[height, width] = BernoulliDraws(streams, [1 - rate for rate in rates]), scales
             draws, scales = made[height, width]
             seeds = ~draws.draw(self.variant.mask_shape(shape, block_size=self.size))
-            dropped = spread(seeds.view(torch.int8), (height, width), self.size)
+            dropped = dilated(seeds.view(torch.int8), (height, width), self.size)
             return (1 - dropped).view(-1, *shape) * scales
 
         return apply

@@ -63,7 +63,7 @@ def drop_block(
         return _widened_product(x, _keep_probs(sizes, block_size, rate, x.device))
     places = DROP_BLOCK.mask_shape(x.shape, block_size=block_size, batched=batched)
     seeds = noise.bernoulli(places, rate, generator=generator, device=x.device, dtype=torch.int8)
-    kept = select(x, spread(seeds, sizes, block_size).bitwise_xor(1).view(x.shape))
+    kept = select(x, dilated(seeds, sizes, block_size).bitwise_xor(1).view(x.shape))
     if not rescale:
         return kept
     return _widened_product(kept, _keep_probs(sizes, block_size, rate, x.device).reciprocal().clamp(max=_LARGEST))
@@ -147,7 +147,7 @@ def _solve(keep_prob: float, block_size: int, sizes: tuple[int, ...]) -> float:
     return -math.expm1(low)
 
 
-def spread(seeds: Tensor, sizes: Sequence[int], block_size: int) -> Tensor:
+def dilated(seeds: Tensor, sizes: Sequence[int], block_size: int) -> Tensor:
     """1 wherever a block reaches, as one flat tensor, from 0/1 ``seeds`` (…, places), each its block's first corner.
 
     Along each axis the covered length doubles with every OR of the map with itself, shifted. Shifts of the flat map do

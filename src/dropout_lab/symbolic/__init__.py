@@ -39,6 +39,7 @@ from dropout_lab.symbolic.masks import Masks, NotProved
 from dropout_lab.symbolic.operators import (
     Cov,
     Definition,
+    ImaginaryPart,
     Mean,
     ProductOverMasks,
     Random,
@@ -57,6 +58,7 @@ __all__ = [
     "Definition",
     "Derivation",
     "Identity",
+    "ImaginaryPart",
     "Induction",
     "Instance",
     "Line",

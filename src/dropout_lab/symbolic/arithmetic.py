@@ -58,6 +58,9 @@ class Arithmetic:
             plain = getattr(math, name)
 
             def quick(*arguments: Any) -> Any:
+                # Under an integral, where values may be too large for floating point.
+                if any(isinstance(argument, (mpmath.mpf, mpmath.mpc)) for argument in arguments):
+                    return found(*arguments)
                 if any(isinstance(argument, complex) for argument in arguments):
                     return complex(found(*arguments))
                 try:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sympy as sp
 
@@ -17,7 +16,7 @@ from dropout_lab.symbolic.arithmetic import EXACT, FLOAT, PRECISE, Arithmetic, N
 from dropout_lab.symbolic.chain import Chain
 from dropout_lab.symbolic.draws import Draws
 from dropout_lab.symbolic.equations import equivalent, value_of
-from dropout_lab.symbolic.lines import Line, agrees
+from dropout_lab.symbolic.lines import Line, Remainder, agrees
 from dropout_lab.symbolic.operators import Named, SlopeAt, rebuilt
 from dropout_lab.symbolic.rules import idempotence
 from dropout_lab.symbolic.rules.base import EXACT_RELATIONS, RULES, Rule
@@ -78,7 +77,7 @@ def attacked(chain: Chain) -> Attack:
 
 def _slips(chain: Chain, place: int, attack: Attack) -> None:
     before, line = chain.lines[place - 1].formula, chain.lines[place]
-    numbers = [_Numbers(chain, before, instance) for instance in range(chain.instances)]
+    numbers = [_Numbers(chain, before, instance) for instance in range(chain.valuation.instances)]
     for kind, altered in slips(line.formula, chain):
         by_numbers = any(one.refuse(altered, line) for one in numbers)
         # No slip at all: the same expression, also by r² = r, which holds for the masks in whatever stands here. Where
@@ -119,16 +118,17 @@ class _Numbers:
         self._chain = chain
         self._before = before
         self._values: dict[int, object] = {}
-        self._evaluator = chain.evaluator(instance)
+        self._instance = instance
+        self._valuation = chain.valuation
 
     def refuse(self, altered: sp.Expr, line: Line) -> bool:
         if line.remainder is not None:
-            return not self._shrinks(altered, line)
-        for size in sorted(self._chain.sizes, key=lambda size: (size < 2, size)):
+            return not self._shrinks(altered, line.remainder)
+        for size in sorted(self._valuation.sizes, key=lambda size: (size < 2, size)):
             try:
                 before, after = (
                     self._value_before(size),
-                    self._valued(altered, self._chain.draws(size), FLOAT),
+                    self._valued(altered, self._valuation.draws(size), FLOAT),
                 )
             except (ValueError, ZeroDivisionError, OverflowError, TypeError, NotImplementedError):
                 return True
@@ -139,10 +139,10 @@ class _Numbers:
                 return True
         if line.relation not in EXACT_RELATIONS:
             return False
-        return any(not self._agrees_exactly(altered, size) for size in self._chain.sizes)
+        return any(not self._agrees_exactly(altered, size) for size in self._valuation.sizes)
 
     def _agrees_exactly(self, altered: sp.Expr, size: int) -> bool:
-        draws = self._chain.draws(size)
+        draws = self._valuation.draws(size)
         for arithmetic in (EXACT, PRECISE):
             try:
                 before = self._valued(self._before, draws, arithmetic)
@@ -151,23 +151,19 @@ class _Numbers:
                 continue
         return False
 
-    def _shrinks(self, altered: sp.Expr, line: Line) -> bool:
-        remainder = line.remainder
-        assert remainder is not None
-        gaps = []
-        for halving in (4, 5, 6):
-            draws = self._chain.draws(2).with_values({remainder.small: sp.Rational(1, 2**halving)})
-            before, after = (self._evaluator.value(one, draws, PRECISE) for one in (self._before, altered))
-            gaps.append(abs(before - after))
-        return all(other <= one / 2 ** (remainder.order - 0.5) or one < 1e-30 for one, other in pairwise(gaps))
+    def _shrinks(self, altered: sp.Expr, remainder: Remainder) -> bool:
+        def gap(value: sp.Rational) -> Any:
+            return self._valuation.gap(self._before, altered, {remainder.small: value}, self._instance)
+
+        return remainder.broken(gap) is None
 
     def _value_before(self, size: int) -> object:
         if size not in self._values:
-            self._values[size] = self._valued(self._before, self._chain.draws(size), FLOAT)
+            self._values[size] = self._valued(self._before, self._valuation.draws(size), FLOAT)
         return self._values[size]
 
     def _valued(self, expression: sp.Expr, draws: Draws, arithmetic: Arithmetic) -> object:
-        return value_of(self._evaluator, expression, draws, arithmetic, self._chain.solve_for)
+        return value_of(self._valuation.evaluator(self._instance), expression, draws, arithmetic, self._chain.solve_for)
 
 
 def slips(formula: sp.Expr, chain: Chain) -> Iterator[tuple[str, sp.Expr]]:

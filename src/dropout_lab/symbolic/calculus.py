@@ -11,7 +11,7 @@ import sympy as sp
 from dropout_lab.symbolic.arithmetic import DIGITS, NotExact
 from dropout_lab.symbolic.compiler import Compiled, Compiler, Point, compiles
 from dropout_lab.symbolic.kinks import quadrature
-from dropout_lab.symbolic.operators import SlopeAt
+from dropout_lab.symbolic.operators import ImaginaryPart, SlopeAt
 
 _COMPARISONS: dict[type, Callable[[Any, Any], bool]] = {
     sp.StrictLessThan: lambda one, other: one < other,
@@ -57,6 +57,12 @@ def _slope(compiler: Compiler, expression: SlopeAt) -> Compiled:
         return float(value) if quick else value
 
     return derivative
+
+
+@compiles(ImaginaryPart)
+def _imaginary_part(compiler: Compiler, expression: ImaginaryPart) -> Compiled:
+    inner, part = compiler.compile(expression.args[0]), compiler.arithmetic.function("im")
+    return lambda at: part(inner(at))
 
 
 def _place(compiler: Compiler, variable: sp.Expr) -> Callable[[Point], Any]:

@@ -10,20 +10,17 @@ Then the line's value is compared with that of the first line at n = 1 to 4, by 
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 import sympy as sp
 
-from dropout_lab.symbolic.algebra import equal_by_algebra, same
-from dropout_lab.symbolic.arithmetic import EXACT, PRECISE, NotExact, difference
+from dropout_lab.symbolic.algebra import equal_by_algebra
 from dropout_lab.symbolic.binding import lettered
+from dropout_lab.symbolic.bound_names import same
 from dropout_lab.symbolic.draws import Draws
-from dropout_lab.symbolic.equations import value_of
 from dropout_lab.symbolic.intervals import bounds
 from dropout_lab.symbolic.lines import HYPOTHESIS, Line, NotDerived, Remainder, agrees, aligned, in_columns, joined
 from dropout_lab.symbolic.masks import Masks, as_families
@@ -31,11 +28,8 @@ from dropout_lab.symbolic.operators import Definition, Named, Operator, Random, 
 from dropout_lab.symbolic.printing import in_text
 from dropout_lab.symbolic.rules.base import RELATIONS, Context, Rule
 from dropout_lab.symbolic.rules.given import substitution
-from dropout_lab.symbolic.values import Evaluator
+from dropout_lab.symbolic.valuation import Valuation
 
-#: Sizes at which every line is evaluated, as long as that makes no more masks than so many, all families together.
-SIZES = (1, 2, 3, 4)
-MOST_MASKS = 10
 #: Keys of the rules that put one side of an equation for the other.
 _EQUATIONS = {"a lemma", "given", "a cited theorem", HYPOTHESIS}
 
@@ -77,7 +71,9 @@ class Chain:
     solve_for: sp.Symbol | None = None
     #: Grows by :meth:`then` only, so that every line was checked.
     lines: tuple[Line, ...] = field(default=(), init=False)
-    _memory: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    # What evaluates the lines; a longer chain goes on with it.
+    valuation: Valuation = field(init=False, repr=False, compare=False)
+    _rewritten: dict[tuple[Rule, sp.Expr], sp.Expr] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for given in ("definitions", "unknowns", "distinct"):
@@ -106,9 +102,11 @@ class Chain:
         object.__setattr__(self, "lines", (Line(self.start),))
         self._check_means()
         self._check_letters(self.start)
-        for size in self.sizes:
+        valuation = Valuation(self.start, self.context, self.distinct, self.within, self.tied, self.solve_for)
+        object.__setattr__(self, "valuation", valuation)
+        for size in valuation.sizes:
             try:
-                self._value(self.start, size)
+                valuation.value(self.start, size)
             except ZeroDivisionError:
                 raise ValueError(f"{sp.sstr(self.start)} has no value at n = {size}: it divides by 0 there") from None
 
@@ -145,23 +143,6 @@ class Chain:
             return "any distribution" if self.start.atoms(Random) else "symbolic parameters"
         scopes = [family.scope for family in families]
         return "any n" if "any n" in scopes else ", ".join(dict.fromkeys(scopes))
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """The sizes at which lines are evaluated: no fewer masks than the first line names, as in r[2], nor too
-        many."""
-        bases = {family.base for family in self.context.families}
-        parts = [part for part in self.start.atoms(sp.Indexed) if part.base in bases]
-        least = max((int(index) for part in parts for index in part.indices if index.is_Integer), default=1)
-        least = max(least, 2 if self.distinct else 1)
-        few = (size for size in SIZES if size >= least and self._masks_at(size) <= MOST_MASKS)
-        return tuple(few) or (least,)
-
-    def _masks_at(self, size: int) -> int:
-        draws, families = self.draws(size), self.context.families
-        symbols = {symbol for family in families for extent in family.size for symbol in extent.free_symbols}
-        values = {symbol: sp.Rational(draws.symbol(symbol, "size")) for symbol in symbols}
-        return sum(math.prod(int(extent.xreplace(values)) for extent in family.size) for family in families)
 
     @cached_property
     def assumes(self) -> tuple[str, ...]:
@@ -289,7 +270,7 @@ class Chain:
             raise NotDerived(f"{self._place} repeats the line before: {before}")
         if not self.follows(before, line.formula, line.rules, line.relation):
             names = " + ".join(f"'{rule}'" for rule in line.rules)
-            found = self.rewritten(before, line.rules, line.relation)
+            found = self.rewritten(before, line.rules)
             raise NotDerived(
                 f"{self._place} does not follow by {names}: it would give {in_text(lettered(found))}, "
                 f"the line says {in_text(line.formula)}"
@@ -299,7 +280,7 @@ class Chain:
             if self.follows(before, line.formula, others, line.relation):
                 raise NotDerived(f"{self._place} does not need '{rule}': it follows without it")
 
-    def rewritten(self, expression: sp.Expr, rules: Sequence[Rule], relation: str = "=") -> sp.Expr:
+    def rewritten(self, expression: sp.Expr, rules: Sequence[Rule]) -> sp.Expr:
         """What the rules make of an expression, in their order."""
         for place, rule in enumerate(rules):
             if not (rule.is_algebra and place == len(rules) - 1):
@@ -308,10 +289,10 @@ class Chain:
 
     def rewritten_by(self, rule: Rule, expression: sp.Expr) -> sp.Expr:
         """What one rule makes of an expression."""
-        key = "rewritten", rule, expression
-        if key not in self._memory:
-            self._memory[key] = rule.rewrite(expression, self.context)
-        return self._memory[key]
+        key = rule, expression
+        if key not in self._rewritten:
+            self._rewritten[key] = rule.rewrite(expression, self.context)
+        return self._rewritten[key]
 
     def follows(self, before: sp.Expr, after: sp.Expr, rules: Sequence[Rule], relation: str = "=") -> bool:
         """Whether ``after`` follows from ``before`` by these rules alone, with this relation."""
@@ -340,69 +321,30 @@ class Chain:
 
     # -- the check by numbers ------------------------------------------------------------------------------------------
 
-    @property
-    def instances(self) -> int:
-        """How many times a line is compared at each size: once for each instance of the unknown functions."""
-        return max([1, *(len(one.instances) for one in self.unknowns)])
-
     def _check_numbers(self, line: Line) -> None:
-        for size in self.sizes:
-            for instance in range(self.instances):
-                before = self._value(self.end, size, instance)
-                after = self._value(line.formula, size, instance)
+        for instance in range(self.valuation.instances):
+            for size in self.valuation.sizes:
+                before, after = (self.valuation.value(one, size, instance) for one in (self.end, line.formula))
                 if not agrees(before, after, line.relation):
                     raise NotDerived(
                         f"{self._place}: at n = {size} the line before is {before} and this line {after}, "
                         f"which is not {line.relation}"
                     )
-        if line.remainder is not None:
-            self._check_remainder(line, line.remainder)
+            if line.remainder is not None:
+                self._check_remainder(line, line.remainder, instance)
 
-    def _check_remainder(self, line: Line, remainder: Remainder) -> None:
-        gaps = []
-        for halving in range(4, 7):
-            given = {remainder.small: sp.Rational(1, 2**halving)}
-            before, after = (self._value(one, 2, given=given) for one in (self.end, line.formula))
-            gaps.append(abs(difference(before, after)))
-        for one, other in pairwise(gaps):
-            if one > 1e-30 and other > one / 2 ** (remainder.order - 0.5):
-                raise NotDerived(
-                    f"{self._place}: halving {remainder.small} takes the difference from {one} to {other}, "
-                    f"which is not of order {remainder.order}"
-                )
-
-    def _value(self, expression: sp.Expr, size: int, instance: int = 0, given: Mapping | None = None) -> Any:
-        key = "value", expression, size, instance
-        if given:
-            return self._exact_or_precise(expression, self.draws(size).with_values(given), instance)
-        if key not in self._memory:
-            self._memory[key] = self._exact_or_precise(expression, self.draws(size), instance)
-        return self._memory[key]
-
-    def _exact_or_precise(self, expression: sp.Expr, draws: Draws, instance: int) -> Any:
-        try:
-            return value_of(self.evaluator(instance), expression, draws, EXACT, self.solve_for)
-        except NotExact:
-            return value_of(self.evaluator(instance), expression, draws, PRECISE, self.solve_for)
-
-    def evaluator(self, instance: int = 0) -> Evaluator:
-        """What computes values, with one instance of each unknown function."""
-        key = "evaluator", instance
-        if key not in self._memory:
-            self._memory[key] = Evaluator(self.context.families, self.unknowns, instance)
-        return self._memory[key]
-
-    def draws(self, size: int) -> Draws:
-        """The numbers at which the lines are evaluated, for ``size`` masks."""
-        key = "draws", size
-        if key not in self._memory:
-            seed, context = len(str(self.start)), self.context
-            self._memory[key] = Draws(seed, size, context.families, self.within, None, self.tied, self.distinct)
-        return self._memory[key]
+    def _check_remainder(self, line: Line, remainder: Remainder, instance: int) -> None:
+        small = remainder.small
+        broken = remainder.broken(lambda value: self.valuation.gap(self.end, line.formula, {small: value}, instance))
+        if broken:
+            raise NotDerived(
+                f"{self._place}: halving {small} takes the difference from {broken[0]} to {broken[1]}, "
+                f"which is not of order {remainder.order}"
+            )
 
     def numbers(self, size: int = 2) -> list[Any]:
         """The value of every line for ``size`` masks: fractions where it has them, else with 50 digits."""
-        return [self._value(line.formula, size) for line in self.lines]
+        return [self.valuation.value(line.formula, size) for line in self.lines]
 
     # -- how it shows itself -------------------------------------------------------------------------------------------
 

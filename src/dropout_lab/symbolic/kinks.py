@@ -11,6 +11,8 @@ import mpmath
 #: Places of a first look at the integrand, and halvings that narrow down a kink or a jump.
 _LOOKS = 64
 _HALVINGS = 170
+#: Digits asked of an integral in floating point: it is compared with another to six.
+_FLOAT_DIGITS = 12
 #: How often a piece is looked at from nearer.
 _DEPTH = 6
 
@@ -32,7 +34,9 @@ def quadrature(
     if low > high:
         return -quadrature(integrand, high, low, precise=precise, known=known)
     if not precise:
-        return mpmath.quad(integrand, [low, high])
+        # An integrand in floating point has no more digits to give, however often it is asked.
+        with mpmath.workdps(_FLOAT_DIGITS):
+            return mpmath.quad(integrand, [low, high], maxdegree=6)
     places = [] if known is None else known
     return _pieces(integrand, [low, *sorted(place for place in places if low < place < high), high], places, _DEPTH)
 

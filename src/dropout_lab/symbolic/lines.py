@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import sympy as sp
@@ -15,6 +16,8 @@ from dropout_lab.symbolic.rules.base import RELATIONS, SIGNS, Rule
 
 #: The difference that counts as none where numbers are not exact.
 TOLERANCE = 1e-15
+#: Differences up to this are rounding, of which no order can be seen.
+_NO_GAP = 1e-30
 #: The key of the rule that a statement holds for n.
 HYPOTHESIS = "induction hypothesis"
 
@@ -33,6 +36,15 @@ class Remainder:
     small: sp.Symbol
     order: int
     says: str
+
+    def broken(self, gap: Callable[[sp.Rational], Any]) -> tuple[Any, Any] | None:
+        """Two differences, at a value of ``small`` and at half of it, of which the second is too large; ``None`` if
+        they shrink as they should. ``gap`` gives the difference of the two sides at a value."""
+        gaps = [gap(sp.Rational(1, 2**halvings)) for halvings in (4, 5, 6)]
+        too_large = (
+            (one, other) for one, other in pairwise(gaps) if one > _NO_GAP and other > one / 2 ** (self.order - 0.5)
+        )
+        return next(too_large, None)
 
 
 @dataclass(frozen=True)

@@ -168,6 +168,22 @@ class SlopeAt(sp.Expr):
         return "'" * int(self.args[2])
 
 
+class ImaginaryPart(sp.Expr):
+    """Im w, left as it stands: SymPy's own takes products and exponentials apart at once."""
+
+    is_commutative = True
+    is_real = True
+
+    def __new__(cls, expression: Any) -> ImaginaryPart:
+        return sp.Expr.__new__(cls, sp.sympify(expression))
+
+    def _latex(self, printer: Any) -> str:
+        return rf"\operatorname{{Im}}\left({printer._print(self.args[0])}\right)"
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"Im({printer._print(self.args[0])})"
+
+
 class Named(sp.Expr):
     """A letter that stands for an expression, taken at arguments: made by calling a :class:`Definition`."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from dropout_lab.symbolic.arithmetic import pretty
 from dropout_lab.symbolic.attack import Attack, attacked
 from dropout_lab.symbolic.chain import Chain
+from dropout_lab.symbolic.exceptions import open_ends
 from dropout_lab.symbolic.inductive import Induction
 from dropout_lab.symbolic.printing import in_text, printed
 
@@ -22,7 +23,7 @@ class Report:
     slips: dict[str, int]
     swaps: dict[str, int]
     at: str
-    open_ends: list[str] = field(default_factory=list)
+    open_ends: tuple[str, ...] = ()
 
 
 def report(chain: Chain | Induction) -> Report:
@@ -30,6 +31,7 @@ def report(chain: Chain | Induction) -> Report:
     parts = _parts(chain)
     lines: list[dict[str, Any]] = []
     total = Attack()
+    left_open: list[str] = []
     for heading, one in parts:
         values = one.numbers(_size(one))
         for place, (line, value) in enumerate(zip(one.lines, values, strict=True)):
@@ -47,7 +49,9 @@ def report(chain: Chain | Induction) -> Report:
                     "text": in_text(line.formula),
                 }
             )
-        total.add(attacked(one))
+        attack = attacked(one)
+        total.add(attack)
+        left_open += open_ends(one, attack)
     size = _size(parts[-1][1])
     return Report(
         printed(chain.start),
@@ -56,6 +60,7 @@ def report(chain: Chain | Induction) -> Report:
         {"tried": total.tried, "by_rule": total.by_rule, "by_numbers": total.by_numbers, "refused": total.refused},
         {"tried": total.swaps, "refused": total.swaps_refused},
         f"n = {size}" if chain.scope == "any n" else "random numbers",
+        tuple(left_open),
     )
 
 
@@ -77,4 +82,5 @@ def _parts(chain: Chain | Induction) -> list[tuple[str, Chain]]:
 
 def _size(chain: Chain) -> int:
     """The number of masks at which the page shows values: 2, or what the chain needs."""
-    return 2 if 2 in chain.sizes else chain.sizes[0]
+    sizes = chain.valuation.sizes
+    return 2 if 2 in sizes else sizes[0]

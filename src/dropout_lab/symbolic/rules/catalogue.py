@@ -30,7 +30,7 @@ from dropout_lab.symbolic.printing import printed
 from dropout_lab.symbolic.rules.approximations import expansion, taylor
 from dropout_lab.symbolic.rules.base import RELATIONS, RULES, Context, Rule
 from dropout_lab.symbolic.rules.calculus import below
-from dropout_lab.symbolic.rules.functions import homogeneity, logarithm
+from dropout_lab.symbolic.rules.functions import by_substitution, homogeneity, logarithm
 from dropout_lab.symbolic.rules.given import definition, fixed_by_log_odds, given, theorem
 from dropout_lab.symbolic.rules.index_sums import algebra
 from dropout_lab.symbolic.rules.means import two_outcomes
@@ -47,9 +47,11 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "no terms",
         "write the terms out",
         "closed form of a sum",
+        "sums of minima",
     ),
     "The mean over masks": (
         "linearity of the mean",
+        "mean of an integral",
         "E r = p",
         "r² = r",
         "independence",
@@ -68,6 +70,9 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Functions, derivatives and integrals": (
         "logarithm of a product",
         "exponential of a logarithm",
+        "exponential of a sum",
+        "Euler's formula",
+        "linearity of the imaginary part",
         "in exponentials",
         "cos² + sin² = 1",
         "homogeneity",
@@ -76,6 +81,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "chain rule",
         "integral",
         "linearity of the integral",
+        "substitution",
         "a uniform number below p",
         "limit",
         "expansion",
@@ -143,7 +149,7 @@ class Entry:
         except NotExact:
             return value_of(evaluator, side, draws, PRECISE, self.unknown)
 
-    def markdown(self, assumptions: Mapping[str, str], theorems: Mapping[str, str]) -> str:
+    def markdown(self, assumptions: Mapping[str, str], beneath: str = "") -> str:
         """The rule for its page: a name to link to, statement, assumptions, example, the numbers of both sides."""
         needs = [assumptions.get(name, name) for name in self.rule.assumes]
         one, other = self.values()
@@ -155,7 +161,7 @@ class Entry:
             f"$$\n{printed(self.before)} \\;{relation}\\; {printed(self.after)}\n$$",
             f"At n = 2: {one} {sign} {other}.",
             *([f"*Needs:* {'; '.join(needs)}."] if needs else []),
-            *([f"*Used for:* {theorems[self.rule.family]}."] if self.rule.family in theorems else []),
+            *([beneath.format(anchor=self.rule.slug)] if beneath else []),
             "</div>",
         ]
         return "\n\n".join(lines)
@@ -196,6 +202,7 @@ def _made() -> dict[str, tuple[Rule, sp.Expr, Context, str]]:
         (two_outcomes(r[1]), Mean(2 ** r[1]), _context, ""),
         (homogeneity(relu), relu(p * y), Context(unknowns=(relu,)), ""),
         (below(p), sp.Integral(sp.Piecewise((1 / p, u < p), (0, True)), (u, 0, 1)), _context, ""),
+        (by_substitution(v, u**2, u, 0, 1), sp.Integral(sp.exp(v), (v, 0, 1)), Context(), ""),
         (expansion(t, 2), sp.exp(t), Context(), ""),
         (taylor(smooth, b, 3), smooth(b + t), Context(unknowns=(smooth,)), ""),
         (positive({}), a * p, Context(), ""),
@@ -252,22 +259,20 @@ class Section:
 
     title: str
     assumptions: Mapping[str, str]
-    theorems: Mapping[str, str]
+    beneath: str
 
     def _repr_markdown_(self) -> str:
         entries = (catalogue()[family] for family in SECTIONS[self.title])
-        return "\n\n".join(entry.markdown(self.assumptions, self.theorems) for entry in entries)
+        return "\n\n".join(entry.markdown(self.assumptions, self.beneath) for entry in entries)
 
     def __repr__(self) -> str:
         entries = (catalogue()[family] for family in SECTIONS[self.title])
         return "\n".join(f"{entry.rule.family}: {sp.sstr(entry.before)} -> {sp.sstr(entry.after)}" for entry in entries)
 
 
-def section(
-    title: str, assumptions: Mapping[str, str] | None = None, theorems: Mapping[str, str] | None = None
-) -> Section:
-    """The rules of one section; ``assumptions`` gives words for the ids of assumptions, ``theorems`` says who uses a
-    rule."""
+def section(title: str, assumptions: Mapping[str, str] | None = None, beneath: str = "") -> Section:
+    """The rules of one section. ``assumptions`` gives words for the ids of assumptions; ``beneath`` is Markdown that
+    follows each rule, with ``{anchor}`` for the place of the rule on its page."""
     if title not in SECTIONS:
         raise ValueError(f"there is no section {title!r}; there are {', '.join(SECTIONS)}")
-    return Section(title, dict(assumptions or {}), dict(theorems or {}))
+    return Section(title, dict(assumptions or {}), beneath)

@@ -9,6 +9,8 @@ import sympy as sp
 
 from dropout_lab.symbolic.binding import bound_symbols, put
 from dropout_lab.symbolic.operators import (
+    ImaginaryPart,
+    Mean,
     Named,
     Operator,
     ProductOverMasks,
@@ -96,6 +98,90 @@ def in_exponentials(expression: sp.Expr, context: Context) -> sp.Expr:
         return part
 
     return walk(expression, change)
+
+
+def _exponential_example() -> tuple[sp.Expr, Context]:
+    return sp.exp(_t + sp.Sum(_a[_i] * _t, (_i, 1, _n))), _plain
+
+
+@rule(
+    "exponential of a sum",
+    r"$e^{a + b} = e^a e^b$, so $\exp \sum_i a_i = \prod_i e^{a_i}$ for a finite sum.",
+    example=_exponential_example,
+)
+def exponential_of_sum(expression: sp.Expr, context: Context) -> sp.Expr:
+    """The exponential of a finite sum as the product of the exponentials."""
+
+    def change(part: sp.Basic) -> sp.Basic:
+        return _exponential(part.args[0]) if isinstance(part, sp.exp) else part
+
+    return walk(expression, change)
+
+
+def _exponential(exponent: sp.Expr) -> sp.Expr:
+    if isinstance(exponent, sp.Add):
+        return sp.Mul(*map(_exponential, exponent.args))
+    sums = [part for part in sp.Mul.make_args(exponent) if isinstance(part, (sp.Add, sp.Sum))]
+    if len(sums) != 1:
+        return sp.exp(exponent)
+    (total,) = sums
+    rest = sp.Mul(*(part for part in sp.Mul.make_args(exponent) if part is not total))
+    if isinstance(total, sp.Add):
+        return sp.Mul(*(_exponential(rest * part) for part in total.args))
+    ends = [end for _, *own in total.limits for end in own]
+    if len(ends) < 2 * len(total.limits) or any(end.is_infinite for end in ends):
+        return sp.exp(exponent)
+    if rest.free_symbols & {limit[0] for limit in total.limits}:
+        return sp.exp(exponent)
+    return sp.Product(sp.exp(rest * total.function), *total.limits)
+
+
+@rule(
+    "Euler's formula",
+    r"$\operatorname{Im} e^{ix} = \sin x$ for real $x$.",
+    example=lambda: (ImaginaryPart(sp.exp(sp.I * _x * _t)), _plain),
+)
+def euler(expression: sp.Expr, context: Context) -> sp.Expr:
+    """The imaginary part of an exponential of something imaginary is a sine."""
+
+    def change(part: sp.Basic) -> sp.Basic:
+        if not isinstance(part, ImaginaryPart) or not isinstance(part.args[0], sp.exp):
+            return part
+        angle = part.args[0].args[0] / sp.I
+        return sp.sin(angle) if is_real(angle) else part
+
+    return walk(expression, change)
+
+
+@rule(
+    "linearity of the imaginary part",
+    r"$\operatorname{Im}(a z + b w) = a \operatorname{Im} z + b \operatorname{Im} w$ for real $a$, $b$; and "
+    r"$\operatorname{Im} \mathbb{E}Z = \mathbb{E} \operatorname{Im} Z$: a mean over masks is a sum with real weights.",
+    example=lambda: (ImaginaryPart(_x * sp.exp(sp.I * _t) + 2 * sp.exp(-sp.I * _t)), _plain),
+)
+def linearity_of_imaginary_part(expression: sp.Expr, context: Context) -> sp.Expr:
+    """The imaginary part of a sum or a mean is the sum or the mean of the imaginary parts; real factors come out."""
+
+    def change(part: sp.Basic) -> sp.Basic:
+        return _imaginary(part.args[0]) if isinstance(part, ImaginaryPart) else part
+
+    return walk(expression, change)
+
+
+def _imaginary(inside: sp.Expr) -> sp.Expr:
+    if is_real(inside):
+        return sp.Integer(0)
+    if isinstance(inside, sp.Add):
+        return sp.Add(*map(_imaginary, inside.args))
+    if isinstance(inside, sp.Sum) and is_real(sp.Tuple(*(end for _, *ends in inside.limits for end in ends))):
+        return sp.Sum(_imaginary(inside.function), *inside.limits)
+    if isinstance(inside, Mean):
+        return Mean(_imaginary(inside.args[0]))
+    if isinstance(inside, sp.Mul):
+        real = [factor for factor in inside.args if is_real(factor)]
+        if real:
+            return sp.Mul(*real) * _imaginary(sp.Mul(*(factor for factor in inside.args if not is_real(factor))))
+    return ImaginaryPart(inside)
 
 
 @rule(
@@ -225,7 +311,7 @@ def integral(expression: sp.Expr, context: Context) -> sp.Expr:
         if not isinstance(part, sp.Integral) or _is_inert(part.function, part.variables, context):
             return part
         done = part.doit()
-        return part if done.has(sp.Integral, sp.Piecewise) else sp.simplify(done)
+        return part if done.has(sp.Integral, sp.Piecewise) else done
 
     return walk(expression, change)
 
@@ -257,6 +343,51 @@ def _split_integral(function: sp.Expr, limit: sp.Tuple) -> sp.Expr:
         return sp.Add(*(_split_integral(part, limit) for part in function.args))
     constant, rest = function.as_independent(limit[0], as_Add=False)
     return constant * sp.Integral(rest, limit)
+
+
+def by_substitution(old: sp.Symbol, image: sp.Expr, new: sp.Symbol, low: sp.Expr, high: sp.Expr) -> Rule:
+    """∫ f(x) dx with x = g(u): ∫ f(g(u)) g′(u) du, where g(low) and g(high) are the ends of the integral over x.
+
+    ``image`` is g(u), which surely grows or surely falls: its slope is of one sign for all u of its kind, positive ones
+    say. Raises ValueError where it may turn, and where it has other limits at ``low`` and ``high`` than the integral.
+
+    >>> x, u = sp.symbols("x u", positive=True)
+    >>> by_substitution(x, u**2, u, 0, 3).rewrite(sp.Integral(sp.cos(x), (x, 0, 9)), Context())
+    Integral(2*u*cos(u**2), (u, 0, 3))
+    """
+
+    low, high = sp.sympify(low), sp.sympify(high)
+    slope = sp.diff(image, new)
+    outside = new.is_nonnegative and not (low.is_extended_nonnegative and high.is_extended_nonnegative)
+    if outside or not (is_positive(slope) or is_positive(-slope)):
+        raise ValueError(f"nothing says that {image} grows, or falls, from {new} = {low} to {high}")
+
+    def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:
+        def change(part: sp.Basic) -> sp.Basic:
+            if not isinstance(part, sp.Integral) or len(part.limits) != 1 or part.limits[0][0] != old:
+                return part
+            if new in part.free_symbols or not _moves_in_sight(part.function, old, context):
+                return part
+            ends = (sp.limit(image, new, low, "+"), sp.limit(image, new, high, "-"))
+            if ends != part.limits[0][1:]:
+                raise ValueError(f"{old} = {image} runs from {ends[0]} to {ends[1]}, not from end to end of {part}")
+            return sp.Integral(put(part.function, {old: image}) * slope, (new, low, high))
+
+        return walk(expression, change)
+
+    return Rule(
+        f"substitution {sp.sstr(old)} = {sp.sstr(image)}",
+        r"$\int f(x)\,dx = \int f(g(u))\,g'(u)\,du$ for $x = g(u)$, from end to end.",
+        rewrite,
+        both=False,
+        key="substitution",
+    )
+
+
+def _moves_in_sight(function: sp.Expr, variable: sp.Symbol, context: Context) -> bool:
+    """Whether a variable stands in no mean, and in letters only as their argument."""
+    hidden = [one for one in function.atoms(Operator) if context.varies(one, variable)]
+    return not hidden and not any(variable in one.args[1].free_symbols for one in function.atoms(Named))
 
 
 @rule(

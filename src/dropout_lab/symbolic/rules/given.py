@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 import sympy as sp
 
-from dropout_lab.symbolic.algebra import same
 from dropout_lab.symbolic.binding import held, put
+from dropout_lab.symbolic.bound_names import same
 from dropout_lab.symbolic.masks import Masks
 from dropout_lab.symbolic.operators import (
     Definition,

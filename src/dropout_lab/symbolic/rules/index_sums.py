@@ -167,8 +167,33 @@ def closed_form(expression: sp.Expr, context: Context) -> sp.Expr:
     def change(part: sp.Basic) -> sp.Basic:
         if isinstance(part, (sp.Sum, sp.Product)) and not part.has(sp.Indexed, sp.KroneckerDelta, Operator, Named):
             found = part.doit()
-            return part if found.has(sp.Piecewise, sp.Sum, sp.Product) else sp.simplify(found)
+            return part if found.has(sp.Piecewise, sp.Sum, sp.Product) else found
         return part
+
+    return walk(expression, change)
+
+
+@rule(
+    "sums of minima",
+    r"$\min(a, b) + \min(c, d) = \min(a + c, a + d, b + c, b + d)$: the smaller of each makes the smallest sum. And "
+    r"$-\max(a, b) = \min(-a, -b)$.",
+    example=lambda: (sp.Min(_a[1], _a[2]) - sp.Max(_b[1], 3), _plain),
+)
+def sums_of_minima(expression: sp.Expr, context: Context) -> sp.Expr:
+    """A sum with minima, and with maxima that are subtracted, as one minimum."""
+
+    def change(part: sp.Basic) -> sp.Basic:
+        if not isinstance(part, sp.Add):
+            return part
+        rest, least = sp.Integer(0), [sp.Integer(0)]
+        for term in part.args:
+            if isinstance(term, sp.Min):
+                least = [one + other for one in least for other in term.args]
+            elif isinstance(-term, sp.Max):
+                least = [one - other for one in least for other in (-term).args]
+            else:
+                rest += term
+        return sp.Min(*(rest + one for one in least)) if len(least) > 1 else part
 
     return walk(expression, change)
 

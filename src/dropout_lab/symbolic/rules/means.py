@@ -60,6 +60,32 @@ def _linear(inside: sp.Expr, context: Context) -> sp.Expr:
     return Mean(inside)
 
 
+def _under_integral_example() -> tuple[sp.Expr, Context]:
+    r, context = _example_masks()
+    x = sp.Symbol("x", real=True)
+    return Mean(sp.Integral(sp.exp(-x * (1 + r[1])), (x, 0, sp.oo))), context
+
+
+@rule(
+    "mean of an integral",
+    r"$\mathbb{E} \int f(x, r)\,dx = \int \mathbb{E} f(x, r)\,dx$: the mean over finitely many masks is a finite sum, "
+    "and the integral of a sum is the sum of the integrals.",
+    example=_under_integral_example,
+)
+def mean_of_integral(expression: sp.Expr, context: Context) -> sp.Expr:
+    """The mean of an integral as the integral of the mean; the ends of the integral are not random."""
+
+    def change(part: sp.Basic) -> sp.Basic:
+        if not isinstance(part, Mean) or not isinstance(part.args[0], sp.Integral):
+            return part
+        inside = part.args[0]
+        if not context.is_random(inside.function) or any(map(context.is_random, inside.limits)):
+            return part
+        return sp.Integral(Mean(inside.function), *inside.limits)
+
+    return walk(expression, change)
+
+
 @rule(
     "E r = p",
     r"A mask is 1 with its keep probability: $\mathbb{E}[r_i] = p$.",
