@@ -22,6 +22,7 @@ from dropout_lab.symbolic.rules.functions import (
     linearity_of_integral,
     logarithm,
     power_of_product,
+    pythagoras,
 )
 from dropout_lab.symbolic.rules.given import definition, fixed_by_log_odds, given, in_letters, substitution, theorem
 from dropout_lab.symbolic.rules.index_sums import (
@@ -114,6 +115,7 @@ __all__ = [
     "order_of_summation",
     "positive",
     "power_of_product",
+    "pythagoras",
     "relu_shrinks",
     "shifted",
     "split_diagonal",

@@ -80,6 +80,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "Euler's formula",
         "linearity of the imaginary part",
         "in exponentials",
+        "cos² + sin² = 1",
         "homogeneity",
         "derivative",
         "linearity of the derivative",

@@ -244,6 +244,22 @@ def _imaginary(inside: sp.Expr) -> sp.Expr:
     return ImaginaryPart(inside)
 
 
+@rule(
+    "cos² + sin² = 1",
+    r"$\cos^2 t + \sin^2 t = 1$, the theorem of Pythagoras in a circle of radius 1.",
+    example=lambda: (sp.cos(_t) ** 2 * _x + _x * sp.sin(_t) ** 2, _plain),
+)
+def pythagoras(expression: sp.Expr, context: Context) -> sp.Expr:
+    """The square of a sine as 1 minus the square of the cosine."""
+
+    def change(part: sp.Basic) -> sp.Basic:
+        if isinstance(part, sp.Pow) and part.exp == 2 and isinstance(part.base, sp.sin):
+            return 1 - sp.cos(part.base.args[0]) ** 2
+        return part
+
+    return walk(expression, change)
+
+
 def _derivative_example() -> tuple[sp.Expr, Context]:
     return sp.Derivative(sp.Sum(_a[_i] ** 2, (_i, 1, _n)), _a[_k]), _plain
 

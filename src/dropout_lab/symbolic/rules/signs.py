@@ -99,6 +99,9 @@ def is_nonnegative(expression: sp.Basic) -> bool:
         return bool(expression.base.label.is_nonnegative)
     if isinstance(expression, sp.Pow) and expression.exp.is_even:
         return is_real(expression.base)
+    if isinstance(expression, sp.Pow):
+        # Where it has a value: 1/x has none at 0.
+        return is_nonnegative(expression.base) and is_real(expression.exp)
     if isinstance(expression, sp.Abs):
         return True
     if isinstance(expression, (sp.Sum, sp.Product)):
