@@ -72,6 +72,7 @@ def derive(
 
     Example
     -------
+    >>> import sympy
     >>> from dropout_lab import symbolic
     >>> n, i = sympy.symbols("n i", integer=True, positive=True)
     >>> p = sympy.Symbol("p", positive=True)
