@@ -16,6 +16,8 @@ OVERLAPS: dict[tuple[str, str], str] = {
     ("variance of a sum", "constants and the variance"): (
         "The variance of a constant times a random variable is the case of one term of a sum."
     ),
+    ("algebra", "exponential of a sum"): "Algebra knows the law of exponentials that the other rule states.",
+    ("Frullani's integral", "integral"): "Frullani's is a definite integral that is known in general.",
     ("mean of a square", "definition of the variance"): "A lemma about the variance is derived from its definition.",
 }
 

@@ -34,6 +34,13 @@ from dropout_lab.symbolic.rules.index_sums import (
     written_out,
 )
 from dropout_lab.symbolic.rules.inequalities import cauchy_schwarz, jensen, nonnegative, relu_shrinks
+from dropout_lab.symbolic.rules.integrals import (
+    exchanged_ends,
+    frullani,
+    gaussian_integral,
+    positive_integral,
+    under_integral,
+)
 from dropout_lab.symbolic.rules.means import (
     idempotence,
     independence,
@@ -71,10 +78,13 @@ __all__ = [
     "derivative",
     "derivative_of_sum",
     "euler",
+    "exchanged_ends",
     "expansion",
     "exponential_of_logarithm",
     "exponential_of_sum",
     "fixed_by_log_odds",
+    "frullani",
+    "gaussian_integral",
     "given",
     "homogeneity",
     "idempotence",
@@ -96,6 +106,7 @@ __all__ = [
     "no_terms",
     "nonnegative",
     "positive",
+    "positive_integral",
     "pythagoras",
     "relu_shrinks",
     "split_diagonal",
@@ -105,6 +116,7 @@ __all__ = [
     "taylor",
     "theorem",
     "two_outcomes",
+    "under_integral",
     "variance_definition",
     "variance_of_sum",
     "weight_of_mask",

@@ -82,6 +82,10 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "integral",
         "linearity of the integral",
         "substitution",
+        "exchanged ends",
+        "Gaussian integral",
+        "Frullani's integral",
+        "derivative under the integral sign",
         "a uniform number below p",
         "limit",
         "expansion",
@@ -92,6 +96,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "Cauchy–Schwarz",
         "a square is not negative",
         "a product of positive factors",
+        "integral of a positive function",
         "a ReLU makes nothing larger",
     ),
     "Letters, equations and other chains": (
