@@ -16,6 +16,14 @@ OVERLAPS: dict[tuple[str, str], str] = {
     ("variance of a sum", "constants and the variance"): (
         "The variance of a constant times a random variable is the case of one term of a sum."
     ),
+    ("no terms", "algebra"): "To algebra, too, a sum without terms is 0.",
+    ("no terms", "write the terms out"): "Written out, a sum without terms has none.",
+    ("algebra", "closed form of a sum"): (
+        "That n equal terms, zeros too, make n times the term is a law of algebra, and the simplest of the known sums."
+    ),
+    ("algebra", "a delta picks one term"): (
+        "Both sides of a line are rewritten. With the deltas used up they are the same; algebra sees it without."
+    ),
     ("algebra", "exponential of a sum"): "Algebra knows the law of exponentials that the other rule states.",
     ("Frullani's integral", "integral"): "Frullani's is a definite integral that is known in general.",
     ("mean of a square", "definition of the variance"): "A lemma about the variance is derived from its definition.",
