@@ -137,9 +137,10 @@ class Compiler:
 
     def _random(self, variable: Random) -> Compiled:
         letter, number = variable.name, self.arithmetic.number
+        positive = bool(variable.is_nonnegative)
 
         def value(at: Point) -> Any:
-            return number(at.draws.outcome(letter, at.outcome))
+            return number(at.draws.outcome(letter, at.outcome, positive))
 
         return value
 

@@ -120,9 +120,9 @@ class Draws:
             return Fraction(source.randint(1, 10), 11)
         return self._number(source, positive)
 
-    def outcome(self, letter: str, outcome: int) -> Fraction:
+    def outcome(self, letter: str, outcome: int, positive: bool = False) -> Fraction:
         """The value of an unknown random variable at one outcome."""
-        return self._number(self._random((letter, outcome)), positive=False)
+        return self._number(self._random((letter, outcome)), positive)
 
     def chance(self) -> list[Fraction]:
         """The probabilities of the outcomes of all unknown random variables."""

@@ -36,6 +36,8 @@ OVERLAPS: dict[tuple[str, str], str] = {
     ("definition", "covariance of independent variables"): (
         "Letters for different masks are independent, written out or not. The line assumes less."
     ),
+    ("algebra", "exponential of a sum"): "Algebra knows the law of exponentials that the other rule states.",
+    ("Frullani's integral", "integral"): "Frullani's is a definite integral that is known in general.",
     ("mean of a square", "definition of the variance"): "A lemma about the variance is derived from its definition.",
 }
 

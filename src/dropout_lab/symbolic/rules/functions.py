@@ -80,7 +80,7 @@ def exponential_of_logarithm(expression: sp.Expr, context: Context) -> sp.Expr:
                 found *= logs[0].args[0] ** (term / logs[0])
             else:
                 rest.append(term)
-        return found * sp.exp(sp.Add(*rest))
+        return found * sp.exp(sp.Add(*rest)) if len(rest) < len(terms) else part
 
     return walk(expression, change)
 
