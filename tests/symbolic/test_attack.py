@@ -130,7 +130,7 @@ def test_an_overlap_is_listed_with_its_reason(monkeypatch):
 def test_every_exception_has_a_reason_and_names_rules():
     from dropout_lab.symbolic.rules.catalogue import catalogue
 
-    known = {entry.rule.family for entry in catalogue().values()} | {"mean of a square"}
+    known = {entry.rule.kind for entry in catalogue().values()} | {"mean of a square"}
     for (own, other), reason in exceptions.OVERLAPS.items():
         assert {own, other} <= known
         assert reason.endswith(".")

@@ -32,19 +32,19 @@ from dropout_lab.symbolic.rules.catalogue import SECTIONS, catalogue, section
 n, i = sp.symbols("n i", integer=True, positive=True)
 p, y = sp.Symbol("p", positive=True), sp.Symbol("y", real=True)
 r = Masks(n, p)
-FAMILIES = list(catalogue())
+KINDS = list(catalogue())
 #: Sections with a rule that needs independent masks.
 INDEPENDENT = ("The mean over masks", "Variances and covariances")
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_both_sides_of_the_example_have_one_value(family):
-    entry = catalogue()[family]
+@pytest.mark.parametrize("kind", KINDS)
+def test_both_sides_of_the_example_have_one_value(kind):
+    entry = catalogue()[kind]
     assert entry.after != entry.before
     for size in (1, 2, 3, 4):
-        if family in ("independence", "definition of the covariance", "probability of a mask") and size == 1:
+        if kind in ("independence", "definition of the covariance", "probability of a mask") and size == 1:
             continue
-        if family == "r and 1 − r have the same law" and size != 2:
+        if kind == "r and 1 − r have the same law" and size != 2:
             continue
         one, other = (entry.value(side, size) for side in (entry.before, entry.after))
         if entry.rule.relation == "~":
@@ -53,9 +53,9 @@ def test_both_sides_of_the_example_have_one_value(family):
             assert agrees(one, other, "=" if entry.rule.relation == "<=>" else entry.rule.relation)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_the_example_is_a_line_that_only_this_rule_gives(family):
-    entry = catalogue()[family]
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_example_is_a_line_that_only_this_rule_gives(kind):
+    entry = catalogue()[kind]
     chain = Chain(sp.Symbol("start"), masks=entry.context.families, unknowns=entry.context.unknowns)
     relation = entry.rule.relation
     assert chain.follows(entry.before, entry.after, (entry.rule,), relation)
@@ -68,9 +68,9 @@ def test_the_example_is_a_line_that_only_this_rule_gives(family):
         assert not chain.follows(entry.after, entry.before, (entry.rule,), relation)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_a_rule_says_what_it_does(family):
-    entry = catalogue()[family]
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_rule_says_what_it_does(kind):
+    entry = catalogue()[kind]
     assert len(entry.statement) > 20
     assert entry.statement.endswith(".")
     assert entry.statement.count("$") % 2 == 0
@@ -78,7 +78,7 @@ def test_a_rule_says_what_it_does(family):
 
 
 def test_every_rule_stands_once_on_the_page():
-    listed = [family for families in SECTIONS.values() for family in families]
+    listed = [kind for families in SECTIONS.values() for kind in families]
     assert len(set(listed)) == len(listed)
     assert set(RULES) <= set(listed)
     slugs = [entry.rule.slug for entry in catalogue().values()]
@@ -90,10 +90,10 @@ def test_every_rule_stands_once_on_the_page():
 def test_a_section_shows_itself(title):
     shown = section(title, {"independent-masks": "independent masks"}, "Beneath {anchor}.")
     page = shown._repr_markdown_()
-    for family in SECTIONS[title]:
-        assert f'id="{catalogue()[family].rule.slug}"' in page
-        assert f"**{family}.**" in page
-        assert f"{family}: " in repr(shown)
+    for kind in SECTIONS[title]:
+        assert f'id="{catalogue()[kind].rule.slug}"' in page
+        assert f"**{kind}.**" in page
+        assert f"{kind}: " in repr(shown)
     assert page.count("$$") == 2 * len(SECTIONS[title])
     assert "#" not in page.replace("####", "")
     assert ("*Needs:* independent masks" in page) == (title in INDEPENDENT)

@@ -291,16 +291,16 @@ _KINDS = {
 
 def _swaps(chain: Chain, place: int, attack: Attack) -> None:
     before, line = chain.lines[place - 1].formula, chain.lines[place]
-    named = {rule.family for rule in line.rules}
+    named = {rule.kind for rule in line.rules}
     for position, own in enumerate(line.rules):
         for other in RULES.values():
-            if other.family in named:
+            if other.kind in named:
                 continue
             rules = (*line.rules[:position], other, *line.rules[position + 1 :])
             attack.swaps += 1
             idle = _is_idle(chain, before, line, rules, position)
             if not idle and _follows(chain, before, line.formula, rules, line.relation):
-                attack.overlaps.append((own.family, other.family))
+                attack.overlaps.append((own.kind, other.kind))
             else:
                 attack.swaps_refused += 1
 

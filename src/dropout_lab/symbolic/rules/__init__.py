@@ -5,21 +5,15 @@ from __future__ import annotations
 
 from dropout_lab.symbolic.rules.approximations import expansion, taylor
 from dropout_lab.symbolic.rules.base import RULES, Context, Rule
-from dropout_lab.symbolic.rules.calculus import below, chain_rule
+from dropout_lab.symbolic.rules.derivatives import chain_rule, derivative, derivative_of_sum, limit
 from dropout_lab.symbolic.rules.functions import (
     absolute_value,
-    by_substitution,
-    derivative,
-    derivative_of_sum,
     euler,
     exponential_of_logarithm,
     exponential_of_sum,
     homogeneity,
     in_exponentials,
-    integral,
-    limit,
     linearity_of_imaginary_part,
-    linearity_of_integral,
     logarithm,
     power_of_product,
     pythagoras,
@@ -46,9 +40,13 @@ from dropout_lab.symbolic.rules.inequalities import (
     relu_shrinks,
 )
 from dropout_lab.symbolic.rules.integrals import (
+    below,
+    by_substitution,
     exchanged_ends,
     frullani,
     gaussian_integral,
+    integral,
+    linearity_of_integral,
     positive_integral,
     under_integral,
 )

@@ -55,6 +55,11 @@ class Context:
         """The ends between which an index runs, if a sum around it says so."""
         return next(((low, high) for own, low, high in self.ranges if own == index), None)
 
+    def is_inert(self, function: sp.Expr, variables: Iterable[sp.Expr]) -> bool:
+        """Whether a letter stands in a mean or in another letter, about which SymPy knows nothing."""
+        inert = function.atoms(Operator, Named)
+        return any(self.varies(one, variable) for one in inert for variable in variables)
+
     def family(self, part: sp.Basic) -> Masks | None:
         """The masks that an indexed value belongs to, or None."""
         if not isinstance(part, sp.Indexed):
@@ -131,12 +136,12 @@ class Rule:
     @property
     def slug(self) -> str:
         """The name as an anchor of the page of rules."""
-        plain = unicodedata.normalize("NFKD", self.family.lower())
+        plain = unicodedata.normalize("NFKD", self.kind.lower())
         return "rule-" + re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
 
     @property
-    def family(self) -> str:
-        """The name without its parameters: ``definition of S`` belongs to ``definition``."""
+    def kind(self) -> str:
+        """The name without its parameters: ``definition of S`` is a ``definition``."""
         return self.key or self.name
 
     def because(self, *assumes: str) -> Rule:

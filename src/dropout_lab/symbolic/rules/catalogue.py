@@ -29,10 +29,10 @@ from dropout_lab.symbolic.operators import Definition, Mean, Unknown
 from dropout_lab.symbolic.printing import printed
 from dropout_lab.symbolic.rules.approximations import expansion, taylor
 from dropout_lab.symbolic.rules.base import RELATIONS, RULES, Context, Rule
-from dropout_lab.symbolic.rules.calculus import below
-from dropout_lab.symbolic.rules.functions import by_substitution, homogeneity, logarithm
+from dropout_lab.symbolic.rules.functions import homogeneity, logarithm
 from dropout_lab.symbolic.rules.given import definition, fixed_by_log_odds, given, theorem
 from dropout_lab.symbolic.rules.index_sums import algebra
+from dropout_lab.symbolic.rules.integrals import below, by_substitution
 from dropout_lab.symbolic.rules.means import two_outcomes
 from dropout_lab.symbolic.rules.solving import linear_equation, positive
 from dropout_lab.symbolic.values import Evaluator
@@ -170,7 +170,7 @@ class Entry:
         sign = {"~": "≈", "<=": "≤", "<=>": "and"}.get(self.rule.relation, self.rule.relation)
         lines = [
             f'<div class="rule" id="{self.rule.slug}">',
-            f"**{self.rule.family}.** {self.statement}",
+            f"**{self.rule.kind}.** {self.statement}",
             f"$$\n{printed(self.before)} \\;{relation}\\; {printed(self.after)}\n$$",
             f"At n = 2: {one} {sign} {other}.",
             *([f"*Needs:* {'; '.join(needs)}."] if needs else []),
@@ -242,27 +242,27 @@ def _made() -> dict[str, tuple[Rule, sp.Expr, Context, str]]:
             "A theorem of the literature, as a step: the line says whose it is, and the bibliography where it stands.",
         ),
     ]
-    return {rule.family: (rule, before, context, text or rule.statement) for rule, before, context, text in found}
+    return {rule.kind: (rule, before, context, text or rule.statement) for rule, before, context, text in found}
 
 
 @lru_cache
 def catalogue() -> dict[str, Entry]:
-    """Every rule by its family, in the order of the page."""
+    """Every rule by its kind, in the order of the page."""
     made = _made()
     entries = {}
-    for family in (family for section in SECTIONS.values() for family in section):
-        if family in made:
-            rule, before, context, statement = made[family]
+    for kind in (kind for section in SECTIONS.values() for kind in section):
+        if kind in made:
+            rule, before, context, statement = made[kind]
             unknown = v if isinstance(before, sp.Eq) else None
             # What is given holds for the letters of which it is given.
-            tied = {h: lambda draws: {(1,): Fraction(3), (2,): Fraction(-3)}} if family == "given" else None
-            entries[family] = Entry(rule, before, context, statement, unknown, tied)
+            tied = {h: lambda draws: {(1,): Fraction(3), (2,): Fraction(-3)}} if kind == "given" else None
+            entries[kind] = Entry(rule, before, context, statement, unknown, tied)
         else:
-            rule = RULES[family]
+            rule = RULES[kind]
             example: Callable[[], tuple[sp.Expr, Context]] | None = rule.example
             if example is None:
-                raise ValueError(f"the rule {family!r} has no example for the page of rules")
-            entries[family] = Entry(rule, *example(), rule.statement)
+                raise ValueError(f"the rule {kind!r} has no example for the page of rules")
+            entries[kind] = Entry(rule, *example(), rule.statement)
     return entries
 
 
@@ -275,12 +275,12 @@ class Section:
     beneath: str
 
     def _repr_markdown_(self) -> str:
-        entries = (catalogue()[family] for family in SECTIONS[self.title])
+        entries = (catalogue()[kind] for kind in SECTIONS[self.title])
         return "\n\n".join(entry.markdown(self.assumptions, self.beneath) for entry in entries)
 
     def __repr__(self) -> str:
-        entries = (catalogue()[family] for family in SECTIONS[self.title])
-        return "\n".join(f"{entry.rule.family}: {sp.sstr(entry.before)} -> {sp.sstr(entry.after)}" for entry in entries)
+        entries = (catalogue()[kind] for kind in SECTIONS[self.title])
+        return "\n".join(f"{entry.rule.kind}: {sp.sstr(entry.before)} -> {sp.sstr(entry.after)}" for entry in entries)
 
 
 def section(title: str, assumptions: Mapping[str, str] | None = None, beneath: str = "") -> Section:

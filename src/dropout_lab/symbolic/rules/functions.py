@@ -1,24 +1,16 @@
-"""Rules about logarithms, exponentials, derivatives, integrals, limits and functions of which only a property is
-known."""
+"""Rules about logarithms, exponentials, powers, imaginary parts, and functions of which only a property is known."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import sympy as sp
 
-from dropout_lab.symbolic.binding import bound_symbols, put
 from dropout_lab.symbolic.masks import Masks
 from dropout_lab.symbolic.operators import (
     ImaginaryPart,
     Mean,
-    Named,
-    Operator,
     ProductOverMasks,
     SumOverMasks,
     Unknown,
-    Weight,
-    mentions,
     walk,
 )
 from dropout_lab.symbolic.rules.base import Context, Rule, rule
@@ -256,213 +248,6 @@ def pythagoras(expression: sp.Expr, context: Context) -> sp.Expr:
         if isinstance(part, sp.Pow) and part.exp == 2 and isinstance(part.base, sp.sin):
             return 1 - sp.cos(part.base.args[0]) ** 2
         return part
-
-    return walk(expression, change)
-
-
-def _derivative_example() -> tuple[sp.Expr, Context]:
-    return sp.Derivative(sp.Sum(_a[_i] ** 2, (_i, 1, _n)), _a[_k]), _plain
-
-
-@rule(
-    "derivative",
-    r"The rules of differentiation: sum, product, chain rule and the derivatives of elementary functions; "
-    r"$\partial a_i / \partial a_k = \delta_{ik}$.",
-    example=_derivative_example,
-)
-def derivative(expression: sp.Expr, context: Context) -> sp.Expr:
-    """Derivatives carried out, but not through a mean: that takes a rule of its own."""
-
-    def change(part: sp.Basic) -> sp.Basic:
-        if isinstance(part, sp.Subs):
-            return _put_in(part, context)
-        if not isinstance(part, sp.Derivative) or context.unknown(part.expr):
-            return part
-        if _is_inert(part.expr, part.variables, context):
-            return part
-        return _differentiated(part)
-
-    return walk(expression, change)
-
-
-def _put_in(part: sp.Subs, context: Context) -> sp.Expr:
-    """The value of a derivative at a point, once it is carried out; what a letter means is left alone."""
-    inert = part.expr.atoms(Operator, Named, sp.Derivative, sp.Integral, sp.Limit)
-    if any(context.varies(one, variable) for one in inert for variable in part.variables):
-        return part
-    return put(part.expr, dict(zip(part.variables, part.point, strict=True)))
-
-
-def _differentiated(part: sp.Derivative) -> sp.Expr:
-    value = part.expr
-    for variable, count in part.variable_count:
-        _check_index(variable, value)
-        if any(sp.oo in limit for total in value.atoms(sp.Sum, sp.Product) for limit in total.limits):
-            return part
-        value = sp.diff(value, variable, count)
-    return value
-
-
-def _check_index(variable: sp.Expr, value: sp.Expr) -> None:
-    if bound_symbols(value) & variable.free_symbols:
-        raise ValueError(f"{variable} has the index of a sum in {value}; take a letter that is not summed over")
-
-
-def _exchange_example() -> tuple[sp.Expr, Context]:
-    return sp.Derivative(SumOverMasks(Weight() * _x**2), _x, evaluate=False), _plain
-
-
-@rule(
-    "linearity of the derivative",
-    r"$\nabla \sum_r \pi_r f_r = \sum_r \pi_r \nabla f_r$: the derivative of a finite sum is the sum of the "
-    r"derivatives, as long as the weights $\pi_r$ do not depend on what is differentiated by.",
-    assumes=("fixed-rates",),
-    example=_exchange_example,
-)
-def derivative_of_sum(expression: sp.Expr, context: Context) -> sp.Expr:
-    """A derivative taken inside sums over indices and over masks; constant factors come out."""
-
-    def change(part: sp.Basic) -> sp.Basic:
-        if not isinstance(part, sp.Derivative):
-            return part
-        for variable in part.variables:
-            _check_index(variable, part.expr)
-            # The keep probability itself: the weights of the masks would have to be differentiated, too.
-            if part.expr.has(Operator) and context.varies(Weight(), variable):
-                return part
-        return _inside(part.expr, part.variable_count)
-
-    return walk(expression, change)
-
-
-def _inside(expression: sp.Expr, variables: sp.Tuple) -> sp.Expr:
-    def moves(part: sp.Basic) -> bool:
-        return any(mentions(part, variable) for variable, _ in variables)
-
-    if not moves(expression):
-        return sp.Integer(0)
-    if isinstance(expression, sp.Add):
-        return sp.Add(*(_inside(part, variables) for part in expression.args))
-    if isinstance(expression, SumOverMasks):
-        return SumOverMasks(_inside(expression.args[0], variables))
-    if isinstance(expression, sp.Sum) and not any(moves(limit) or sp.oo in limit for limit in expression.limits):
-        return sp.Sum(_inside(expression.function, variables), *expression.limits)
-    if isinstance(expression, sp.Mul):
-        constant = [part for part in expression.args if not moves(part)]
-        if constant:
-            rest = sp.Mul(*(part for part in expression.args if moves(part)))
-            return sp.Mul(*constant) * _inside(rest, variables)
-    return sp.Derivative(expression, *variables, evaluate=False)
-
-
-def _integral_example() -> tuple[sp.Expr, Context]:
-    return sp.Integral(_x * sp.exp(-_t), (_t, 0, sp.oo)), _plain
-
-
-@rule(
-    "integral",
-    r"An integral carried out: by an antiderivative, or a known definite integral.",
-    example=_integral_example,
-)
-def integral(expression: sp.Expr, context: Context) -> sp.Expr:
-    """Integrals that SymPy can evaluate without a condition."""
-
-    def change(part: sp.Basic) -> sp.Basic:
-        if not isinstance(part, sp.Integral) or _is_inert(part.function, part.variables, context):
-            return part
-        done = part.doit()
-        return part if done.has(sp.Integral, sp.Piecewise) else done
-
-    return walk(expression, change)
-
-
-def _is_inert(function: sp.Expr, variables: Iterable[sp.Expr], context: Context) -> bool:
-    """Whether a letter stands in a mean or in another letter, about which SymPy knows nothing."""
-    inert = function.atoms(Operator, Named)
-    return any(context.varies(one, variable) for one in inert for variable in variables)
-
-
-@rule(
-    "linearity of the integral",
-    r"$\int (a f + b g) = a \int f + b \int g$.",
-    example=lambda: (sp.Integral(_x * sp.exp(-_t) + _t, (_t, 0, 1)), _plain),
-)
-def linearity_of_integral(expression: sp.Expr, context: Context) -> sp.Expr:
-    """The integral of a sum is the sum of the integrals; constants come out."""
-
-    def change(part: sp.Basic) -> sp.Basic:
-        if not isinstance(part, sp.Integral) or len(part.limits) != 1:
-            return part
-        return _split_integral(part.function, part.limits[0])
-
-    return walk(expression, change)
-
-
-def _split_integral(function: sp.Expr, limit: sp.Tuple) -> sp.Expr:
-    if isinstance(function, sp.Add):
-        return sp.Add(*(_split_integral(part, limit) for part in function.args))
-    constant, rest = function.as_independent(limit[0], as_Add=False)
-    return constant * sp.Integral(rest, limit)
-
-
-def by_substitution(old: sp.Symbol, image: sp.Expr, new: sp.Symbol, low: sp.Expr, high: sp.Expr) -> Rule:
-    """∫ f(x) dx with x = g(u): ∫ f(g(u)) g′(u) du, where g(low) and g(high) are the ends of the integral over x.
-
-    ``image`` is g(u), which surely grows or surely falls: its slope is of one sign for all u of its kind, positive ones
-    say. Raises ValueError where it may turn, and where it has other limits at ``low`` and ``high`` than the integral.
-
-    >>> x, u = sp.symbols("x u", positive=True)
-    >>> by_substitution(x, u**2, u, 0, 3).rewrite(sp.Integral(sp.cos(x), (x, 0, 9)), Context())
-    Integral(2*u*cos(u**2), (u, 0, 3))
-    """
-
-    low, high = sp.sympify(low), sp.sympify(high)
-    slope = sp.diff(image, new)
-    outside = new.is_nonnegative and not (low.is_extended_nonnegative and high.is_extended_nonnegative)
-    if outside or not (is_positive(slope) or is_positive(-slope)):
-        raise ValueError(f"nothing says that {image} grows, or falls, from {new} = {low} to {high}")
-
-    def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:
-        def change(part: sp.Basic) -> sp.Basic:
-            if not isinstance(part, sp.Integral) or len(part.limits) != 1 or part.limits[0][0] != old:
-                return part
-            if new in part.free_symbols or not _moves_in_sight(part.function, old, context):
-                return part
-            ends = (sp.limit(image, new, low, "+"), sp.limit(image, new, high, "-"))
-            if ends != part.limits[0][1:]:
-                raise ValueError(f"{old} = {image} runs from {ends[0]} to {ends[1]}, not from end to end of {part}")
-            return sp.Integral(put(part.function, {old: image}) * slope, (new, low, high))
-
-        return walk(expression, change)
-
-    return Rule(
-        f"substitution {sp.sstr(old)} = {sp.sstr(image)}",
-        r"$\int f(x)\,dx = \int f(g(u))\,g'(u)\,du$ for $x = g(u)$, from end to end.",
-        rewrite,
-        both=False,
-        key="substitution",
-    )
-
-
-def _moves_in_sight(function: sp.Expr, variable: sp.Symbol, context: Context) -> bool:
-    """Whether a variable stands in no mean, and in letters only as their argument."""
-    hidden = [one for one in function.atoms(Operator) if context.varies(one, variable)]
-    return not hidden and not any(variable in one.args[1].free_symbols for one in function.atoms(Named))
-
-
-@rule(
-    "limit",
-    r"A limit carried out: the number that an expression comes as near to as one likes.",
-    example=lambda: (sp.Limit(sp.sin(_x * _t) / _t, _t, 0), _plain),
-)
-def limit(expression: sp.Expr, context: Context) -> sp.Expr:
-    """Limits that SymPy can evaluate."""
-
-    def change(part: sp.Basic) -> sp.Basic:
-        if not isinstance(part, sp.Limit) or _is_inert(part.args[0], part.args[1:2], context):
-            return part
-        done = part.doit()
-        return part if done.has(sp.Limit) else done
 
     return walk(expression, change)
 

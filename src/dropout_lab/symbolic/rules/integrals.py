@@ -1,17 +1,138 @@
-"""Rules about integrals: the Gaussian integral, a derivative under the integral sign, ends that are exchanged, the
-sign."""
+"""Rules about integrals: carried out, taken apart, in another variable, with a sign, and known ones."""
 
 from __future__ import annotations
 
 import sympy as sp
 
-from dropout_lab.symbolic.operators import Named, mentions, walk
-from dropout_lab.symbolic.rules.base import Context, rule
+from dropout_lab.symbolic.binding import put
+from dropout_lab.symbolic.operators import Named, Operator, mentions, walk
+from dropout_lab.symbolic.rules.base import Context, Rule, rule
 from dropout_lab.symbolic.rules.signs import is_positive
 
 _a, _b = sp.symbols("a b", positive=True)
-_x = sp.Symbol("x", real=True)
+_x, _t = sp.symbols("x t", real=True)
 _plain = Context()
+
+
+def _integral_example() -> tuple[sp.Expr, Context]:
+    return sp.Integral(_x * sp.exp(-_t), (_t, 0, sp.oo)), _plain
+
+
+@rule(
+    "integral",
+    r"An integral carried out: by an antiderivative, or a known definite integral.",
+    example=_integral_example,
+)
+def integral(expression: sp.Expr, context: Context) -> sp.Expr:
+    """Integrals that SymPy can evaluate without a condition."""
+
+    def change(part: sp.Basic) -> sp.Basic:
+        if not isinstance(part, sp.Integral) or context.is_inert(part.function, part.variables):
+            return part
+        done = part.doit()
+        return part if done.has(sp.Integral, sp.Piecewise) else done
+
+    return walk(expression, change)
+
+
+@rule(
+    "linearity of the integral",
+    r"$\int (a f + b g) = a \int f + b \int g$.",
+    example=lambda: (sp.Integral(_x * sp.exp(-_t) + _t, (_t, 0, 1)), _plain),
+)
+def linearity_of_integral(expression: sp.Expr, context: Context) -> sp.Expr:
+    """The integral of a sum is the sum of the integrals; constants come out."""
+
+    def change(part: sp.Basic) -> sp.Basic:
+        if not isinstance(part, sp.Integral) or len(part.limits) != 1:
+            return part
+        return _split_integral(part.function, part.limits[0])
+
+    return walk(expression, change)
+
+
+def _split_integral(function: sp.Expr, limit: sp.Tuple) -> sp.Expr:
+    if isinstance(function, sp.Add):
+        return sp.Add(*(_split_integral(part, limit) for part in function.args))
+    constant, rest = function.as_independent(limit[0], as_Add=False)
+    return constant * sp.Integral(rest, limit)
+
+
+def by_substitution(old: sp.Symbol, image: sp.Expr, new: sp.Symbol, low: sp.Expr, high: sp.Expr) -> Rule:
+    """∫ f(x) dx with x = g(u): ∫ f(g(u)) g′(u) du, where g(low) and g(high) are the ends of the integral over x.
+
+    ``image`` is g(u), which surely grows or surely falls: its slope is of one sign for all u of its kind, positive ones
+    say. Raises ValueError where it may turn, and where it has other limits at ``low`` and ``high`` than the integral.
+
+    >>> x, u = sp.symbols("x u", positive=True)
+    >>> by_substitution(x, u**2, u, 0, 3).rewrite(sp.Integral(sp.cos(x), (x, 0, 9)), Context())
+    Integral(2*u*cos(u**2), (u, 0, 3))
+    """
+
+    low, high = sp.sympify(low), sp.sympify(high)
+    slope = sp.diff(image, new)
+    outside = new.is_nonnegative and not (low.is_extended_nonnegative and high.is_extended_nonnegative)
+    if outside or not (is_positive(slope) or is_positive(-slope)):
+        raise ValueError(f"nothing says that {image} grows, or falls, from {new} = {low} to {high}")
+
+    def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:
+        def change(part: sp.Basic) -> sp.Basic:
+            if not isinstance(part, sp.Integral) or len(part.limits) != 1 or part.limits[0][0] != old:
+                return part
+            if new in part.free_symbols or not _moves_in_sight(part.function, old, context):
+                return part
+            ends = (sp.limit(image, new, low, "+"), sp.limit(image, new, high, "-"))
+            if ends != part.limits[0][1:]:
+                raise ValueError(f"{old} = {image} runs from {ends[0]} to {ends[1]}, not from end to end of {part}")
+            return sp.Integral(put(part.function, {old: image}) * slope, (new, low, high))
+
+        return walk(expression, change)
+
+    return Rule(
+        f"substitution {sp.sstr(old)} = {sp.sstr(image)}",
+        r"$\int f(x)\,dx = \int f(g(u))\,g'(u)\,du$ for $x = g(u)$, from end to end.",
+        rewrite,
+        both=False,
+        key="substitution",
+    )
+
+
+def _moves_in_sight(function: sp.Expr, variable: sp.Symbol, context: Context) -> bool:
+    """Whether a variable stands in no mean, and in letters only as their argument."""
+    hidden = [one for one in function.atoms(Operator) if context.varies(one, variable)]
+    return not hidden and not any(variable in one.args[1].free_symbols for one in function.atoms(Named))
+
+
+def below(threshold: sp.Expr) -> Rule:
+    """∫₀¹ of f(u) where u < p, and 0 elsewhere, is ∫₀ᵖ f(u) du, for a ``threshold`` p that is a probability.
+
+    >>> u, p = sp.symbols("u p", positive=True)
+    >>> kept = sp.Integral(sp.Piecewise((1 / p, u < p), (0, True)), (u, 0, 1))
+    >>> below(p).rewrite(kept, Context())
+    Integral(1/p, (u, 0, p))
+    """
+
+    def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:
+        def change(part: sp.Basic) -> sp.Basic:
+            if not isinstance(part, sp.Integral) or len(part.limits) != 1 or part.limits[0][1:] != (0, 1):
+                return part
+            variable = part.limits[0][0]
+            if not isinstance(part.function, sp.Piecewise) or len(part.function.args) != 2:
+                return part
+            (value, condition), (elsewhere, _) = part.function.args
+            if condition not in (variable < threshold, threshold > variable) or elsewhere != 0:
+                return part
+            return sp.Integral(value, (variable, 0, threshold))
+
+        return walk(expression, change)
+
+    return Rule(
+        "a uniform number below p",
+        r"$\int_0^1 f(u)\,[u < p]\,du = \int_0^p f(u)\,du$ for a probability $p$, where $[u < p]$ is 1 if $u < p$ and "
+        "0 otherwise.",
+        rewrite,
+        key="a uniform number below p",
+    )
 
 
 @rule(
