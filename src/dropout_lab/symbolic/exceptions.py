@@ -38,6 +38,7 @@ OVERLAPS: dict[tuple[str, str], str] = {
     ),
     ("algebra", "exponential of a sum"): "Algebra knows the law of exponentials that the other rule states.",
     ("Frullani's integral", "integral"): "Frullani's is a definite integral that is known in general.",
+    ("integral", "Gaussian integral"): "The Gaussian integral is one of the known definite integrals.",
     ("mean of a square", "definition of the variance"): "A lemma about the variance is derived from its definition.",
 }
 
