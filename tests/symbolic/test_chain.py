@@ -364,3 +364,11 @@ def test_every_rule_of_the_page_is_exported():
 
     exported = {one.name for one in vars(rules).values() if isinstance(one, Rule)}
     assert exported == set(RULES)
+
+
+def test_a_mean_in_a_sum_depends_on_an_index_in_its_inner_range():
+    j = sp.Symbol("j", integer=True, positive=True)
+    kept = sp.Product(r[j], (j, 1, sp.Min(i, n)))
+    chain = Chain(sp.Sum(Mean(kept), (i, 1, n)), masks=r)
+    chain = chain.then(sp.Sum(sp.Product(Mean(r[j]), (j, 1, sp.Min(i, n))), (i, 1, n)), independence)
+    assert chain.numbers(2)[0] == chain.numbers(2)[1]

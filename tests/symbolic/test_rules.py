@@ -10,7 +10,9 @@ from dropout_lab.symbolic.lines import agrees
 from dropout_lab.symbolic.rules import (
     RULES,
     Context,
+    absolute_value,
     algebra,
+    bernoulli,
     by_substitution,
     euler,
     exponential_of_sum,
@@ -20,6 +22,8 @@ from dropout_lab.symbolic.rules import (
     linearity_of_imaginary_part,
     mean_of_integral,
     mean_of_mask,
+    order_of_summation,
+    power_of_product,
     sums_of_minima,
 )
 from dropout_lab.symbolic.rules.base import rule
@@ -188,3 +192,44 @@ def test_only_maxima_that_are_subtracted_become_minima():
     for left_alone in (sp.Max(a, b) + c, c - sp.Min(a, b), 2 * sp.Min(a, b) + c, sp.Min(a, b)):
         assert sums_of_minima.rewrite(left_alone, Context()) == left_alone
     assert sums_of_minima.rewrite(sp.Min(a, b) - sp.Max(b, c), Context()) == sp.Min(0, a - b, a - c, b - c)
+
+
+def test_absolute_values_and_roots_go_by_what_is_known_of_signs():
+    a, three_halves = sp.IndexedBase("a"), sp.Rational(3, 2)
+    masks, none = Context((r,)), Context()
+    assert absolute_value.rewrite(sp.Abs(1 - p), masks) == 1 - p
+    assert absolute_value.rewrite(sp.Abs(1 - p), none) == sp.Abs(1 - p)
+    assert absolute_value.rewrite(sp.Abs(p - 2) * sp.Abs(y), masks) == sp.Abs(p - 2) * sp.Abs(y)
+    together = (a[1] * (1 - p)) ** three_halves
+    assert power_of_product.rewrite(together, masks) == (1 - p) ** three_halves * a[1] ** three_halves
+    for left_alone in (together, (a[1] * a[2]) ** three_halves, (a[1] + a[2]) ** three_halves, (p * y) ** (sp.I * y)):
+        assert power_of_product.rewrite(left_alone, none) == left_alone
+
+
+def test_the_order_of_summation_changes_over_a_whole_band():
+    j, m = sp.symbols("j m", integer=True, positive=True)
+    term = sp.IndexedBase("a")[i, j]
+
+    def band(back, last, high):
+        return sp.Sum(term, (j, sp.Max(1, i - back), sp.Min(i, high)), (i, 1, last))
+
+    done = order_of_summation.rewrite(band(m, n + m, n), Context())
+    assert done == sp.Sum(term, (i, j, j + m), (j, 1, n))
+    for left_alone in (
+        band(m, n + m - 1, n),
+        band(-m, n - m, n),
+        band(i, n + i, n),
+        sp.Sum(term, (j, 1, sp.Min(i, n)), (i, 1, n + m)),
+        sp.Sum(term, (j, sp.Max(1, i - m), n), (i, 1, n + m)),
+        sp.Sum(term, (j, sp.Max(1, i - m), sp.Min(i, n, m)), (i, 1, n + m)),
+    ):
+        assert order_of_summation.rewrite(left_alone, Context()) == left_alone
+
+
+def test_bernoullis_inequality_is_for_probabilities_and_whole_numbers():
+    masks, half = Context((r,)), sp.Rational(1, 2)
+    assert bernoulli.rewrite(1 - n * p, masks) == (1 - p) ** n
+    assert bernoulli.rewrite(1 - n * (1 - p), masks) == p**n
+    for left_alone in (1 - p * half, 1 - p * y, 2 - n * p, 1 + n * p, -(1 - n * p), n * p):
+        assert bernoulli.rewrite(left_alone, masks) == left_alone
+    assert bernoulli.rewrite(1 - n * p, Context()) == 1 - n * p

@@ -259,7 +259,7 @@ class Compiler:
             key = None
             means = at.draws.means.setdefault(self, {})
             if not at.moved:
-                key = (expression, fold, tuple(at.symbols.get(symbol) for symbol in own if symbol in self.indices))
+                key = (expression, fold, tuple(map(at.symbols.get, own)))
                 if key in means:
                     return means[key]
             saved = at.masks, at.outcome, at.weight

@@ -250,7 +250,7 @@ def plain(latex: str) -> str:
     >>> print(plain(r"\tilde{h}_i"), plain(r"\tilde{\eta}'"))
     h̃_i η̃'
     """
-    text = latex.replace(r"\ell", "ℓ")
+    text = latex.replace(r"\ell", "ℓ").replace(r"\varphi", "φ").replace(r"\Lambda", "Λ")
     for name in _GREEK:
         text = text.replace(rf"\{name}", unicodedata.lookup("GREEK SMALL LETTER " + name.replace("lambda", "lamda")))
     accent = re.compile(r"\\(tilde|hat|bar)(?:\{(\w)\}|\s*(\w))")

@@ -7,7 +7,7 @@ from typing import Any
 import sympy as sp
 from sympy.printing.latex import LatexPrinter
 
-from dropout_lab.symbolic.operators import Named, Operator, ProductOverMasks, SumOverMasks
+from dropout_lab.symbolic.operators import ImaginaryPart, Named, Operator, ProductOverMasks, SumOverMasks
 
 
 class _Printer(LatexPrinter):
@@ -52,6 +52,9 @@ class _Printer(LatexPrinter):
         return shown
 
     def _print_Mul(self, expression: sp.Mul) -> str:
+        # SymPy prints 1/x as a product, too.
+        if not isinstance(expression, sp.Mul):
+            return str(super()._print_Mul(expression))
         if _is_negative(expression):
             return "- " + self._print_factor(-expression)
         large = [factor for factor in expression.args if _is_large(factor)]
@@ -60,6 +63,15 @@ class _Printer(LatexPrinter):
             return super()._print_Mul(expression)
         front = self._print(sp.Mul(*small)) if len(small) > 1 else self._print_factor(small[0])
         return " ".join([front, *map(self._print_factor, sorted(large, key=lambda part: isinstance(part, _LAST)))])
+
+    def _needs_mul_brackets(self, expr: sp.Basic, first: bool = False, last: bool = False) -> bool:
+        # What a letter stands for is not in print, and these have brackets of their own.
+        if isinstance(expr, (Named, Operator, ImaginaryPart)):
+            return False
+        # A logarithm of one letter has no brackets of its own: what follows would be read as under it.
+        if isinstance(expr, sp.log) and not last:
+            return True
+        return bool(super()._needs_mul_brackets(expr, first, last))
 
     def _print_factor(self, factor: sp.Expr) -> str:
         text = self._print(factor)
@@ -81,7 +93,7 @@ class _Printer(LatexPrinter):
 
     def _print_exp(self, expression: sp.exp) -> str:
         inside = expression.args[0]
-        if inside.has(sp.Sum):
+        if _shows(inside, (sp.Sum,)):
             return rf"\exp\left({self._print(inside)}\right)"
         return rf"e^{{{self._print(inside)}}}"
 
@@ -92,7 +104,20 @@ _LAST = (sp.Sum, sp.Product, sp.Integral, SumOverMasks, ProductOverMasks)
 
 def _is_large(factor: sp.Expr) -> bool:
     """Whether a factor is no part of a fraction in print: a sum, a mean, a function of a sum."""
-    return factor.has(sp.Sum, sp.Integral, Operator) and not (isinstance(factor, sp.Pow) and factor.exp.is_negative)
+    return _shows(factor, (sp.Sum, sp.Integral, Operator)) and not (
+        isinstance(factor, sp.Pow) and factor.exp.is_negative
+    )
+
+
+def _shows(expression: sp.Basic, kinds: tuple[type, ...]) -> bool:
+    """Whether a part of one of these kinds is in print: not only in what a letter stands for."""
+    parts = sp.preorder_traversal(expression)
+    for part in parts:
+        if isinstance(part, kinds):
+            return True
+        if isinstance(part, Named):
+            parts.skip()
+    return False
 
 
 def _is_negative(term: sp.Expr) -> bool:

@@ -7,6 +7,7 @@ from dropout_lab.symbolic.rules.approximations import expansion, taylor
 from dropout_lab.symbolic.rules.base import RULES, Context, Rule
 from dropout_lab.symbolic.rules.calculus import below, chain_rule
 from dropout_lab.symbolic.rules.functions import (
+    absolute_value,
     by_substitution,
     derivative,
     derivative_of_sum,
@@ -20,6 +21,7 @@ from dropout_lab.symbolic.rules.functions import (
     linearity_of_imaginary_part,
     linearity_of_integral,
     logarithm,
+    power_of_product,
     pythagoras,
 )
 from dropout_lab.symbolic.rules.given import definition, fixed_by_log_odds, given, in_letters, substitution, theorem
@@ -29,11 +31,12 @@ from dropout_lab.symbolic.rules.index_sums import (
     delta_picks,
     last_term,
     no_terms,
+    order_of_summation,
     split_diagonal,
     sums_of_minima,
     written_out,
 )
-from dropout_lab.symbolic.rules.inequalities import cauchy_schwarz, jensen, nonnegative, relu_shrinks
+from dropout_lab.symbolic.rules.inequalities import bernoulli, cauchy_schwarz, jensen, nonnegative, relu_shrinks
 from dropout_lab.symbolic.rules.integrals import (
     exchanged_ends,
     frullani,
@@ -65,8 +68,10 @@ __all__ = [
     "RULES",
     "Context",
     "Rule",
+    "absolute_value",
     "algebra",
     "below",
+    "bernoulli",
     "by_substitution",
     "cauchy_schwarz",
     "chain_rule",
@@ -105,8 +110,10 @@ __all__ = [
     "mean_of_mask",
     "no_terms",
     "nonnegative",
+    "order_of_summation",
     "positive",
     "positive_integral",
+    "power_of_product",
     "pythagoras",
     "relu_shrinks",
     "split_diagonal",

@@ -48,6 +48,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "write the terms out",
         "closed form of a sum",
         "sums of minima",
+        "order of summation",
     ),
     "The mean over masks": (
         "linearity of the mean",
@@ -68,6 +69,8 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "zero covariance",
     ),
     "Functions, derivatives and integrals": (
+        "absolute value",
+        "power of a product",
         "logarithm of a product",
         "exponential of a logarithm",
         "exponential of a sum",
@@ -94,6 +97,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Inequalities": (
         "Jensen's inequality",
         "Cauchy–Schwarz",
+        "Bernoulli's inequality",
         "a square is not negative",
         "a product of positive factors",
         "integral of a positive function",

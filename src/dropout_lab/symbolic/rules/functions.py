@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import sympy as sp
 
 from dropout_lab.symbolic.binding import bound_symbols, put
+from dropout_lab.symbolic.masks import Masks
 from dropout_lab.symbolic.operators import (
     ImaginaryPart,
     Mean,
@@ -21,7 +22,7 @@ from dropout_lab.symbolic.operators import (
     walk,
 )
 from dropout_lab.symbolic.rules.base import Context, Rule, rule
-from dropout_lab.symbolic.rules.signs import is_positive, is_real
+from dropout_lab.symbolic.rules.signs import is_nonnegative, is_positive, is_real
 
 _x, _y = sp.symbols("x y", positive=True)
 _t = sp.Symbol("t", real=True)
@@ -98,6 +99,65 @@ def in_exponentials(expression: sp.Expr, context: Context) -> sp.Expr:
         return part
 
     return walk(expression, change)
+
+
+def _mask_example() -> tuple[Masks, Context]:
+    masks = Masks(_n, sp.Symbol("p", positive=True))
+    return masks, Context((masks,))
+
+
+def _power_example() -> tuple[sp.Expr, Context]:
+    masks, context = _mask_example()
+    keep = masks.keep_prob(_i)
+    return (keep * (1 - keep) * sp.Sum(_a[_i] ** 2, (_i, 1, _n))) ** sp.Rational(3, 2), context
+
+
+@rule(
+    "power of a product",
+    r"$(xy)^c = x^c y^c$ for $x$ and $y$ that are not negative; a keep probability $p$ and $1 - p$ are not.",
+    example=_power_example,
+)
+def power_of_product(expression: sp.Expr, context: Context) -> sp.Expr:
+    """A power of a product, factor by factor; factors of which no sign is known stay together."""
+
+    def change(part: sp.Basic) -> sp.Basic:
+        if not isinstance(part, sp.Pow) or not isinstance(part.base, sp.Mul) or not is_real(part.exp):
+            return part
+        factors = [factor for factor in part.base.args if _is_not_negative(factor, context)]
+        rest = part.base / sp.Mul(*factors)
+        return sp.Mul(*(factor**part.exp for factor in factors)) * rest**part.exp
+
+    return walk(expression, change)
+
+
+def _absolute_example() -> tuple[sp.Expr, Context]:
+    masks, context = _mask_example()
+    return _t * sp.Abs(1 - masks.keep_prob(_i)), context
+
+
+@rule(
+    "absolute value",
+    r"$|xy| = |x|\,|y|$, and $|x| = x$ for an $x$ that is not negative; a keep probability $p$ and $1 - p$ are not.",
+    example=_absolute_example,
+)
+def absolute_value(expression: sp.Expr, context: Context) -> sp.Expr:
+    """The absolute value of a product, and of what is surely not negative."""
+
+    def size(part: sp.Expr) -> sp.Expr:
+        return next((one for one in (part, -part) if _is_not_negative(one, context)), sp.Abs(part))
+
+    def change(part: sp.Basic) -> sp.Basic:
+        return sp.Mul(*map(size, sp.Mul.make_args(part.args[0]))) if isinstance(part, sp.Abs) else part
+
+    return walk(expression, change)
+
+
+def _is_not_negative(part: sp.Expr, context: Context) -> bool:
+    """Whether an expression surely is at least 0, as the probability of a mask and of its complement are."""
+    if is_nonnegative(part):
+        return True
+    laws = (family.keep_prob(*(sp.Dummy(integer=True) for _ in family.size)) for family in context.families)
+    return any(part in (law, 1 - law) for law in laws)
 
 
 def _exponential_example() -> tuple[sp.Expr, Context]:

@@ -198,6 +198,38 @@ def sums_of_minima(expression: sp.Expr, context: Context) -> sp.Expr:
     return walk(expression, change)
 
 
+def _band_example() -> tuple[sp.Expr, Context]:
+    inner = (_j, sp.Max(1, _i - 2), sp.Min(_i, _n))
+    return sp.Sum(_a[_i] * _b[_j], inner, (_i, 1, _n + 2)), _plain
+
+
+@rule(
+    "order of summation",
+    r"The pairs with $1 \le j \le n$ and $j \le i \le j + m$ may be counted by $i$ or by $j$: "
+    r"$\sum_{i=1}^{n+m} \sum_{j=\max(1, i-m)}^{\min(i, n)} f(i, j) = \sum_{j=1}^{n} \sum_{i=j}^{j+m} f(i, j)$.",
+    example=_band_example,
+)
+def order_of_summation(expression: sp.Expr, context: Context) -> sp.Expr:
+    """A double sum over a band, first over the index that runs along it."""
+
+    def change(part: sp.Basic) -> sp.Basic:
+        if not isinstance(part, sp.Sum) or len(part.limits) != 2:
+            return part
+        (inner, low, high), (outer, first, last) = part.limits
+        if not isinstance(low, sp.Max) or not isinstance(high, sp.Min) or first != 1:
+            return part
+        if len(low.args) != 2 or len(high.args) != 2 or 1 not in low.args or outer not in high.args:
+            return part
+        (back,), (number,) = set(low.args) - {1}, set(high.args) - {outer}
+        width = outer - back
+        free = {inner, outer}.isdisjoint(number.free_symbols | width.free_symbols)
+        if not free or not width.is_nonnegative or sp.expand(last - number - width) != 0:
+            return part
+        return sp.Sum(part.function, (outer, inner, inner + width), (inner, 1, number))
+
+    return walk(expression, change)
+
+
 @rule(
     "write the terms out",
     r"A sum over a range that is a number is the sum of its terms: $\sum_{i=1}^{2} f(i) = f(1) + f(2)$.",

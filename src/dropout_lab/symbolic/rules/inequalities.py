@@ -116,6 +116,45 @@ def cauchy_schwarz(expression: sp.Expr, context: Context) -> sp.Expr:
     return raised(expression, change)
 
 
+def _bernoulli_example() -> tuple[sp.Expr, Context]:
+    return 1 - _p * _n, _context
+
+
+@rule(
+    "Bernoulli's inequality",
+    r"$1 - m x \le (1 - x)^m$ for a probability $x$ and a whole number $m \ge 0$.",
+    relation="<=",
+    both=False,
+    example=_bernoulli_example,
+)
+def bernoulli(expression: sp.Expr, context: Context) -> sp.Expr:
+    """One minus m times a probability is at most the m-th power of its complement."""
+    laws = [family.keep_prob(*(sp.Dummy(integer=True) for _ in family.size)) for family in context.families]
+
+    def change(part: sp.Expr) -> sp.Expr:
+        if not isinstance(part, sp.Add):
+            return part
+        factors = sp.Mul.make_args(1 - part)
+        chances = [one for one in factors if one in laws or 1 - one in laws]
+        if not chances:
+            return part
+        times = sp.Mul(*factors) / chances[0]
+        return (1 - chances[0]) ** times if _is_whole(times) and is_nonnegative(times) else part
+
+    return raised(expression, change)
+
+
+def _is_whole(part: sp.Expr) -> bool:
+    """Whether an expression surely is a whole number."""
+    if part.is_integer:
+        return True
+    if isinstance(part, Named):
+        return _is_whole(part.meaning)
+    if isinstance(part, (sp.Add, sp.Mul)):
+        return all(map(_is_whole, part.args))
+    return isinstance(part, (sp.Sum, sp.Product)) and _is_whole(part.function)
+
+
 @rule(
     "a ReLU makes nothing larger",
     r"$\max(0, z)^2 \le z^2$: a ReLU answers to $z$ with $z$ or with 0.",

@@ -1,0 +1,27 @@
+"""Formulas in print: brackets where they are needed, and no others."""
+
+import sympy as sp
+
+from dropout_lab.symbolic import Definition, Mean
+from dropout_lab.symbolic.printing import printed
+
+n, i = sp.symbols("n i", integer=True, positive=True)
+a, y = sp.IndexedBase("a"), sp.Symbol("y", positive=True)
+S = Definition("S", sp.Sum(a[i], (i, 1, n)))
+
+
+def test_a_quotient_of_something_large_is_no_product():
+    total = sp.Sum(sp.exp(a[i]), (i, 1, n))
+    assert printed(1 / total) == r"\frac{1}{\sum_{i=1}^{n} e^{a_{i}}}"
+    assert printed(Mean(a[1]) / total) == r"\frac{1}{\sum_{i=1}^{n} e^{a_{i}}} \mathbb{E}\left[a_{1}\right]"
+
+
+def test_what_a_letter_stands_for_asks_for_no_brackets():
+    assert printed(y * S()) == "y S"
+    assert printed(S() / y) == r"\frac{S}{y}"
+    assert printed(sp.exp(S()) / (1 + sp.exp(S()))) == r"\frac{e^{S}}{e^{S} + 1}"
+
+
+def test_a_factor_behind_a_logarithm_stands_outside():
+    assert printed(a[1] * sp.log(y)) == r"\left(\log y\right) a_{1}"
+    assert printed(-sp.log(y)) == r"- \log y"
