@@ -51,6 +51,9 @@ def test_the_ledger_is_there_as_data_and_has_every_claim() -> None:
     assert [row["id"] for row in ledger] == list(registry)
     for row in ledger:
         assert row["verdict"] == row["expected"] == registry[row["id"]].expected
+        assert row["reason"] == registry[row["id"]].reason
+        assert row["readings"] == list(registry[row["id"]].readings or [row["statement"]])
+        assert row["quantifier"] == registry[row["id"]].quantifier
         assert row["page"] and row["anchor"], f"claim {row['id']} is settled nowhere"
         assert row["anchor"] in contents(SITE / row["page"]).ids, f"claim {row['id']} has no place on {row['page']}"
 

@@ -77,4 +77,5 @@ def record(kind: str, verdict: str = "", **changes: Any) -> dict[str, Any]:
 def claim(claim_id: str = "1", *uses: str, **changes: Any) -> Claim:
     """A claim, an identity that is expected to be true but for the ``changes``."""
     own = {"section": "1 A", "title": "title", "kind": "I", "statement": "statement", "expected": "true", "uses": uses}
-    return Claim(id=claim_id, **{**own, **changes})
+    own["quantifier"] = "others found" if "H" in changes.get("kind", "") else "always"
+    return Claim(id=claim_id, **{**own, "reason": "reason", **changes})

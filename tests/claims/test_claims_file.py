@@ -11,7 +11,9 @@ from dropout_lab import claims
 from dropout_lab.claims import ClaimsFileError
 
 ASSUMPTION = "  - {id: fair, name: fair masks, statement: Both outcomes are equally likely.}\n"
-CLAIM = '  - {id: "1.1", section: 1 A, title: t, kind: I, statement: S., expected: "true", uses: [fair]}\n'
+GRADE = "quantifier: always, reason: R., readings: [As it stands.]"
+CHANGE = "change: C., misleads: little"
+CLAIM = f'  - {{id: "1.1", section: 1 A, title: t, kind: I, statement: S., expected: "true", {GRADE}, uses: [fair]}}\n'
 SOUND = f"assumptions:\n{ASSUMPTION}claims:\n{CLAIM}"
 
 
@@ -77,6 +79,22 @@ def changed(old: str, new: str) -> str:
         (changed("title: t", "title: t, note: "), "the field 'note' of claim 1.1 is nothing"),
         (changed('expected: "true"', "expected: true"), "the field 'expected' of claim 1.1 is a truth value"),
         (changed('expected: "true"', "expected: sure"), "claim 1.1 expects 'sure'"),
+        (changed("reason: R., ", ""), "claim 1.1 lacks the field 'reason'"),
+        (changed("reason: R.", "reason: "), "the field 'reason' of claim 1.1 is nothing"),
+        (changed("quantifier: always, ", ""), "claim 1.1 lacks the field 'quantifier'"),
+        (changed("always", "mostly"), "claim 1.1 has the quantifier 'mostly'; expected one of always, typically"),
+        (changed("always", "[always]"), "the field 'quantifier' of claim 1.1 is a list"),
+        (changed("kind: I", "kind: H"), "history or attribution, so its quantifier is 'others found', got 'always'"),
+        (changed("kind: I", "kind: D").replace("always", "typically"), "a definition, so its quantifier is 'always'"),
+        (changed("[As it stands.]", "[A., B., C.]"), "claim 1.1 has 3 readings; expected the one that is judged"),
+        (changed(", readings: [As it stands.]", ""), "claim 1.1 is one of the source's and lacks the reading"),
+        (changed("[As it stands.]", "As it stands."), "the field 'readings' of claim 1.1 is text"),
+        (changed('expected: "true"', f"expected: imprecise, {CHANGE}"), "claim 1.1 is imprecise and has one reading"),
+        (changed('expected: "true"', "expected: wrong"), "claim 1.1 is wrong and lacks a change of its sentence"),
+        (changed("title: t", f"title: t, {CHANGE}"), "claim 1.1 is true and has a change of its sentence"),
+        (changed('expected: "true"', "expected: wrong, change: C."), "what to change in the sentence, or how much"),
+        (changed('expected: "true"', "expected: wrong, change: C., misleads: a bit"), "claim 1.1 misleads 'a bit'"),
+        (changed("[As it stands.]", '[""]'), "the field 'readings' of claim 1.1 is blank"),
         (changed("kind: I", "kind: Q"), "claim 1.1 has kind 'Q'"),
         (changed("kind: I", "kind: I+I"), "names a kind twice"),
         (changed("kind: I", "kind: I+"), "claim 1.1 has kind 'I"),

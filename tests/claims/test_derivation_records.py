@@ -23,7 +23,8 @@ assumptions:
   - {id: fair, name: fair masks, statement: The masks are fair.}
   - {id: small, name: small weights, statement: The weights are small.}
 claims:
-  - {id: "1", section: "1 A", title: a mean, kind: I, statement: The mean is p h., expected: "true", uses: [fair]}
+  - {id: "1", section: "1 A", title: a mean, kind: I, statement: The mean is p h., expected: "true", uses: [fair],
+     quantifier: always, reason: R., readings: [As it stands.]}
 """
 n, i = sp.symbols("n i", integer=True, positive=True)
 p, q, v = sp.symbols("p q v", positive=True)

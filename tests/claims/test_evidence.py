@@ -17,9 +17,12 @@ CLAIMS_FILE = """
 assumptions:
   - {id: fair, name: fair coin, statement: The coin is fair.}
 claims:
-  - {id: "1", section: "1 A", title: a sum, kind: I, statement: One and one is two., expected: "true", uses: [fair]}
-  - {id: "2", section: "1 A", title: a guess, kind: E, statement: It helps., expected: supported}
-  - {id: "3", section: "1 A", title: a story, kind: H, statement: It was first., expected: "true"}
+  - {id: "1", section: "1 A", title: a sum, kind: I, statement: One and one is two., expected: "true", uses: [fair],
+     quantifier: always, reason: R., readings: [As it stands.]}
+  - {id: "2", section: "1 A", title: a guess, kind: E, statement: It helps., expected: supported,
+     quantifier: typically, reason: R., readings: [As it stands.]}
+  - {id: "3", section: "1 A", title: a story, kind: H, statement: It was first., expected: "true",
+     quantifier: others found, reason: R., readings: [As it stands.]}
 """
 
 

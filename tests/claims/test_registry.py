@@ -14,6 +14,8 @@ def claim(claim_id: str, *uses: str, **changes) -> Claim:
         "kind": "I",
         "statement": "s",
         "expected": "true",
+        "quantifier": "always",
+        "reason": "r",
         "uses": uses,
     }
     return Claim(**{**fields, **changes})
@@ -32,6 +34,15 @@ def test_statements_are_sentences_and_corrections_are_written_down():
         assert len(entry.statement.split()) >= 5, entry.id
         if entry.expected in ("wrong", "imprecise", "true-under"):
             assert entry.note, f"claim {entry.id} is {entry.expected} but has no better statement"
+
+
+def test_grades_say_why_and_of_which_reading():
+    for entry in claims.load().values():
+        assert len(entry.reason.split()) >= 5, entry.id
+        assert entry.reason.endswith("."), entry.id
+        assert not entry.of_source or all(reading.endswith(".") for reading in entry.readings), entry.id
+        if entry.expected == "imprecise":
+            assert len(entry.readings) == 2, f"claim {entry.id} is imprecise: one reading holds and another misleads"
 
 
 def test_an_unknown_id_is_named():

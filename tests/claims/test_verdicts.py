@@ -33,6 +33,35 @@ def test_verdict(kind, records, expected):
     assert verdict(claim(kind=kind), [from_json(given) for given in records]) == expected
 
 
+@pytest.mark.parametrize("quantifier", ["typically", "somewhere"])
+@pytest.mark.parametrize(
+    "others, found",
+    [
+        ([], ""),
+        ([record("measure")], ""),
+        ([record("measure", "not-seen")], "wrong"),
+        ([record("cite", "imprecise")], "wrong"),
+    ],
+)
+def test_one_case_alone_makes_no_sentence_about_other_cases_wrong(quantifier, others, found):
+    asked = claim(kind="D+E" if others else "I", quantifier=quantifier)
+    records = [record("enumerate"), record("refute", "wrong"), *others]
+    if found:
+        assert verdict(asked, records) == found
+    else:
+        with pytest.raises(VerdictError, match="a counterexample is one case and cannot make it wrong"):
+            verdict(asked, records)
+    assert verdict(asked, [record("enumerate"), record("refute", "imprecise"), *others]) == "imprecise"
+
+
+def test_what_others_found_needs_a_citation():
+    asked = claim(kind="H+E")
+    with pytest.raises(VerdictError, match="said of what others found or use: nothing settles that without a citation"):
+        verdict(asked, [record("measure")])
+    assert verdict(asked, [record("measure"), record("cite")]) == "supported"
+    assert verdict(asked, [record("none", "open")]) == "open"
+
+
 SETTLED_BY = {
     "I": {"derive", "enumerate"},
     "Th": {"derive"},

@@ -5,7 +5,8 @@ import pytest
 CLAIMS_FILE = """
 assumptions: []
 claims:
-  - {id: "1", section: "1 A", title: a sum, kind: Th, statement: The two sides are equal., expected: "true"}
+  - {id: "1", section: "1 A", title: a sum, kind: Th, statement: The two sides are equal., expected: "true",
+     quantifier: always, reason: R., readings: [As it stands.]}
 """
 
 

@@ -88,7 +88,7 @@ def _ledger(directive: ClaimsDirective) -> list[nodes.Node]:
 
 
 def _errata(directive: ClaimsDirective) -> list[nodes.Node]:
-    return [directive.section(title, directive.placeholder("errata", verdict)) for verdict, title in ERRATA.items()]
+    return [directive.section(title, directive.placeholder("errata", misleads)) for misleads, title in ERRATA.items()]
 
 
 def _map(directive: ClaimsDirective) -> list[nodes.Node]:

@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from dropout_lab.book.ledger import of_source
 from dropout_lab.book.maps import claim_map
 from dropout_lab.book.view import VERDICT_WORDS, View
 from dropout_lab.claims import EVIDENCE, Grade
+from dropout_lab.claims.registry import CORRECTED, MISLEADS
 
-#: The verdicts that the errata list, the most misleading first.
-ERRATA = {
-    str(Grade.WRONG): "Wrong",
-    str(Grade.IMPRECISE): "Imprecise",
-    str(Grade.TRUE_UNDER): "True only under a condition that the source leaves out",
-}
+#: The parts of the errata, by how much a sentence misleads.
+ERRATA = dict(zip(MISLEADS, ("What misleads most", "What misleads in some cases", "Small print"), strict=True))
 
 
 def statement(view: View, claim_id: str) -> str:
@@ -27,7 +23,7 @@ def statement(view: View, claim_id: str) -> str:
     return view.render(
         "claim-statement",
         entry=entry,
-        where=f"source, section {entry.claim.section}" if of_source(entry.claim) else entry.claim.section,
+        where=f"source, section {entry.claim.section}" if entry.claim.of_source else entry.claim.section,
         under=[(name, registry.assumptions[name].statement) for name in registry.assumptions_of(claim_id)],
         earlier=[used for used in entry.claim.uses if used in view.ledger.entries],
     )
@@ -68,10 +64,11 @@ def ledger_section(view: View, section: str) -> str:
     return view.render("claim-ledger", section=section, entries=view.ledger.sections().get(section, []))
 
 
-def errata(view: View, verdict: str) -> str:
-    """The corrections of one degree: what the source says, what was computed, and what is right."""
+def errata(view: View, misleads: str) -> str:
+    """The corrections of sentences that mislead by so much, the worst grade first."""
     entries = view.ledger.entries.values()
-    found = [entry for entry in entries if entry.verdict == verdict and of_source(entry.claim)]
+    found = [entry for entry in entries if entry.claim.misleads == misleads and entry.verdict in CORRECTED]
+    found.sort(key=lambda entry: CORRECTED.index(Grade(entry.verdict)))
     return view.render("claim-errata", entries=found)
 
 

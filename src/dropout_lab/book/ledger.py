@@ -20,7 +20,7 @@ from dropout_lab.claims import (
 )
 from dropout_lab.claims.derivations import weakest
 from dropout_lab.claims.records import Json
-from dropout_lab.claims.registry import ESTABLISHED, Grade, slug
+from dropout_lab.claims.registry import ESTABLISHED, MOST_READINGS, QUANTIFIERS, Grade, slug
 
 #: The verdict of a claim that has no evidence yet; only a draft gets so far.
 UNSETTLED = "unsettled"
@@ -99,7 +99,7 @@ class Ledger:
 
     Example
     -------
-    >>> claim = Claim("1.1", "1 Setup", "a sum", "I", "One and one is two.", "true")
+    >>> claim = Claim("1.1", "1 Setup", "a sum", "I", "One and one is two.", "true", "always", "It is counted.")
     >>> Ledger(Registry([claim], []), {}, []).entries["1.1"].verdict
     'unsettled'
     """
@@ -165,11 +165,17 @@ class Ledger:
         return [entry for entry in self.entries.values() if "E" in entry.claim.kinds or entry.measurements]
 
     def problems(self, bibliography: Container[str], draft: bool = False) -> list[str]:
-        """Everything that must stop the build, a line each; in a draft a claim may be without evidence."""
+        """Everything that must stop the build, a line each.
+
+        In a draft a claim may be without evidence, and an assumption without a use.
+        """
         left_out = self.without_evidence() if draft else []
         registry = self._without(left_out) if left_out else self.registry
         evidence = {claim_id: pieces for claim_id, pieces in self.evidence.items() if claim_id not in left_out}
         found = [sentence for page in self._pages.values() for sentence in page.unreadable]
+        if not draft:
+            unused = "is used by no derivation and named by no claim: what nothing needs is no assumption"
+            found.extend(f"assumption {name!r} {unused}" for name in self.unused_assumptions())
         try:
             settle(registry, evidence)
         except VerdictError as error:
@@ -191,6 +197,12 @@ class Ledger:
             lacks = f"the prose names {mention.what} {mention.name!r}, which the claims file lacks"
         return "" if known else f"{mention.place}: {lacks}"
 
+    def unused_assumptions(self) -> list[str]:
+        """The ids of the assumptions that no claim names and no chain of the book needs."""
+        named = {used for claim in self.registry.values() for used in claim.uses}
+        needed = {used for entry in self.entries.values() for chain in entry.derivations for used in chain.assumes}
+        return [name for name in self.registry.assumptions if name not in named | needed]
+
     def without_evidence(self) -> list[str]:
         """The ids of the claims that no cell of the book gives evidence for; what only illustrates is none."""
         return [
@@ -209,6 +221,10 @@ class Ledger:
                 "kind": entry.claim.kind,
                 "expected": entry.claim.expected,
                 "verdict": entry.verdict,
+                "reason": entry.claim.reason,
+                # A claim of our own is meant as it stands.
+                "readings": list(entry.claim.readings or (entry.claim.statement,)),
+                "quantifier": entry.claim.quantifier,
                 "uses": list(entry.claim.uses),
                 "page": entry.docname + suffix if entry.docname else "",
                 "anchor": entry.anchor,
@@ -237,12 +253,16 @@ def schema() -> dict[str, Json]:
     'array'
     """
     text: dict[str, Json] = {"type": "string"}
+    said: dict[str, Json] = {"type": "string", "pattern": r"\S"}
     kinds: list[Json] = [kind.schema() for kind in EVIDENCE.values() if kind.is_evidence]
     grades: list[Json] = [str(grade) for grade in Grade]
     properties: dict[str, Json] = {
-        **{name: {"type": "string", "pattern": r"\S"} for name in ("id", "section", "statement", "kind")},
+        **dict.fromkeys(("id", "section", "statement", "kind"), said),
         "expected": {"enum": grades},
         "verdict": {"enum": [*grades, UNSETTLED]},
+        "reason": said,
+        "readings": {"type": "array", "items": said, "minItems": 1, "maxItems": MOST_READINGS},
+        "quantifier": {"enum": list(QUANTIFIERS)},
         "uses": {"type": "array", "items": text, "uniqueItems": True},
         "page": text,
         "anchor": text,
@@ -270,11 +290,6 @@ def row_of(claim_id: str) -> str:
 def assumption_of(name: str) -> str:
     """The id of an assumption's row beside the map."""
     return f"assumption-{slug(name)}"
-
-
-def of_source(claim: Claim) -> bool:
-    """Whether the source makes the claim: its sections have numbers, and what lies beyond it has none."""
-    return claim.section[:1].isdigit()
 
 
 def in_section(claim: Claim, number: str) -> bool:

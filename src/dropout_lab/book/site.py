@@ -44,7 +44,9 @@ def judge(app: Sphinx, env: BuildEnvironment) -> list[str]:
     if missing:
         _log.info("draft: %d claims have no evidence yet: %s", len(missing), ", ".join(missing))
     records = {claim_id: [piece.to_json() for piece in pieces] for claim_id, pieces in ledger.evidence.items()}
-    shown = [ledger.as_json(), records, _titles(env), [domain.page_with(face) for face in ("filter", "map")]]
+    # What the file says beyond the data: better statements, changes of a sentence, names of assumptions.
+    said = [repr(entry) for part in (ledger.registry, ledger.registry.assumptions) for entry in part.values()]
+    shown = [ledger.as_json(), records, said, _titles(env), [domain.page_with(face) for face in ("filter", "map")]]
     seen = hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
     before, domain.data["seen"] = domain.data["seen"], seen
     return [docname for docname, page in domain.pages.items() if page.widgets] if seen != before else []

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
 from markupsafe import Markup
 
 from dropout_lab.book.ledger import UNSETTLED, Entry, Ledger, assumption_of, row_of
 from dropout_lab.book.notebook import inline_math, render
-from dropout_lab.claims import Grade
+from dropout_lab.claims import Claim, Grade
+from dropout_lab.claims.kinds import readable
+from dropout_lab.claims.registry import QUANTIFIERS
 
 #: A sign and a word for every verdict: color alone never says it.
 VERDICT_WORDS = {
@@ -47,6 +50,18 @@ class View:
     def word(self, verdict: str) -> str:
         """A verdict in words."""
         return VERDICT_WORDS[verdict][1]
+
+    def quantifier(self, claim: Claim) -> str:
+        """What sort of sentence a claim is, in words."""
+        return QUANTIFIERS[claim.quantifier]
+
+    def decimal(self, value: str) -> str:
+        """A recorded value as a decimal number of three digits; as it stands if it is a whole number or no number."""
+        try:
+            exact = Fraction(value.strip())
+        except (ValueError, ZeroDivisionError):
+            return value
+        return value if exact.denominator == 1 else readable(float(exact))
 
     def sign(self, verdict: str) -> str:
         """The sign of a verdict."""

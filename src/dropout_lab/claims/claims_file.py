@@ -19,6 +19,8 @@ from dropout_lab.claims.registry import DEFAULT_PATH, Assumption, Claim, ClaimsF
 
 _TEXT = "tag:yaml.org,2002:str"
 _CONTENTS = ("assumptions", "claims")
+#: The fields that hold a list of texts.
+_LISTS = ("readings", "uses")
 #: PyYAML's safe loader, in C where it was compiled.
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -35,10 +37,11 @@ def load(path: str | Path | None = None) -> Registry:
 
     Without ``path`` it is the one that ``DROPOUT_LAB_CLAIMS`` names, else the package's own. The file holds two lists,
     ``assumptions`` and ``claims``, whose entries have the fields of :class:`Assumption` and :class:`Claim`; every value
-    is text, and ``uses`` a list of texts. Raises :class:`ClaimsFileError`, which names the file and the entry, for
-    anything else: a file that cannot be read or is empty, a key or an id that stands twice, a field that is unknown,
-    missing or blank, a value that YAML takes for a number, a truth value, a date or nothing, anchors, aliases, tags and
-    merges, and control characters.
+    is text, ``readings`` and ``uses`` are lists of texts. A claim of the source has a reading, and two if it is
+    imprecise; it has a change if there is something to correct. Raises :class:`ClaimsFileError`, which names the file
+    and the entry, for anything else: a file that cannot be read or is empty, a key or an id that stands twice, a
+    field that is unknown, missing or blank, a value that YAML takes for a number, a truth value, a date or nothing,
+    anchors, aliases, tags and merges, and control characters.
 
     Example
     -------
@@ -86,10 +89,21 @@ def _registry(document: yaml.Node | None) -> Registry:
     if missing := [key for key in _CONTENTS if key not in lists]:
         raise ClaimsFileError(f"the file lacks the key {missing[0]!r}")
     claims, assumptions = (_sequence(lists[key], f"the key {key!r}") for key in ("claims", "assumptions"))
-    return Registry(
+    registry = Registry(
         [_entry(Claim, node, "claim") for node in claims],
         [_entry(Assumption, node, "assumption") for node in assumptions],
     )
+    if unread := [claim.id for claim in registry.values() if claim.of_source and not claim.readings]:
+        raise ClaimsFileError(f"claim {unread[0]} is one of the source's and lacks the reading that is judged")
+    if odd := [claim for claim in registry.values() if claim.is_corrected != bool(claim.change)]:
+        lacks = "lacks a change of its sentence" if odd[0].is_corrected else "has a change of its sentence"
+        raise ClaimsFileError(f"claim {odd[0].id} is {odd[0].expected} and {lacks}")
+    single = [claim.id for claim in registry.values() if claim.expected == "imprecise" and len(claim.readings) == 1]
+    if single:
+        raise ClaimsFileError(
+            f"claim {single[0]} is imprecise and has one reading; expected the one that holds and the one that misleads"
+        )
+    return registry
 
 
 def _entry(kind: type[_Kind], node: yaml.Node, what: str) -> _Kind:
@@ -107,7 +121,7 @@ def _entry(kind: type[_Kind], node: yaml.Node, what: str) -> _Kind:
     for name, value in given.items():
         place = f"the field {name!r} of {where}"
         values[name] = (
-            tuple(_text(part, place) for part in _sequence(value, place)) if name == "uses" else _text(value, place)
+            tuple(_text(part, place) for part in _sequence(value, place)) if name in _LISTS else _text(value, place)
         )
     return kind(**values)  # type: ignore[arg-type]
 

@@ -26,6 +26,18 @@ KINDS = {
     "O": "opinion",
 }
 
+#: What sort of sentence a claim is: it decides which evidence can refute it.
+QUANTIFIERS = {
+    "always": "said of every case",
+    "typically": "said of the typical case",
+    "somewhere": "said of some case",
+    "others found": "said of what others found or use",
+}
+#: How much a sentence that has to be corrected would mislead its reader, the worst first.
+MISLEADS = ("much", "somewhat", "little")
+#: A sentence has the reading that is judged, and at most one other.
+MOST_READINGS = 2
+
 _ID = re.compile(r"[A-Za-z0-9]+(?:[.-][A-Za-z0-9]+)*")
 
 
@@ -56,6 +68,8 @@ class Grade(StrEnum):
 HEAVIEST = (Grade.WRONG, Grade.IMPRECISE, Grade.OPEN, Grade.OPINION)
 #: Grades of a statement that holds as it stands: what a correction has to have.
 SOUND = frozenset({Grade.TRUE, Grade.TRUE_UNDER, Grade.SUPPORTED})
+#: Grades of a sentence in which something has to be changed, the worst first.
+CORRECTED = (Grade.WRONG, Grade.IMPRECISE, Grade.TRUE_UNDER)
 #: Grades that establish something: the claim itself, or the better statement that takes its place.
 ESTABLISHED = SOUND | {Grade.IMPRECISE, Grade.WRONG}
 
@@ -79,10 +93,16 @@ class Assumption:
 class Claim:
     """One checkable statement: ``statement`` is what the source says, ``note`` the better one where there is one.
 
+    ``expected`` is the grade, ``reason`` says why it is that one, ``quantifier`` (of :data:`QUANTIFIERS`) what sort of
+    sentence it is. ``readings`` holds the reading that was judged, and a second one where the sentence has two. Where
+    the sentence has to be corrected, ``change`` says what to change in it, and ``misleads`` (of :data:`MISLEADS`) how
+    much it would mislead as it stands.
+
     Example
     -------
-    >>> Claim("1.1", "1 Setup", "a sum", "Th+E", "One and one is two.", "true").kind_name
-    'theorem and empirical'
+    >>> claim = Claim("1.1", "1 Setup", "a sum", "Th+E", "One and one is two.", "true", "always", "It is counted.")
+    >>> claim.kind_name, claim.of_source
+    ('theorem and empirical', True)
     """
 
     id: str
@@ -91,8 +111,13 @@ class Claim:
     kind: str
     statement: str
     expected: str
+    quantifier: str
+    reason: str
+    readings: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
     note: str = ""
+    change: str = ""
+    misleads: str = ""
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -103,6 +128,16 @@ class Claim:
     def kind_name(self) -> str:
         """The kind in words."""
         return " and ".join(KINDS[letter] for letter in self.kinds)
+
+    @property
+    def is_corrected(self) -> bool:
+        """Whether this is a sentence of the source in which something has to be changed."""
+        return self.of_source and self.expected in CORRECTED
+
+    @property
+    def of_source(self) -> bool:
+        """Whether the source makes the claim: its sections have numbers, and what lies beyond it has none."""
+        return self.section[:1].isdigit()
 
 
 def slug(name: str) -> str:
@@ -120,11 +155,13 @@ class Registry(Mapping[str, Claim]):
     """All claims by id, in the order of the file, with the assumptions that they name.
 
     Raises :class:`ClaimsFileError` for an id that stands twice, that no anchor can be made of, or that shares its
-    anchor with another one; for an unknown grade, kind or ``uses``; and for claims that rest on each other in a circle.
+    anchor with another one; for an unknown grade, kind, quantifier or ``uses``; for a quantifier that does not fit the
+    kind, a blank reason, and more readings than two; and for claims that rest on each other in a circle.
 
     Example
     -------
-    >>> claim = Claim("1.1", "1 Setup", "a sum", "I", "One and one is two.", "true", uses=("fair",))
+    >>> said = ("1.1", "1 Setup", "a sum", "I", "One and one is two.", "true", "always", "It is counted.")
+    >>> claim = Claim(*said, uses=("fair",))
     >>> registry = Registry([claim], [Assumption("fair", "fair masks", "The keep probability is 1/2.")])
     >>> registry.rests_on("1.1")
     ('fair',)
@@ -181,6 +218,8 @@ class Registry(Mapping[str, Claim]):
                 )
             if len(set(claim.kinds)) < len(claim.kinds):
                 raise ClaimsFileError(f"claim {claim.id} has kind {claim.kind!r}, which names a kind twice")
+            if problem := _misgraded(claim):
+                raise ClaimsFileError(f"claim {claim.id} {problem}")
             if twice := [used for used in claim.uses if claim.uses.count(used) > 1]:
                 raise ClaimsFileError(f"claim {claim.id} uses {twice[0]!r} twice")
             for used in claim.uses:
@@ -193,6 +232,25 @@ class Registry(Mapping[str, Claim]):
             raise ClaimsFileError(
                 f"claims rest on each other in a circle: {' → '.join(reversed(error.args[1]))}"
             ) from None
+
+
+def _misgraded(claim: Claim) -> str:
+    """What is wrong with the account that a claim gives of its grade, as the end of a sentence; else nothing."""
+    if claim.quantifier not in QUANTIFIERS:
+        return f"has the quantifier {claim.quantifier!r}; expected one of {', '.join(QUANTIFIERS)}"
+    if "H" in claim.kinds and claim.quantifier != "others found":
+        return f"is of kind {claim.kind_name}, so its quantifier is 'others found', got {claim.quantifier!r}"
+    if claim.kinds == ("D",) and claim.quantifier != "always":
+        return f"is a definition, so its quantifier is 'always', got {claim.quantifier!r}"
+    if not claim.reason.strip():
+        return f"has no reason for its grade, {claim.expected!r}"
+    if len(claim.readings) > MOST_READINGS:
+        return f"has {len(claim.readings)} readings; expected the one that is judged, and at most one other"
+    if bool(claim.change) != bool(claim.misleads):
+        return "says what to change in the sentence, or how much it misleads, and not both"
+    if claim.misleads and claim.misleads not in MISLEADS:
+        return f"misleads {claim.misleads!r}; expected one of {', '.join(MISLEADS)}"
+    return ""
 
 
 _Entry = TypeVar("_Entry", Claim, Assumption)

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from dropout_lab.claims.derivations import Derivation, problems_of
 from dropout_lab.claims.kinds import Refutation
 from dropout_lab.claims.records import EVIDENCE, Evidence, from_json
-from dropout_lab.claims.registry import HEAVIEST, SOUND, Claim, Grade, Registry
+from dropout_lab.claims.registry import HEAVIEST, QUANTIFIERS, SOUND, Claim, Grade, Registry
 
 #: Verdicts that leave a claim unsettled: nothing that is settled may rest on one of these.
 UNSETTLED = frozenset({Grade.OPEN, Grade.OPINION})
+#: Verdicts with which a piece of evidence speaks against its claim.
+_AGAINST = frozenset({Grade.WRONG, Grade.IMPRECISE, Grade.NOT_SEEN})
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,12 @@ def verdict(claim: Claim, evidence: Sequence[Evidence | Mapping[str, object]]) -
     first. Then a claim that is declared open or an opinion. An empirical claim is judged by its measurements: every one
     has to meet its rule. Any other claim is true, under named assumptions if a proof needs them; there a measurement
     only illustrates. Raises :class:`VerdictError` if there is no evidence, or none of a kind that can settle a claim of
-    this kind, and ValueError or TypeError for a record that is none.
+    this kind; if a counterexample alone would make a claim wrong that is not said of every case; and if a claim about
+    what others found or use has no citation. Raises ValueError or TypeError for a record that is none.
 
     Example
     -------
-    >>> claim = Claim("1", "1 A", "a sum", "I", "One and one is two.", "true")
+    >>> claim = Claim("1", "1 A", "a sum", "I", "One and one is two.", "true", "always", "It is counted.")
     >>> record = {"kind": "none", "verdict": "open", "says": "Nobody knows."}
     >>> str(verdict(claim, [record]))
     'open'
@@ -80,7 +83,23 @@ def verdict(claim: Claim, evidence: Sequence[Evidence | Mapping[str, object]]) -
     if own_correction and not any(piece.verdict in SOUND for piece in pieces):
         reason = f"{who} is refuted, but nothing establishes the statement that corrects it"
         raise VerdictError([Problem(claim.id, reason)])
-    return _weighed({piece.verdict for piece in fitting})
+    found = _weighed({piece.verdict for piece in fitting})
+    if unfit := _against_its_quantifier(claim, pieces, found):
+        raise VerdictError([Problem(claim.id, f"{who} is {QUANTIFIERS[claim.quantifier]}: {unfit}")])
+    return found
+
+
+def _against_its_quantifier(claim: Claim, pieces: Sequence[Evidence], found: Grade) -> str:
+    """Why the evidence cannot give this verdict to this sort of sentence, or nothing."""
+    if found in UNSETTLED:
+        return ""
+    if claim.quantifier == "others found" and not any(piece.sources for piece in pieces):
+        return "nothing settles that without a citation"
+    one_case = claim.quantifier in ("typically", "somewhere")
+    against = [piece for piece in pieces if piece.verdict in _AGAINST and not isinstance(piece, Refutation)]
+    if found is Grade.WRONG and one_case and not against:
+        return "a counterexample is one case and cannot make it wrong; a measurement or a citation against it can"
+    return ""
 
 
 def _weighed(given: set[Grade]) -> Grade:
@@ -106,7 +125,7 @@ def settle(registry: Registry, evidence: Mapping[str, Sequence[Evidence | Mappin
 
     Example
     -------
-    >>> claim = Claim("1", "1 A", "a question", "I", "One and one is two.", "open")
+    >>> claim = Claim("1", "1 A", "a question", "I", "One and one is two.", "open", "always", "Nobody counted.")
     >>> record = {"kind": "none", "verdict": "open", "says": "Nobody knows."}
     >>> str(settle(Registry([claim], []), {"1": [record]})["1"])
     'open'

@@ -20,7 +20,7 @@ def parsed(html: str) -> BeautifulSoup:
 
 
 def entry(claim_id: str, expected: str = "true", uses: tuple[str, ...] = ()) -> Claim:
-    return Claim(claim_id, "1 A", f"title of {claim_id}", "I", "statement", expected, uses)
+    return Claim(claim_id, "1 A", f"title of {claim_id}", "I", "statement", expected, "always", "reason", uses=uses)
 
 
 def test_the_ledger_as_data(full_book):
@@ -35,6 +35,9 @@ def test_the_ledger_as_data(full_book):
         "kind": "I",
         "expected": "true",
         "verdict": "true",
+        "reason": "Reason 1.1: $c$.",
+        "readings": ["Reading 1.1: $d$."],
+        "quantifier": "always",
         "uses": ["independent-masks"],
         "page": "a-first.html",
         "anchor": "claim-1-1",
@@ -116,6 +119,9 @@ def test_the_ledger_page(full_book):
     assert counted["true"] == "2"
     assert counted["derivation"] == "2" and counted["none: opinion or open"] == "1"
     assert "Better:" in rows[1].text
+    assert r"Reason 1.2: \(c\)." in rows[1].text
+    assert r"said of every case; how it was readReading 1.2: \(d\)." in rows[1].text
+    assert "said of what others found or use; how it was read" in rows[4].text
     assert page.select_one("form#claim-filter").has_attr("hidden"), "without the script there is nothing to filter with"
     assert all(label.find(["select", "input"]) for label in page.select("form label"))
     assert page.find("script", src=re.compile("claim-ledger.js"))
@@ -127,12 +133,36 @@ def test_only_the_ledger_loads_its_script(full_book):
 
 def test_errata_come_from_the_evidence_the_worst_first(full_book):
     page = parsed(full_book.build().page("d-errata"))
+    titles = [title.text.strip("¶") for title in page.select("section section h2")]
+    assert titles == ["What misleads most", "What misleads in some cases", "Small print"]
     boxes = page.select(".claim-erratum")
     assert [box["class"][-1] for box in boxes] == ["claim-verdict-wrong", "claim-verdict-true-under"]
     wrong, under = (box.text for box in boxes)
-    for part in (r"\(n = 1\), \(p = 4/5\)", "Claimed: 1/2. Computed: 4/5.", r"The weights are \(p^k\).", "Better:"):
+    for part in (r"\(n = 1\), \(p = 4/5\)", "Claimed: 0.5. Computed: 0.8.", r"The weights are \(p^k\).", "Better:"):
         assert part in wrong
     assert "a linear consumer: What follows is linear." in under
+    for part in (r"We read it soReading 2.1: \(d\).", r"ChangeChange 2.1: \(e\).", r"WhyReason 2.1: \(c\)."):
+        assert part in under
+
+
+def test_errata_are_in_the_order_of_what_misleads_and_of_the_grade(book):
+    two = {"readings": ["It holds so.", "It misleads so."]}
+    book.claims(
+        claim("1.1", uses=["independent-masks"]),
+        claim("2.1", "imprecise", misleads="much", **two),
+        claim("2.2", "wrong", misleads="somewhat"),
+        claim("2.3", "wrong"),
+    )
+    imprecise = {**REFUTED, "verdict": "imprecise"}
+    first = [cell("1.1", derived("independent-masks")), cell("2.1", ENUMERATED, imprecise)]
+    rest = [cell("2.2", ENUMERATED, REFUTED), cell("2.3", ENUMERATED, REFUTED)]
+    book.notebook("a-first", "# First", *first, *rest)
+    book.page("b-errata", "# Errata\n\n```{claims} errata\n```\n")
+    built = book.build()
+    assert built.status == 0, built.error
+    boxes = parsed(built.page("b-errata")).select(".claim-erratum")
+    assert [box.strong.text for box in boxes] == ["Claim 2.3", "Claim 2.1", "Claim 2.2"]
+    assert "Most charitable readingIt holds so.A reading that misleadsIt misleads so." in boxes[1].text
 
 
 def test_what_lies_beyond_the_source_is_no_erratum_of_it(book):
@@ -204,6 +234,17 @@ def test_a_changed_verdict_is_written_on_unchanged_pages(full_book):
     assert json.loads((built.site / "ledger.json").read_text())[1]["verdict"] == "imprecise"
 
 
+def test_a_changed_word_of_the_claims_file_is_written_on_unchanged_pages(book):
+    wrong = claim("2.1", "wrong")
+    book.claims(claim("1.1", uses=["independent-masks"]), wrong)
+    first = cell("1.1", derived("independent-masks"))
+    book.notebook("a-first", "# First", first, cell("2.1", ENUMERATED, REFUTED))
+    book.page("b-errata", "# Errata\n\n```{claims} errata\n```\n")
+    assert "Change 2.1" in book.build().page("b-errata")
+    book.claims(claim("1.1", uses=["independent-masks"]), {**wrong, "change": "Put it otherwise."})
+    assert "Put it otherwise." in book.build().page("b-errata")
+
+
 def test_a_new_record_alone_rewrites_the_pages_that_show_it(full_book):
     full_book.build()
     full_book.notebook(
@@ -258,7 +299,7 @@ def test_fully_established_only_with_all_that_it_rests_on(below, full):
 
 def test_a_section_includes_its_subsections_only():
     sections = ["7 Variants", "7.1 DropConnect", "71 Other"]
-    claims = [Claim(str(number), name, "t", "I", "s", "true") for number, name in enumerate(sections)]
+    claims = [Claim(str(number), name, "t", "I", "s", "true", "always", "r") for number, name in enumerate(sections)]
     ledger = Ledger(Registry(claims, []), {}, [])
     assert [found.claim.id for found in ledger.of_section("7")] == ["0", "1"]
 
@@ -266,3 +307,16 @@ def test_a_section_includes_its_subsections_only():
 def test_no_page_is_named_by_an_absolute_path(full_book):
     built = full_book.build()
     assert str(Path(full_book.folder).resolve()) not in (built.site / "ledger.json").read_text()
+
+
+def test_an_assumption_that_nothing_needs_is_named():
+    registry = Registry([entry("1", uses=("a",)), entry("2")], [Assumption(name, name, name) for name in "abc"])
+    needs_b = from_json({**derived("b"), "stated": ["b"]})
+    given = Page(settled=[Settled("2", (needs_b,), "claim-2", "x.md:1")])
+    ledger = Ledger(registry, {"x": given}, ["x"])
+    assert ledger.unused_assumptions() == ["c"]
+    (said,) = [problem for problem in ledger.problems(()) if problem.startswith("assumption")]
+    assert said == (
+        "assumption 'c' is used by no derivation and named by no claim: what nothing needs is no assumption"
+    )
+    assert not [problem for problem in ledger.problems((), draft=True) if problem.startswith("assumption")]

@@ -66,13 +66,13 @@ def test_one_class_is_all_that_a_new_kind_needs(kind, book):
 
 
 def test_it_is_validated_judged_and_shown_as_the_others_are(kind):
-    asked = Claim("1", "1 A", "title", "E", "statement", "supported")
+    asked = Claim("1", "1 A", "title", "E", "statement", "supported", "typically", "reason")
     assert claims.verdict(asked, [RECORD]) == "supported"
     for changes in ({"readers": 0}, {"readers": True}, {"question": " "}, {"verdict": "true"}, {"readers": None}):
         with pytest.raises((ValueError, TypeError), match="survey"):
             claims.from_json({**RECORD, **changes})
     with pytest.raises(claims.VerdictError, match="it has only: survey"):
-        claims.verdict(Claim("1", "1 A", "title", "Th", "statement", "true"), [RECORD])
+        claims.verdict(Claim("1", "1 A", "title", "Th", "statement", "true", "always", "reason"), [RECORD])
     settlement = Settlement(asked, (claims.from_json(RECORD),), Registry([asked], []))
     assert str(settlement) == "Asked (asked, 7 readers): claim 1, title. They agree on $p$.\n  question: Is it so?"
 

@@ -126,7 +126,12 @@ ASSUMPTIONS = [
 def claim(claim_id: str, expected: str = "true", **fields: Any) -> dict[str, Any]:
     """An entry of a claims file."""
     own = {"id": claim_id, "section": f"{claim_id[0]} Part {claim_id[0]}", "title": f"title of {claim_id}", "kind": "I"}
-    return {**own, "statement": f"Statement {claim_id}: $a < b$.", "expected": expected, **fields}
+    own |= {"statement": f"Statement {claim_id}: $a < b$.", "expected": expected, "reason": f"Reason {claim_id}: $c$."}
+    if expected in ("wrong", "imprecise", "true-under") and own["section"][0].isdigit():
+        own |= {"change": f"Change {claim_id}: $e$.", "misleads": "much" if expected == "wrong" else "little"}
+    quantifier = "others found" if "H" in fields.get("kind", "") else "always"
+    readings = [f"Reading {claim_id}: $d$.", "Another one."][: 2 if expected == "imprecise" else 1]
+    return {**own, "quantifier": quantifier, "readings": readings, **fields}
 
 
 def cell(claim_id: str, *evidence: Mapping[str, Any]) -> nbformat.NotebookNode:
@@ -162,7 +167,9 @@ class Book:
 
     def claims(self, *entries: Mapping[str, Any]) -> None:
         """Write the claims file: a new one each time, since a process reads each file once."""
-        document = {"assumptions": ASSUMPTIONS, "claims": list(entries)}
+        named = {used for entry in entries for used in entry.get("uses", ())}
+        assumptions = [assumption for assumption in ASSUMPTIONS if assumption["id"] in named]
+        document = {"assumptions": assumptions, "claims": list(entries)}
         path = self.folder / f"claims-{len(list(self.folder.glob('claims-*.yaml')))}.yaml"
         path.write_text(yaml.safe_dump(document), encoding="utf-8")
         self.patch.setenv("DROPOUT_LAB_CLAIMS", str(path))
