@@ -93,9 +93,9 @@ class Assumption:
 class Claim:
     """One checkable statement: ``statement`` is what the source says, ``note`` the better one where there is one.
 
-    ``expected`` is the grade, ``reason`` says why it is that one, ``quantifier`` (of :data:`QUANTIFIERS`) what sort of
+    ``expected`` is the grade, ``reason`` says why it is that one, ``quantifier`` (of ``QUANTIFIERS``) what sort of
     sentence it is. ``readings`` holds the reading that was judged, and a second one where the sentence has two. Where
-    the sentence has to be corrected, ``change`` says what to change in it, and ``misleads`` (of :data:`MISLEADS`) how
+    the sentence has to be corrected, ``change`` says what to change in it, and ``misleads`` (of ``MISLEADS``) how
     much it would mislead as it stands.
 
     Example
