@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
 
 from dropout_lab.claims.registry import HEAVIEST, Claim, Grade, Registry
@@ -195,7 +196,7 @@ class Part:
     """
 
     def __post_init__(self) -> None:
-        for name, hint in get_type_hints(type(self)).items():
+        for name, hint in _part_hints(type(self)).items():
             try:
                 object.__setattr__(self, name, _type_of(hint).take(getattr(self, name)))
             except TypeError:
@@ -209,7 +210,7 @@ class Part:
     @classmethod
     def schema(cls) -> dict[str, Json]:
         """The JSON schema of such a part."""
-        found: dict[str, Json] = {name: dict(_type_of(hint).schema) for name, hint in get_type_hints(cls).items()}
+        found: dict[str, Json] = {name: dict(_type_of(hint).schema) for name, hint in _part_hints(cls).items()}
         required: list[Json] = list(found)
         return {"type": "object", "properties": found, "required": required, "additionalProperties": False}
 
@@ -296,6 +297,7 @@ _TYPES: dict[object, _Type] = {
 }
 
 
+@cache
 def _type_of(hint: object) -> _Type:
     """The type that a hint names; raises KeyError if no record can hold it."""
     if isinstance(hint, type) and issubclass(hint, Part):
@@ -305,6 +307,11 @@ def _type_of(hint: object) -> _Type:
             {"type": "array", "items": kind.schema()}, f"a list of {kind.__name__}", lambda value: _parts(kind, value)
         )
     return _TYPES[hint]
+
+
+@cache
+def _part_hints(kind: type[Part]) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def _part(kind: type[Part], value: object) -> Part:
@@ -330,6 +337,7 @@ def _is_known(hint: object) -> bool:
     return True
 
 
+@cache
 def _hints(kind: type[Evidence]) -> dict[str, object]:
     found = get_type_hints(kind)
     if odd := [own.name for own in fields(kind) if not _is_known(found[own.name])]:
