@@ -196,7 +196,7 @@ class Part:
     """
 
     def __post_init__(self) -> None:
-        for name, hint in _part_hints(type(self)).items():
+        for name, hint in _hints(type(self)).items():
             try:
                 object.__setattr__(self, name, _type_of(hint).take(getattr(self, name)))
             except TypeError:
@@ -210,7 +210,7 @@ class Part:
     @classmethod
     def schema(cls) -> dict[str, Json]:
         """The JSON schema of such a part."""
-        found: dict[str, Json] = {name: dict(_type_of(hint).schema) for name, hint in _part_hints(cls).items()}
+        found: dict[str, Json] = {name: dict(_type_of(hint).schema) for name, hint in _hints(cls).items()}
         required: list[Json] = list(found)
         return {"type": "object", "properties": found, "required": required, "additionalProperties": False}
 
@@ -297,6 +297,9 @@ _TYPES: dict[object, _Type] = {
 }
 
 
+_KNOWN_HINTS: dict[type, dict[str, Any]] = {}
+
+
 @cache
 def _type_of(hint: object) -> _Type:
     """The type that a hint names; raises KeyError if no record can hold it."""
@@ -307,11 +310,6 @@ def _type_of(hint: object) -> _Type:
             {"type": "array", "items": kind.schema()}, f"a list of {kind.__name__}", lambda value: _parts(kind, value)
         )
     return _TYPES[hint]
-
-
-@cache
-def _part_hints(kind: type[Part]) -> dict[str, Any]:
-    return get_type_hints(kind)
 
 
 def _part(kind: type[Part], value: object) -> Part:
@@ -337,13 +335,15 @@ def _is_known(hint: object) -> bool:
     return True
 
 
-@cache
-def _hints(kind: type[Evidence]) -> dict[str, object]:
-    found = get_type_hints(kind)
-    if odd := [own.name for own in fields(kind) if not _is_known(found[own.name])]:
-        possible = ", ".join(kept.name for kept in _TYPES.values())
-        raise TypeError(f"{kind.__name__}.{odd[0]} is of a type that no record can hold; use {possible}")
-    return found
+def _hints(kind: type[Evidence] | type[Part]) -> dict[str, Any]:
+    """The types of a class's fields, looked up once; raises TypeError for one that no record can hold."""
+    if kind not in _KNOWN_HINTS:
+        found = get_type_hints(kind)
+        if odd := [own.name for own in fields(kind) if not _is_known(found[own.name])]:  # type: ignore[arg-type]
+            possible = ", ".join(kept.name for kept in _TYPES.values())
+            raise TypeError(f"{kind.__name__}.{odd[0]} is of a type that no record can hold; use {possible}")
+        _KNOWN_HINTS[kind] = found
+    return _KNOWN_HINTS[kind]
 
 
 def _validated(piece: Evidence, name: str, metadata: Mapping[str, object]) -> object:
