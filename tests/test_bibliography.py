@@ -1,4 +1,4 @@
-"""Each work of the bibliography can be found: by its DOI, its number at arXiv, or the address of the publisher's page."""
+"""Each work of the bibliography can be found: by DOI, by its number at arXiv, or by the address of its publisher."""
 
 from __future__ import annotations
 

@@ -66,7 +66,8 @@ def test_a_theorem_of_the_literature_is_a_source_of_the_derivation():
     assert (piece.cites, piece.sources) == (("nobody1900",), (("nobody1900", ""),))
     assert from_json(piece.to_json()) == piece
     lemma = Chain(sp.gamma(v + 1), name="the equation").then(v * gamma, known)
-    assert claims.derive("1", Chain(3 * sp.gamma(v + 1)).then(3 * v * gamma, lemma), says="Thrice.").main.cites == piece.cites
+    by_lemma = Chain(3 * sp.gamma(v + 1)).then(3 * v * gamma, lemma)
+    assert claims.derive("1", by_lemma, says="Thrice.").main.cites == piece.cites
     assert claims.derive("1", mean, says="The mean.").main.sources == ()
 
 
