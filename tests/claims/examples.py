@@ -37,6 +37,7 @@ RECORDS: dict[str, dict[str, Any]] = {
         "at": "n = 2",
         "part": "",
         "stated": [],
+        "cites": [],
     },
     "enumerate": {"verdict": "true", "masks": 16, "tolerance": 1e-9, "difference": 0.0},
     "measure": {

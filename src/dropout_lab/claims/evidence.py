@@ -116,6 +116,7 @@ def derive(
         at=found.at,
         part=part,
         stated=tuple(stated),
+        cites=chain.cites,
     )
 
 

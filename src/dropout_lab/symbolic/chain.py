@@ -259,6 +259,12 @@ class Chain:
         return tuple(found)
 
     @property
+    def cites(self) -> tuple[str, ...]:
+        """The keys of the bibliography under which its theorems of the literature stand, and those of its lemmas."""
+        rules = [rule for chain in (*self.lemmas, self) for line in chain.lines for rule in line.rules]
+        return tuple(dict.fromkeys(rule.cites for rule in rules if rule.cites))
+
+    @property
     def _place(self) -> str:
         return f"{self.name}, line {len(self.lines) + 1}" if self.name else f"line {len(self.lines) + 1}"
 

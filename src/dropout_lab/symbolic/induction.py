@@ -156,6 +156,11 @@ class Induction:
             found += [] if one in found else [one]
         return tuple(found)
 
+    @property
+    def cites(self) -> tuple[str, ...]:
+        """The keys of the bibliography that base and step cite."""
+        return tuple(dict.fromkeys((*self.base.cites, *self.step.cites)))
+
     def latex(self) -> str:
         """Both chains as aligned LaTeX."""
         return "\n\n".join(rf"\text{{{heading}}} \\ {chain.latex()}" for heading, chain in self.parts)
