@@ -31,6 +31,17 @@ def inline_math(text: str) -> Markup:
     return Markup(re.sub(r"\$([^$]+)\$", r"\\(\1\\)", str(escape(text))))
 
 
+def subscripts(name: str) -> Markup:
+    """The name of a rule as HTML, with the index of a letter below it, where a link's line would hide its underscore.
+
+    Example
+    -------
+    >>> subscripts("definition of P_r")
+    Markup('definition of P<sub>r</sub>')
+    """
+    return Markup(re.sub(r"(?<=\w)_(\w+)", r"<sub>\1</sub>", str(escape(name))))
+
+
 def render(template: str, **context: object) -> Markup:
     """The HTML that a template of the folder ``templates`` gives, named without its ending."""
     return Markup(_ENVIRONMENT.get_template(f"{template}.html").render(**context))
@@ -56,4 +67,4 @@ def glue(settlement: Settlement, name: str) -> None:
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
-_ENVIRONMENT.filters |= {"math": inline_math, "readable": readable}
+_ENVIRONMENT.filters |= {"math": inline_math, "readable": readable, "subscripts": subscripts}
