@@ -214,7 +214,7 @@ def test_a_settlement_shows_itself_and_carries_its_record():
 
 
 def test_without_the_books_side_it_shows_itself_as_text_and_latex(monkeypatch):
-    monkeypatch.setattr(settlement, "_faces", dict)
+    monkeypatch.setattr(settlement, "faces", dict)
     found = derived("The mean.")
     assert set(found._repr_mimebundle_()) == {MIME_TYPE, "text/latex", "text/plain"}
     with pytest.raises(NotImplementedError, match="extra 'book'"):

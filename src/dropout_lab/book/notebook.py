@@ -16,6 +16,8 @@ from markupsafe import Markup, escape
 from dropout_lab.claims import Settlement
 from dropout_lab.claims.derivations import RELATIONS, SIGNS
 from dropout_lab.claims.kinds import readable
+from dropout_lab.symbolic import Chain, Induction
+from dropout_lab.symbolic.report import shown
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -53,6 +55,11 @@ def html(settlement: Settlement, rules_page: str = "") -> str:
     ``rules_page`` is where the names of rules lead to, if anywhere.
     """
     return str(render("claim-evidence", settlement=settlement, rules_page=rules_page, relations=RELATIONS, signs=SIGNS))
+
+
+def chain_html(chain: Chain | Induction) -> str:
+    """A derivation that shows itself: its own lines, each with its reason."""
+    return str(render("derivation", piece=shown(chain), rules_page="", relations=RELATIONS, signs=SIGNS))
 
 
 def glue(settlement: Settlement, name: str) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import sympy as sp
 
+from dropout_lab._faces import faces
 from dropout_lab.symbolic.algebra import equal_by_algebra
 from dropout_lab.symbolic.binding import lettered
 from dropout_lab.symbolic.bound_names import same
@@ -362,6 +363,9 @@ class Chain:
         return in_columns(self.lines)
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str | None:
+        return str(faces()["chain"](self)) if "chain" in faces() else None
 
     def _repr_latex_(self) -> str:
         return f"$${self.latex()}$$"
