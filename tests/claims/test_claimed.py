@@ -10,7 +10,7 @@ import pytest
 import sympy as sp
 import torch
 
-from dropout_lab import claims
+from dropout_lab import claims, symbolic
 from dropout_lab.claims import NotEstablished
 from dropout_lab.claims.claimed import claimed_at
 
@@ -38,6 +38,10 @@ FORMULAS = [
     (total(w[i] ** 2), {n: 2, w: np.array([1, 2])}, 5),
     (total(w[i] ** 2), {n: 2, w: torch.tensor([1.0, 2.0])}, 5.0),
     (a / (1 + sp.exp(-b)), {a: 0, b: 1}, 0),
+    (sp.Max(0, a - 5), {a: 2}, 0),
+    (sp.Max(0, -a - 5), {a: 2}, 0),
+    (sp.Max(0, total(w[i]) - 5), {n: 2, w: [0, 0]}, 0),
+    (sp.Heaviside(a - sp.Rational(5, 2)), {a: 2}, 0),
     ([a * b, a - b], {a: 2, b: 1}, [2, 1]),
     (sp.Matrix([[a * b, a - b]]), {a: 2, b: 1}, [[2, 1]]),
     (np.array([a * b, a - b]), {a: 2, b: 1}, [2, 1]),
@@ -125,6 +129,12 @@ def test_a_symbol_alone_is_a_number_by_another_name(formula):
 def test_a_value_that_is_missing_is_named(formula, at):
     with pytest.raises(ValueError, match=r"no value|not among the values"):
         claimed_at(formula, at)
+
+
+def test_a_formula_holds_no_mask():
+    masks = symbolic.Masks(size=n, keep_prob=p)
+    with pytest.raises(ValueError, match="no values for r"):
+        claimed_at(total(masks[i] * w[i]), {n: 2, w: [1, 2]})
 
 
 @pytest.mark.parametrize("needless", [{p: 1}, {x: [1]}, {sp.Symbol("a"): 1}])
