@@ -109,6 +109,8 @@ REFUTED = {
     "verdict": "wrong",
     "says": "It is not.",
     "counterexample": "$n = 1$, $p = 4/5$",
+    "claimed_formula": "2^{-n}",
+    "claimed_at": "n = 1",
     "claimed": "1/2",
     "actual": "4/5",
     "correction": "The weights are $p^k$.",
