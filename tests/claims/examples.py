@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
+
+import sympy
 
 from dropout_lab.claims import Claim
 
@@ -37,6 +40,7 @@ RECORDS: dict[str, dict[str, Any]] = {
         "at": "n = 2",
         "part": "",
         "stated": [],
+        "cites": [],
     },
     "enumerate": {"verdict": "true", "masks": 16, "tolerance": 1e-9, "difference": 0.0},
     "measure": {
@@ -52,6 +56,8 @@ RECORDS: dict[str, dict[str, Any]] = {
     "refute": {
         "verdict": "wrong",
         "counterexample": "one unit, p = 4/5",
+        "claimed_formula": "2^{-n}",
+        "claimed_at": "n = 1",
         "claimed": "1/2",
         "actual": "4/5",
         "correction": "The weights are p.",
@@ -79,3 +85,19 @@ def claim(claim_id: str = "1", *uses: str, **changes: Any) -> Claim:
     own = {"section": "1 A", "title": "title", "kind": "I", "statement": "statement", "expected": "true", "uses": uses}
     own["quantifier"] = "others found" if "H" in changes.get("kind", "") else "always"
     return Claim(id=claim_id, **{**own, "reason": "reason", **changes})
+
+
+def as_formula(value: Any) -> dict[str, Any]:
+    """Arguments of a refutation whose claim gives this number, or these nested lists of numbers: products a_i * b."""
+    at: dict[Any, Any] = {sympy.Symbol("b"): 1}
+    letters = (sympy.Symbol(f"a{place}") for place in count())
+
+    def product(entry: Any) -> Any:
+        if hasattr(entry, "tolist"):
+            entry = entry.tolist()
+        if isinstance(entry, list):
+            return [product(own) for own in entry]
+        at[letter := next(letters)] = entry
+        return letter * sympy.Symbol("b")
+
+    return {"claimed": product(value), "at": at}

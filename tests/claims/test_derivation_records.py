@@ -16,6 +16,7 @@ from dropout_lab.symbolic.rules import (
     linear_equation,
     linearity,
     mean_of_mask,
+    theorem,
 )
 
 CLAIMS_FILE = """
@@ -57,6 +58,18 @@ def test_the_assumptions_are_those_of_the_chain():
 def test_what_the_claim_states_itself_is_not_left_unsaid():
     piece = claims.derive("1", mean, says="The mean.", stated=["fair"]).main
     assert (piece.assumes, piece.stated, str(piece.verdict)) == (("fair",), ("fair",), "true")
+
+
+def test_a_theorem_of_the_literature_is_a_source_of_the_derivation():
+    gamma = sp.gamma(v)
+    known = theorem("equation of Gamma", sp.gamma(v + 1), v * gamma, key="nobody1900", statement="Gamma grows.")
+    piece = claims.derive("1", Chain(2 * sp.gamma(v + 1)).then(2 * v * gamma, known), says="Twice.").main
+    assert (piece.cites, piece.sources) == (("nobody1900",), (("nobody1900", ""),))
+    assert from_json(piece.to_json()) == piece
+    lemma = Chain(sp.gamma(v + 1), name="the equation").then(v * gamma, known)
+    by_lemma = Chain(3 * sp.gamma(v + 1)).then(3 * v * gamma, lemma)
+    assert claims.derive("1", by_lemma, says="Thrice.").main.cites == piece.cites
+    assert claims.derive("1", mean, says="The mean.").main.sources == ()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import sympy
+from examples import as_formula
 
 from dropout_lab import claims, symbolic
 from dropout_lab.claims import MIME_TYPE, NotEstablished, settlement
@@ -121,7 +122,7 @@ def test_refute_needs_a_difference_and_carries_its_correction():
     correction = derived("The right statement.")
     evidence = claims.refute(
         "1",
-        claimed=0,
+        **as_formula(0),
         actual=Fraction(1, 4),
         counterexample="one unit",
         correction=correction,
@@ -131,14 +132,14 @@ def test_refute_needs_a_difference_and_carries_its_correction():
     assert [record["kind"] for record in evidence.records] == ["derive", "refute"]
     assert evidence.record["actual"] == "1/4"
     with pytest.raises(NotEstablished, match="no counterexample"):
-        claims.refute("1", claimed=1, actual=1, counterexample="x", correction=correction, degree="wrong", says="No.")
+        refuted(**as_formula(1), actual=1)
     with pytest.raises(TypeError, match="correction is the evidence"):
-        claims.refute("1", claimed=1, actual=2, counterexample="x", correction="trust me", degree="wrong", says="No.")
+        refuted(**as_formula(1), actual=2, correction="trust me")
 
 
 def refuted(**changes):
     given = {
-        "claimed": 0,
+        **as_formula(0),
         "actual": Fraction(1, 4),
         "counterexample": "one unit",
         "correction": derived("The right statement."),
@@ -180,7 +181,7 @@ def test_a_correction_has_to_be_established():
 
 
 def test_close_numbers_are_written_with_the_digits_that_tell_them_apart():
-    assert (refuted(claimed=0.123451, actual=0.123452).main.claimed) == "0.123451"
+    assert (refuted(**as_formula(0.123451), actual=0.123452).main.claimed) == "0.123451"
 
 
 @pytest.mark.parametrize("key", ["", " ", "two keys", "a,b", None, 3])
@@ -198,7 +199,9 @@ def test_what_cannot_judge_a_claim_does_not():
     with pytest.raises(NotEstablished, match="a citation cannot call it wrong"):
         claims.cite("1", key="somebody1999", says="No.", degree="wrong")
     with pytest.raises(NotEstablished, match="of kind empirical: a counterexample cannot call it wrong"):
-        claims.refute("2", claimed=1, actual=2, counterexample="one run", correction=right, degree="wrong", says="No.")
+        claims.refute(
+            "2", **as_formula(1), actual=2, counterexample="one run", correction=right, degree="wrong", says="No."
+        )
 
 
 @pytest.mark.parametrize("claim_id", ["9.9", 1, None, ["1"]])
@@ -217,7 +220,7 @@ def test_a_settlement_shows_itself_and_carries_its_record():
 
 
 def test_without_the_books_side_it_shows_itself_as_text_and_latex(monkeypatch):
-    monkeypatch.setattr(settlement, "_faces", dict)
+    monkeypatch.setattr(settlement, "faces", dict)
     found = derived("The mean.")
     assert set(found._repr_mimebundle_()) == {MIME_TYPE, "text/latex", "text/plain"}
     with pytest.raises(NotImplementedError, match="extra 'book'"):

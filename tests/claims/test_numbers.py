@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import sympy
 import torch
+from examples import as_formula
 
 from dropout_lab import claims
 from dropout_lab.claims import NotEstablished
@@ -78,7 +79,7 @@ def test_it_is_refused_on_either_side_and_at_any_place(value, other, correction)
         with pytest.raises(NotEstablished, match=r"claim 2\.4"):
             claims.refute(
                 "2.4",
-                claimed=found,
+                **as_formula(found),
                 actual=expected,
                 counterexample="one unit",
                 correction=correction,
@@ -156,7 +157,7 @@ def test_the_same_number_in_another_spelling_or_type_is_no_counterexample(one, o
         with pytest.raises(NotEstablished, match="no counterexample"):
             claims.refute(
                 "2.4",
-                claimed=claimed,
+                **as_formula(claimed),
                 actual=actual,
                 counterexample="one unit",
                 correction=correction,

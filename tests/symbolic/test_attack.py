@@ -166,3 +166,11 @@ def test_what_is_the_same_expression_is_no_slip():
     attack = attacked(chain)
     assert attack.survivors == []
     assert attack.tried == len(made) - 1
+
+
+def test_what_a_derivative_is_taken_by_is_no_slip():
+    """A later line that holds a derivative by the keep probability is attacked like any other."""
+    slope = sp.Derivative(E(r[1]) * y, p, evaluate=False)
+    chain = Chain(slope + E(r[1]), masks=r, name="by p").then(slope + p, mean_of_mask)
+    attack = attacked(chain)
+    assert attack.refused == attack.tried > 0

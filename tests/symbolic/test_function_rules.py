@@ -81,10 +81,13 @@ def test_frullani_has_a_sign():
         assert frullani.rewrite(part, Context()) == sp.log(other / one)
 
 
-def test_a_derivative_stays_outside_where_the_ends_move():
+def test_a_derivative_stays_outside_where_it_may_not_go_in():
     for total in (sp.Integral(sp.exp(a * t), (t, 0, a)), sp.Integral(t, (t, 0, 1)) ** 2 * a):
         moved = sp.Derivative(total, a, evaluate=False)
         assert under_integral.rewrite(moved, Context()) == moved
+    for total in (sp.Integral(sp.exp(-a * t), (t, 0, sp.oo)), sp.Integral(sp.Abs(t - a), (t, 0, 1))):
+        not_smooth = sp.Derivative(total, a, evaluate=False)
+        assert under_integral.rewrite(not_smooth, Context()) == not_smooth
     twice = sp.Derivative(sp.Integral(sp.exp(a * t), (t, 0, 1)), (a, 2), evaluate=False)
     assert under_integral.rewrite(twice, Context()) == twice
 

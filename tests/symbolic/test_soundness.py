@@ -5,79 +5,61 @@ Each was accepted once, by some version of the rules, or is of a kind with one t
 
 import pytest
 import sympy as sp
+from soundness import (
+    A,
+    E,
+    R,
+    S,
+    Sum,
+    a,
+    accepted,
+    b,
+    half,
+    i,
+    j,
+    k,
+    m,
+    n,
+    p,
+    r,
+    square,
+    t,
+    u,
+    x,
+    y,
+    z,
+)
 
 from dropout_lab.symbolic import (
-    Chain,
     Cov,
     Definition,
     Masks,
-    Mean,
-    ProductOverMasks,
     Random,
-    SumOverMasks,
-    Unknown,
     Var,
-    Weight,
 )
 from dropout_lab.symbolic.rules import (
     algebra,
-    cauchy_schwarz,
     closed_form,
     constants_and_variance,
     definition,
     delta_picks,
-    derivative,
-    derivative_of_sum,
     exponential_below_one,
     independence,
     independent_covariance,
-    integral,
     jensen,
     last_term,
-    limit,
     linearity,
-    linearity_of_integral,
     logarithm,
     mean_of_mask,
-    nonnegative,
     shifted,
     split_diagonal,
     symmetric_covariance,
     symmetry,
-    theorem,
     two_outcomes,
     variance_of_sum,
     written_out,
     zero_covariance,
 )
-
-E, Sum = Mean, sp.Sum
-n, m, N, K = sp.symbols("n m N K", integer=True, positive=True)
-i, j, k, l_ = sp.symbols("i j k l", integer=True, positive=True)
-p = sp.Symbol("p", positive=True)
-x, y, t, s = sp.symbols("x y t s", real=True)
-u = sp.Symbol("u", positive=True)
-a, b, c, w = (sp.IndexedBase(letter) for letter in "abcw")
-A = sp.IndexedBase("A")
-r, R, half = Masks(n, p), Masks((n, m), p, "R"), Masks(n, sp.Rational(1, 2))
-S = Definition("S", Sum(w[i] * r[i], (i, 1, n)))
-z = Definition("z_{{0}}", r[i] * a[i] + 1, (i,))
-square = Unknown("f", lambda z: z**2, properties=("convex",))
-plain = Unknown("g", lambda z: z)
-
-
-def accepted(before, after, *rules, relation="=", masks=r, distinct=(), unknowns=(square, plain), definitions=(S,)):
-    """Whether the rules lead from one expression to the other; a rule may also say why it can't."""
-    chain = Chain(sp.Symbol("start"), masks=masks, distinct=distinct, unknowns=unknowns, definitions=definitions)
-    try:
-        return chain.follows(sp.sympify(before), sp.sympify(after), rules, relation)
-    except ValueError:
-        return False
-
-
-def der(f, by):
-    return sp.Derivative(f, by, evaluate=False)
-
 
 TRUE = {
     "masks of two families": (E(r[i] * R[i, j]), E(r[i]) * E(R[i, j]), independence, {"masks": (r, R)}),
@@ -323,7 +305,7 @@ FALSE = {
     "the index of a letter's argument is caught": (
         Definition("q", Sum(A[k, i], (i, 1, n)), (k,))(i),
         Sum(A[i, i], (i, 1, n)),
-        "definition of q",
+        definition(Definition("q", Sum(A[k, i], (i, 1, n)), (k,))),
         {},
     ),
     "a written sum whose index is caught": (
@@ -382,154 +364,11 @@ FALSE = {
     "a constant factor, not squared": (Var(2 * r[1]), 2 * Var(r[1]), constants_and_variance, {}),
     "a random summand": (Var(r[1] + r[2]), Var(r[1]), constants_and_variance, {}),
     "a variance without the covariance": (Var(r[1] + r[2]), Var(r[1]) + Var(r[2]), variance_of_sum, {}),
-    # logarithms
-    "a logarithm of a turning exponential": (sp.log(sp.exp(sp.I * t)), sp.I * t, logarithm, {}),
-    "a product with a turning exponential": (
-        sp.log(u * sp.exp(sp.I * t)),
-        sp.log(u) + sp.log(sp.exp(sp.I * t)),
-        logarithm,
-        {},
-    ),
-    "a logarithm of what may be negative": (sp.log(x * y), sp.log(x) + sp.log(y), logarithm, {}),
-    "a square under a logarithm": (sp.log(x**2), 2 * sp.log(x), logarithm, {}),
-    "a turning exponent": (sp.log(u ** (sp.I * t)), sp.I * t * sp.log(u), logarithm, {}),
-    "a product over what may be negative": (
-        sp.log(sp.Product(a[i], (i, 1, n))),
-        Sum(sp.log(a[i]), (i, 1, n)),
-        logarithm,
-        {},
-    ),
-    "a product of masks under a logarithm": (
-        sp.log(ProductOverMasks(r[1])),
-        SumOverMasks(sp.log(r[1])),
-        logarithm,
-        {},
-    ),
-    "a sum that may be empty under a logarithm": (
-        sp.log(u * Sum(sp.exp(a[i]), (i, 2, n))),
-        sp.log(u) + sp.log(Sum(sp.exp(a[i]), (i, 2, n))),
-        logarithm,
-        {},
-    ),
-    "half of a turning exponential": (
-        Sum(a[i] * sp.exp(sp.I * b[i] / 2), (i, 1, n)),
-        Sum(a[i] * sp.sqrt(sp.exp(sp.I * b[i])), (i, 1, n)),
-        algebra,
-        {},
-    ),
-    # derivatives
-    "through a mean over its index": (der(E(Sum(w[i] * r[i], (i, 1, n))), w[k]), 0, derivative, {}),
-    "through a letter over its index": (der(E(S()), w[k]), 0, derivative, {}),
-    "through a letter": (der(S() ** 2, w[k]), 0, derivative, {}),
-    "through a mean": (der(E(y**2 * r[1]), y), 2 * y * E(r[1]), derivative, {}),
-    "by the keep probability": (der(p * E(r[1]), p), E(r[1]), derivative, {}),
-    "by the keep probability, inside": (
-        der(SumOverMasks(Weight() * p * r[1]), p),
-        SumOverMasks(Weight() * der(p * r[1], p)),
-        derivative_of_sum,
-        {},
-    ),
-    "by the index of the sum": (
-        der(Sum(w[k] ** 2, (k, 1, n)), w[k]),
-        Sum(der(w[k] ** 2, w[k]), (k, 1, n)),
-        derivative_of_sum,
-        {},
-    ),
-    "of an infinite sum": (
-        der(Sum(sp.sin(k**2 * x) / k**2, (k, 1, sp.oo)), x),
-        Sum(der(sp.sin(k**2 * x) / k**2, x), (k, 1, sp.oo)),
-        derivative_of_sum,
-        {},
-    ),
-    # integrals and limits
-    "an integral over a mean": (sp.Integral(E(y * r[1]), (y, 0, 1)), E(y * r[1]), integral, {}),
-    "an integral taken apart": (
-        sp.Integral(y * r[1], (y, 0, 1)) ** 2,
-        sp.Integral(y**2 * r[1], (y, 0, 1)),
-        linearity_of_integral,
-        {},
-    ),
-    "a limit of a mean": (sp.Limit(E(y * r[1]), y, 0), E(y * r[1]), limit, {}),
-    # inequalities
-    "Jensen's inequality for a function that is not convex": (
-        plain(E(r[1])),
-        E(plain(r[1])),
-        jensen,
-        {"relation": "<="},
-    ),
-    "Jensen's inequality the other way": (E(square(r[1])), square(E(r[1])), jensen, {"relation": "<="}),
-    "Jensen's inequality, read as an equation": (square(E(r[1])), E(square(r[1])), jensen, {"relation": "="}),
-    "Jensen's inequality in what is subtracted": (
-        3 - square(E(r[1])),
-        3 - E(square(r[1])),
-        jensen,
-        {"relation": "<="},
-    ),
-    "Jensen's inequality for a concave function": (-(E(r[1]) ** 2), E(-(r[1] ** 2)), jensen, {"relation": "<="}),
-    "Jensen's inequality for a step": (
-        sp.Piecewise((1, E(r[1]) < sp.Rational(1, 2)), (0, True)),
-        E(sp.Piecewise((1, r[1] < sp.Rational(1, 2)), (0, True))),
-        jensen,
-        {"relation": "<="},
-    ),
-    "Jensen's inequality for an odd power": (E(r[1]) ** 3, E(r[1] ** 3), jensen, {"relation": "<="}),
-    "Cauchy and Schwarz with imaginary numbers": (
-        Sum(sp.I * b[i], (i, 1, n)) ** 2,
-        Sum(-1, (i, 1, n)) * Sum(b[i] ** 2, (i, 1, n)),
-        cauchy_schwarz,
-        {"relation": "<="},
-    ),
-    "what is added, left out": (E(r[1]) ** 2 + Var(r[1]), E(r[1]) ** 2, nonnegative, {"relation": "<="}),
-    "a square of an imaginary number": (y - (sp.I * t + y) ** 2, y, nonnegative, {"relation": "<="}),
-    "an exponential of any sign": (sp.exp(x), 1, exponential_below_one, {"relation": "<="}),
-    "a subtracted exponential": (-sp.exp(-u), -1, exponential_below_one, {"relation": "<="}),
-    "an exponential of a complex number": (sp.exp(-sp.I * u), 1, exponential_below_one, {"relation": "<="}),
-    "an integral that may run backwards": (
-        sp.Integral(sp.exp(-(t**2)), (t, x, y)),
-        sp.Integral(1, (t, x, y)),
-        exponential_below_one,
-        {"relation": "<="},
-    ),
-    "an integral that runs backwards": (
-        sp.Integral(sp.exp(-(t**2)), (t, u, 0)),
-        sp.Integral(1, (t, u, 0)),
-        exponential_below_one,
-        {"relation": "<="},
-    ),
-    # a theorem with ≤ where a larger part makes the whole smaller
-    "an inequality in what is subtracted": (3 - E(r[1]) ** 2, 3 - E(r[1] ** 2), "square", {"relation": "<="}),
-    "an inequality under a division": (1 / (1 + E(r[1]) ** 2), 1 / (1 + E(r[1] ** 2)), "square", {"relation": "<="}),
-    "an inequality times what may be negative": (y * E(r[1]) ** 2, y * E(r[1] ** 2), "square", {"relation": "<="}),
-    "an inequality inside a square": (
-        (y + E(r[1]) ** 2) ** 2,
-        (y + E(r[1] ** 2)) ** 2,
-        "square",
-        {"relation": "<="},
-    ),
-    # symmetry
-    "masks that are not fair": (E(2 ** r[1]), E((2 ** r[1] + 2 ** (1 - r[1])) / 2), symmetry, {}),
-    "half of the masks turned": (
-        E(half[1] * half[2]),
-        E((half[1] * half[2] + (1 - half[1]) * half[2]) / 2),
-        symmetry,
-        {"masks": half},
-    ),
-    "fair masks in a letter": (
-        E(Definition("H", half[1])()),
-        E(Definition("H", 1 - half[1])() / 2 + Definition("H", half[1])() / 2),
-        symmetry,
-        {"masks": half},
-    ),
-}
-Z = Random("Z")
-NAMED = {
-    "square": theorem("of squares", E(Z) ** 2, E(Z**2), key="none", statement="", relation="<="),
-    "definition of q": definition(Definition("q", Sum(A[k, i], (i, 1, n)), (k,))),
 }
 
 
 @pytest.mark.parametrize("case", FALSE)
 def test_what_does_not_hold_is_refused(case):
     before, after, rules, options = FALSE[case]
-    rules = rules if isinstance(rules, tuple) else (NAMED.get(rules, rules) if isinstance(rules, str) else rules,)
+    rules = rules if isinstance(rules, tuple) else (rules,)
     assert not accepted(before, after, *rules, **options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -164,10 +164,11 @@ class Ledger:
         """The entries of all claims about experience, and of others that a measurement speaks of."""
         return [entry for entry in self.entries.values() if "E" in entry.claim.kinds or entry.measurements]
 
-    def problems(self, bibliography: Container[str], draft: bool = False) -> list[str]:
+    def problems(self, bibliography: Collection[str], cited: Container[str], draft: bool = False) -> list[str]:
         """Everything that must stop the build, a line each.
 
-        In a draft a claim may be without evidence, and an assumption without a use.
+        ``bibliography`` holds the keys of its entries, ``cited`` those that some page shows as cited. In a draft a
+        claim may be without evidence, an entry without a citation, and an assumption without a use.
         """
         left_out = self.without_evidence() if draft else []
         registry = self._without(left_out) if left_out else self.registry
@@ -186,6 +187,8 @@ class Ledger:
                 for key in (key for piece in settled.evidence for key, _ in piece.sources if key not in bibliography):
                     where = f"claim {settled.claim} ({settled.place})"
                     found.append(f"{where} cites {key!r}, which is not in the bibliography")
+        if not draft and (idle := [key for key in bibliography if key not in cited]):
+            found.append(f"no page cites these entries of the bibliography: {', '.join(idle)}")
         return found
 
     def _missing(self, mention: Mention) -> str:

@@ -16,6 +16,8 @@ from markupsafe import Markup, escape
 from dropout_lab.claims import Settlement
 from dropout_lab.claims.derivations import RELATIONS, SIGNS
 from dropout_lab.claims.kinds import readable
+from dropout_lab.symbolic import Chain, Induction
+from dropout_lab.symbolic.report import shown
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -31,6 +33,17 @@ def inline_math(text: str) -> Markup:
     return Markup(re.sub(r"\$([^$]+)\$", r"\\(\1\\)", str(escape(text))))
 
 
+def subscripts(name: str) -> Markup:
+    """The name of a rule as HTML, with the index of a letter below it, where a link's line would hide its underscore.
+
+    Example
+    -------
+    >>> subscripts("definition of P_r")
+    Markup('definition of P<sub>r</sub>')
+    """
+    return Markup(re.sub(r"(?<=\w)_(\w+)", r"<sub>\1</sub>", str(escape(name))))
+
+
 def render(template: str, **context: object) -> Markup:
     """The HTML that a template of the folder ``templates`` gives, named without its ending."""
     return Markup(_ENVIRONMENT.get_template(f"{template}.html").render(**context))
@@ -42,6 +55,11 @@ def html(settlement: Settlement, rules_page: str = "") -> str:
     ``rules_page`` is where the names of rules lead to, if anywhere.
     """
     return str(render("claim-evidence", settlement=settlement, rules_page=rules_page, relations=RELATIONS, signs=SIGNS))
+
+
+def chain_html(chain: Chain | Induction) -> str:
+    """A derivation that shows itself: its own lines, each with its reason."""
+    return str(render("derivation", piece=shown(chain), rules_page="", relations=RELATIONS, signs=SIGNS))
 
 
 def glue(settlement: Settlement, name: str) -> None:
@@ -56,4 +74,4 @@ def glue(settlement: Settlement, name: str) -> None:
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
-_ENVIRONMENT.filters |= {"math": inline_math, "readable": readable}
+_ENVIRONMENT.filters |= {"math": inline_math, "readable": readable, "subscripts": subscripts}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Container
+from collections.abc import Collection
 from pathlib import Path
 
 from docutils import nodes
@@ -12,6 +12,7 @@ from sphinx.application import ENV_PICKLE_FILENAME, Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
+from sphinxcontrib.bibtex.domain import BibtexDomain
 
 from dropout_lab import claims, pinned
 from dropout_lab.book.directives import ClaimWidget
@@ -38,7 +39,7 @@ def judge(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """Stop the build with all that is amiss at once; otherwise name the pages that have to be written anew."""
     domain = domain_of(env)
     ledger = domain.ledger
-    if problems := ledger.problems(_bibliography(env), draft()):
+    if problems := ledger.problems(*_bibliography(env), draft()):
         raise BookError("the claims are not settled as the claims file expects", problems)
     missing = ledger.without_evidence()
     if missing:
@@ -104,8 +105,13 @@ def _titles(env: BuildEnvironment) -> dict[str, str]:
     return {docname: env.titles[docname].astext() for docname in order if docname in env.titles}
 
 
-def _bibliography(env: BuildEnvironment) -> Container[str]:
-    return env.get_domain("cite").bibdata.data.entries if "cite" in env.domains else ()  # type: ignore[attr-defined]
+def _bibliography(env: BuildEnvironment) -> tuple[Collection[str], Collection[str]]:
+    """The keys of all entries, and those that are cited: in prose, or below a cell whose evidence rests on them."""
+    if "cite" not in env.domains:
+        return (), ()
+    domain = env.get_domain("cite")
+    assert isinstance(domain, BibtexDomain)
+    return domain.bibdata.data.entries, {target.key for place in domain.citation_refs for target in place.targets}
 
 
 def _add_script(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: nodes.document | None) -> None:

@@ -52,8 +52,9 @@ class Derivation(
     """A chain from a definition to a closed form, in which each line was checked for the reason printed beside it.
 
     ``assumes`` is computed: the assumptions of the definitions and of the rules of all lines. ``stated`` are those of
-    them that the claim's own sentence makes: a claim that leaves no other unsaid is true. ``at`` says at which numbers
-    the lines have the values given. Chains of one ``part`` of a claim are alternatives to each other.
+    them that the claim's own sentence makes: a claim that leaves no other unsaid is true. ``cites`` has the keys of the
+    bibliography for the theorems of the literature among the rules. ``at`` says at which numbers the lines have the
+    values given. Chains of one ``part`` of a claim are alternatives to each other.
 
     Example
     -------
@@ -78,6 +79,7 @@ class Derivation(
     at: str
     part: str = field(default="", metadata={"blank": True})
     stated: tuple[str, ...] = ()
+    cites: tuple[str, ...] = ()
 
     def _check(self) -> None:
         if needless := set(self.stated) - set(self.assumes):
@@ -132,6 +134,11 @@ class Derivation(
             for line in self.lines
         ]
         return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+
+    @property
+    def sources(self) -> tuple[tuple[str, str], ...]:
+        """The keys of the theorems that it takes from the literature."""
+        return tuple((key, "") for key in self.cites)
 
     @property
     def formula(self) -> str:

@@ -6,11 +6,12 @@ Each takes a claim's id, establishes what it says or raises :class:`NotEstablish
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
+from dropout_lab.claims.claimed import claimed_at
 from dropout_lab.claims.claims_file import load
 from dropout_lab.claims.comparison import NotANumber, count, differ, largest_difference, real, written
 from dropout_lab.claims.derivations import Derivation
@@ -116,6 +117,7 @@ def derive(
         at=found.at,
         part=part,
         stated=tuple(stated),
+        cites=chain.cites,
     )
 
 
@@ -212,6 +214,7 @@ def refute(
     claim_id: str,
     *,
     claimed: object,
+    at: Mapping[Any, Any],
     actual: object,
     counterexample: str,
     correction: Settlement,
@@ -220,20 +223,25 @@ def refute(
 ) -> Settlement:
     """Refute a claim by a counterexample, and put the right statement, with its own evidence, in its place.
 
-    ``claimed`` is what the claim gives in the counterexample, ``actual`` what was computed: finite numbers, or arrays
-    of one shape. They must differ: exactly, or by more than 1e-9 where one is rounded. ``correction`` settles the
-    corrected statement as ``true``, ``true-under`` or ``supported``: for the same claim (its records are then recorded
-    too) or for another one (which is referred to). ``degree`` is ``"wrong"`` or ``"imprecise"``. Raises
-    :class:`NotEstablished` if the counterexample is none or the correction is not established; ValueError or TypeError
-    for other arguments that cannot be.
+    ``claimed`` is what the source's words or its formula say, as a SymPy formula with free symbols or an array of such
+    formulas; ``at`` has the symbols' values in the counterexample: a number for each symbol, a sequence for each
+    :class:`sympy.IndexedBase`. ``actual`` is what was computed: a finite number, or an array of the same shape. The
+    two must differ: exactly, or by more than 1e-9 where one is rounded. ``correction`` settles the corrected statement
+    as ``true``, ``true-under`` or ``supported``: for the same claim (its records are then recorded too) or for another
+    one (which is referred to). ``degree`` is ``"wrong"`` or ``"imprecise"``. Raises :class:`NotEstablished` if the
+    counterexample is none or the correction is not established; ValueError for a literal in place of a formula, also
+    for one that is wrapped: a formula without free symbols, one that gives the same number whatever its symbols are,
+    and a symbol alone; ValueError or TypeError for other arguments that cannot be.
 
     Example
     -------
-    >>> right = enumerate_masks("2.4", 0.25, 0.25, masks=2, says="The mean energy is p.")
-    >>> found = refute("2.4", claimed=0.25, actual=0.5, counterexample="one unit, p = 1/4", correction=right,
-    ...                degree="imprecise", says="The amplitude is the root of p.")
-    >>> [piece.kind for piece in found.evidence]
-    ['enumerate', 'refute']
+    >>> import sympy
+    >>> p, h = sympy.symbols("p h", positive=True)
+    >>> right = enumerate_masks("2.4", 4, 4, masks=2, says="The mean energy is p h².")
+    >>> found = refute("2.4", claimed=p * h, at={p: sympy.Rational(1, 4), h: 4}, actual=2, degree="imprecise",
+    ...                counterexample="the amplitude of one unit", correction=right, says="It is √p times h.")
+    >>> [piece.kind for piece in found.evidence], found.main.claimed_formula, found.main.claimed
+    (['enumerate', 'refute'], 'h p', '1')
     """
     registry, claim = _claim(claim_id)
     if degree not in (Grade.WRONG, Grade.IMPRECISE):
@@ -247,10 +255,11 @@ def refute(
             f"claim {claim.id}: the correction, a {correction.main.noun}, says {correction.main.verdict!s}; expected "
             "evidence that establishes the right statement"
         )
-    if not _of_claim(claim, differ, claimed, actual):
-        raise NotEstablished(f"claim {claim.id}: no counterexample, since the claimed {claimed} is what comes out")
+    given = _of_claim(claim, claimed_at, claimed, at)
+    if not _of_claim(claim, differ, given.value, actual):
+        raise NotEstablished(f"claim {claim.id}: no counterexample, since the claimed {given.value} is what comes out")
     # As many digits as it takes to see the difference.
-    pairs = [(written(claimed, digits), written(actual, digits)) for digits in (4, 8, 17)]
+    pairs = [(written(given.value, digits), written(actual, digits)) for digits in (4, 8, 17)]
     shown = next((pair for pair in pairs if pair[0] != pair[1]), pairs[-1])
     return _settled(
         registry,
@@ -260,6 +269,8 @@ def refute(
         verdict=Grade(degree),
         says=says,
         counterexample=counterexample,
+        claimed_formula=given.formula,
+        claimed_at=given.at,
         claimed=shown[0],
         actual=shown[1],
         correction=correction.main.says,

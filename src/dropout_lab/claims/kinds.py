@@ -102,16 +102,20 @@ class Refutation(
 ):
     """A counterexample: what the claim gives there, what comes out, and the right statement in its place.
 
+    ``claimed_formula`` is what the source says and ``claimed_at`` the values of its symbols, both as LaTeX.
+
     Example
     -------
-    >>> Refutation(verdict=Grade.WRONG, says="No.", counterexample="p = 4/5", claimed="1/2", actual="0.5",
-    ...            correction="The weights are p.", corrected_by="2.2")
+    >>> Refutation(verdict=Grade.WRONG, says="No.", counterexample="p = 4/5", claimed_formula="2^{-n}",
+    ...            claimed_at="n = 1", claimed="1/2", actual="0.5", correction="The weights are p.", corrected_by="2.2")
     Traceback (most recent call last):
     ...
     ValueError: no counterexample, since the claimed 1/2 is what comes out: 0.5
     """
 
     counterexample: str
+    claimed_formula: str
+    claimed_at: str
     claimed: str
     actual: str
     correction: str
@@ -125,8 +129,9 @@ class Refutation(
             raise ValueError(f"no counterexample, since the claimed {self.claimed} is what comes out: {self.actual}")
 
     def details(self, registry: Registry) -> list[tuple[str, str]]:
-        """The counterexample and both values."""
-        return [("counterexample", self.counterexample), ("claimed", self.claimed), ("actual", self.actual)]
+        """The counterexample, what the claim gives there by which formula, and what comes out."""
+        claimed = f"{self.claimed}, which is ${self.claimed_formula}$ at ${self.claimed_at}$"
+        return [("counterexample", self.counterexample), ("claimed", claimed), ("actual", self.actual)]
 
     def problems(self, claim: Claim, registry: Registry) -> list[str]:
         """A correction by a claim that does not exist."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
 
 from dropout_lab.claims.registry import HEAVIEST, Claim, Grade, Registry
@@ -195,7 +196,7 @@ class Part:
     """
 
     def __post_init__(self) -> None:
-        for name, hint in get_type_hints(type(self)).items():
+        for name, hint in _hints(type(self)).items():
             try:
                 object.__setattr__(self, name, _type_of(hint).take(getattr(self, name)))
             except TypeError:
@@ -209,7 +210,7 @@ class Part:
     @classmethod
     def schema(cls) -> dict[str, Json]:
         """The JSON schema of such a part."""
-        found: dict[str, Json] = {name: dict(_type_of(hint).schema) for name, hint in get_type_hints(cls).items()}
+        found: dict[str, Json] = {name: dict(_type_of(hint).schema) for name, hint in _hints(cls).items()}
         required: list[Json] = list(found)
         return {"type": "object", "properties": found, "required": required, "additionalProperties": False}
 
@@ -296,6 +297,10 @@ _TYPES: dict[object, _Type] = {
 }
 
 
+_KNOWN_HINTS: dict[type, dict[str, Any]] = {}
+
+
+@cache
 def _type_of(hint: object) -> _Type:
     """The type that a hint names; raises KeyError if no record can hold it."""
     if isinstance(hint, type) and issubclass(hint, Part):
@@ -330,12 +335,15 @@ def _is_known(hint: object) -> bool:
     return True
 
 
-def _hints(kind: type[Evidence]) -> dict[str, object]:
-    found = get_type_hints(kind)
-    if odd := [own.name for own in fields(kind) if not _is_known(found[own.name])]:
-        possible = ", ".join(kept.name for kept in _TYPES.values())
-        raise TypeError(f"{kind.__name__}.{odd[0]} is of a type that no record can hold; use {possible}")
-    return found
+def _hints(kind: type[Evidence] | type[Part]) -> dict[str, Any]:
+    """The types of a class's fields, looked up once; raises TypeError for one that no record can hold."""
+    if kind not in _KNOWN_HINTS:
+        found = get_type_hints(kind)
+        if odd := [own.name for own in fields(kind) if not _is_known(found[own.name])]:  # type: ignore[arg-type]
+            possible = ", ".join(kept.name for kept in _TYPES.values())
+            raise TypeError(f"{kind.__name__}.{odd[0]} is of a type that no record can hold; use {possible}")
+        _KNOWN_HINTS[kind] = found
+    return _KNOWN_HINTS[kind]
 
 
 def _validated(piece: Evidence, name: str, metadata: Mapping[str, object]) -> object:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.metadata import entry_points
 
+from dropout_lab._faces import faces
 from dropout_lab.claims.records import Evidence, Json
 from dropout_lab.claims.registry import Claim, Registry
 
 #: The MIME type under which a cell's output carries its evidence.
 MIME_TYPE = "application/vnd.dropout-lab.claim+json"
-
-#: Entry points with which other packages give a settlement more faces: ``html`` makes one from a :class:`Settlement`,
-#: ``glue`` makes its formula available to the prose. This package knows text and LaTeX only.
-FACES = "dropout_lab.faces"
 
 
 @dataclass(frozen=True)
@@ -63,9 +57,9 @@ class Settlement:
             raise ValueError(
                 f"the {self.main.noun} of claim {self.claim.id} has no formula to glue as {name!r}; a proof has"
             )
-        if "glue" not in _faces():
+        if "glue" not in faces():
             raise NotImplementedError("formulas are glued by the book: install dropout_lab with its extra 'book'")
-        _faces()["glue"](self, name)
+        faces()["glue"](self, name)
         return self
 
     def __str__(self) -> str:
@@ -74,8 +68,8 @@ class Settlement:
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Json]:
         records: list[Json] = list(self.records)
         bundle: dict[str, Json] = {MIME_TYPE: {"claim": self.claim.id, "evidence": records}}
-        if "html" in _faces():
-            bundle["text/html"] = str(_faces()["html"](self))
+        if "html" in faces():
+            bundle["text/html"] = str(faces()["html"](self))
         bundle["text/latex"] = "\n\n".join(self._latex(piece) for piece in self.evidence)
         bundle["text/plain"] = str(self)
         return bundle
@@ -93,15 +87,3 @@ class Settlement:
     def _latex(self, piece: Evidence) -> str:
         formula = f"\\[{piece.equation}\\]" if piece.equation else ""
         return f"\\textbf{{{piece.done}: claim {self.claim.id}}} {piece.says} {formula}"
-
-
-@cache
-def _faces() -> Mapping[str, Callable[..., object]]:
-    """What is registered under :data:`FACES`, but for what an extra that was not installed would need."""
-    found: dict[str, Callable[..., object]] = {}
-    for point in entry_points(group=FACES):
-        try:
-            found[point.name] = point.load()
-        except ImportError:
-            continue
-    return found

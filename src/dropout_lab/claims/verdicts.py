@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dropout_lab.claims.derivations import Derivation, problems_of
-from dropout_lab.claims.kinds import Refutation
+from dropout_lab.claims.kinds import Citation, Refutation
 from dropout_lab.claims.records import EVIDENCE, Evidence, from_json
 from dropout_lab.claims.registry import HEAVIEST, QUANTIFIERS, SOUND, Claim, Grade, Registry
 
@@ -93,7 +93,7 @@ def _against_its_quantifier(claim: Claim, pieces: Sequence[Evidence], found: Gra
     """Why the evidence cannot give this verdict to this sort of sentence, or nothing."""
     if found in UNSETTLED:
         return ""
-    if claim.quantifier == "others found" and not any(piece.sources for piece in pieces):
+    if claim.quantifier == "others found" and not any(isinstance(piece, Citation) for piece in pieces):
         return "nothing settles that without a citation"
     one_case = claim.quantifier in ("typically", "somewhere")
     against = [piece for piece in pieces if piece.verdict in _AGAINST and not isinstance(piece, Refutation)]

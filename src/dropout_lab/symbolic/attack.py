@@ -263,7 +263,9 @@ def _complements(formula: sp.Expr, chain: Chain) -> Iterator[sp.Expr]:
     for path, part in _parts(formula):
         if isinstance(part, (sp.Symbol, sp.Indexed)) and str(part).split("[")[0] in names:
             yield _replaced(formula, path, 1 - part)
-    whole = {part: 1 - part for part in formula.free_symbols if str(part) in names}
+    # What a derivative is taken by stays a letter.
+    fixed = {variable for part in formula.atoms(sp.Derivative) for variable in part.variables}
+    whole = {part: 1 - part for part in formula.free_symbols - fixed if str(part) in names}
     if whole:
         yield formula.xreplace(whole)
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import sympy as sp
 
+from dropout_lab._faces import faces
 from dropout_lab.symbolic.algebra import equal_by_algebra
 from dropout_lab.symbolic.binding import lettered
 from dropout_lab.symbolic.bound_names import same
@@ -259,6 +260,12 @@ class Chain:
         return tuple(found)
 
     @property
+    def cites(self) -> tuple[str, ...]:
+        """The keys of the bibliography under which its theorems of the literature stand, and those of its lemmas."""
+        rules = [rule for chain in (*self.lemmas, self) for line in chain.lines for rule in line.rules]
+        return tuple(dict.fromkeys(rule.cites for rule in rules if rule.cites))
+
+    @property
     def _place(self) -> str:
         return f"{self.name}, line {len(self.lines) + 1}" if self.name else f"line {len(self.lines) + 1}"
 
@@ -356,6 +363,9 @@ class Chain:
         return in_columns(self.lines)
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str | None:
+        return str(faces()["chain"](self)) if "chain" in faces() else None
 
     def _repr_latex_(self) -> str:
         return f"$${self.latex()}$$"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from itertools import product
 from typing import Any
@@ -13,7 +13,17 @@ import sympy as sp
 from dropout_lab.symbolic.arithmetic import Arithmetic, NotExact
 from dropout_lab.symbolic.draws import Draws
 from dropout_lab.symbolic.masks import Masks
-from dropout_lab.symbolic.operators import Cov, Mean, Named, ProductOverMasks, Random, SumOverMasks, Var, Weight
+from dropout_lab.symbolic.operators import (
+    Cov,
+    Mean,
+    Named,
+    ProductOverMasks,
+    Random,
+    SumOverMasks,
+    Var,
+    Weight,
+    everywhere,
+)
 
 Compiled = Callable[["Point"], Any]
 #: Masks of which all outcomes can be gone through.
@@ -42,20 +52,6 @@ class Point:
         other.masks, other.outcome, other.moved = self.masks, self.outcome, self.moved
         other.weight = None if self.weight is None else number(self.weight)
         return other
-
-
-def everywhere(expression: sp.Basic) -> Iterable[sp.Basic]:
-    """All parts of an expression, those of what its letters mean included."""
-    stack, seen = [expression], set()
-    while stack:
-        part = stack.pop()
-        yield part
-        if isinstance(part, Named):
-            if part in seen:
-                continue
-            seen.add(part)
-            stack.append(part.meaning)
-        stack.extend(argument for argument in part.args if isinstance(argument, sp.Basic))
 
 
 class Compiler:

@@ -8,6 +8,7 @@ from typing import Any
 
 import sympy as sp
 
+from dropout_lab._faces import faces
 from dropout_lab.symbolic.algebra import equal_by_algebra
 from dropout_lab.symbolic.binding import put
 from dropout_lab.symbolic.chain import Chain
@@ -156,6 +157,11 @@ class Induction:
             found += [] if one in found else [one]
         return tuple(found)
 
+    @property
+    def cites(self) -> tuple[str, ...]:
+        """The keys of the bibliography that base and step cite."""
+        return tuple(dict.fromkeys((*self.base.cites, *self.step.cites)))
+
     def latex(self) -> str:
         """Both chains as aligned LaTeX."""
         return "\n\n".join(rf"\text{{{heading}}} \\ {chain.latex()}" for heading, chain in self.parts)
@@ -164,6 +170,9 @@ class Induction:
         return "\n".join(f"{heading}\n{chain}" for heading, chain in self.parts)
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str | None:
+        return str(faces()["chain"](self)) if "chain" in faces() else None
 
     def _repr_latex_(self) -> str:
         return "\n\n".join(f"{heading}\n\n$${chain.latex()}$$" for heading, chain in self.parts)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -242,6 +242,20 @@ _GREEK = [
     "psi",
     "omega",
 ]
+
+
+def everywhere(expression: sp.Basic) -> Iterable[sp.Basic]:
+    """All parts of an expression, those of what its letters mean included."""
+    stack, seen = [expression], set()
+    while stack:
+        part = stack.pop()
+        yield part
+        if isinstance(part, Named):
+            if part in seen:
+                continue
+            seen.add(part)
+            stack.append(part.meaning)
+        stack.extend(argument for argument in part.args if isinstance(argument, sp.Basic))
 
 
 def plain(latex: str) -> str:

@@ -33,35 +33,58 @@ def report(chain: Chain | Induction) -> Report:
     total = Attack()
     left_open: list[str] = []
     for heading, one in parts:
-        values = one.numbers(_size(one))
-        for place, (line, value) in enumerate(zip(one.lines, values, strict=True)):
-            lines.append(
-                {
-                    "formula": printed(line.formula),
-                    "relation": line.relation if place else "",
-                    "rule": line.rule,
-                    "assumes": line.assumes,
-                    "rules": tuple(rule.name for rule in line.rules),
-                    "anchors": tuple(rule.slug for rule in line.rules),
-                    "why": line.why,
-                    "value": pretty(value),
-                    "heading": "" if place else heading,
-                    "text": in_text(line.formula),
-                }
-            )
+        lines += _lines(one, heading)
         attack = attacked(one)
         total.add(attack)
         left_open += open_ends(one, attack)
-    size = _size(parts[-1][1])
     return Report(
         printed(chain.start),
         printed(chain.end),
         lines,
         {"tried": total.tried, "by_rule": total.by_rule, "by_numbers": total.by_numbers, "refused": total.refused},
         {"tried": total.swaps, "refused": total.swaps_refused},
-        f"n = {size}" if chain.scope == "any n" else "random numbers",
+        _place(chain, parts[-1][1]),
         tuple(left_open),
     )
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The lines of a chain alone, without its lemmas and without an attack, and where they have the values given."""
+
+    lines: list[dict[str, Any]]
+    at: str
+
+
+def shown(chain: Chain | Induction) -> Shown:
+    """What a chain shows of itself."""
+    own = list(chain.parts) if isinstance(chain, Induction) else [("", chain)]
+    return Shown([line for heading, one in own for line in _lines(one, heading)], _place(chain, own[-1][1]))
+
+
+def _lines(chain: Chain, heading: str) -> list[dict[str, Any]]:
+    """The lines of a chain in print, each with its value; the first one has the heading."""
+    values = chain.numbers(_size(chain))
+    return [
+        {
+            "formula": printed(line.formula),
+            "relation": line.relation if place else "",
+            "rule": line.rule,
+            "assumes": line.assumes,
+            "rules": tuple(rule.name for rule in line.rules),
+            "anchors": tuple(rule.slug for rule in line.rules),
+            "why": line.why,
+            "value": pretty(value),
+            "heading": "" if place else heading,
+            "text": in_text(line.formula),
+        }
+        for place, (line, value) in enumerate(zip(chain.lines, values, strict=True))
+    ]
+
+
+def _place(chain: Chain | Induction, last: Chain) -> str:
+    """Where the values shown are taken, in words."""
+    return f"n = {_size(last)}" if chain.scope == "any n" else "random numbers"
 
 
 def _parts(chain: Chain | Induction) -> list[tuple[str, Chain]]:

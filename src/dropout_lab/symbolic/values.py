@@ -15,10 +15,10 @@ import sympy as sp
 
 from dropout_lab.symbolic import calculus  # noqa: F401  (compiles integrals, derivatives and limits)
 from dropout_lab.symbolic.arithmetic import DIGITS, Arithmetic
-from dropout_lab.symbolic.compiler import Compiler, Point, everywhere
+from dropout_lab.symbolic.compiler import Compiler, Point
 from dropout_lab.symbolic.draws import Draws
 from dropout_lab.symbolic.masks import Masks
-from dropout_lab.symbolic.operators import Unknown
+from dropout_lab.symbolic.operators import Unknown, everywhere
 
 
 class Evaluator:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tiny_book import BIBLIOGRAPHY, CITED, DERIVED, ENUMERATED, MEASURED, OPEN, REFUTED, Book, cell, claim, derived
+from tiny_book import CITED, DERIVED, ENUMERATED, MEASURED, OPEN, REFUTED, Book, cell, claim, derived
 
 
 @pytest.fixture
 def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Book:
-    """An empty book; the package reads its claims file."""
+    """An empty book with an empty bibliography; the package reads its claims file."""
     folder = tmp_path / "book"
     folder.mkdir()
-    (folder / "references.bib").write_text(BIBLIOGRAPHY, encoding="utf-8")
     monkeypatch.setenv("DROPOUT_LAB_CLAIMS", str(folder / "claims.yaml"))
     monkeypatch.delenv("DROPOUT_LAB_DRAFT", raising=False)
-    return Book(folder, monkeypatch)
+    made = Book(folder, monkeypatch)
+    made.bibliography("")
+    return made
 
 
 @pytest.fixture
@@ -35,6 +36,7 @@ def running(book: Book) -> Book:
 @pytest.fixture
 def full_book(book: Book) -> Book:
     """A book that holds: two chapters, and the pages that are made from them."""
+    book.bibliography()
     book.claims(
         claim("1.1", uses=["independent-masks"]),
         claim("1.2", "wrong", uses=["1.1"], note="Better: $p^k$."),

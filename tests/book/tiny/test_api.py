@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tiny_book import BIBLIOGRAPHY, Book, Built
+from tiny_book import Book, Built
 
 from dropout_lab.book import api
 
@@ -49,9 +49,9 @@ def read_again(built: Built) -> set[str]:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """A book of nothing but the reference, one page a floor."""
     folder = tmp_path_factory.mktemp("reference")
-    (folder / "references.bib").write_text(BIBLIOGRAPHY, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         book = Book(folder, patch)
+        book.bibliography("")
         book.claims()
         for floor in api.floors():
             book.page(floor, page(floor))

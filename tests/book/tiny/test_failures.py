@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tiny_book import CITED, DERIVED, ENUMERATED, MEASURED, OPEN, Book, cell, claim
+from tiny_book import BIBLIOGRAPHY, CITED, DERIVED, ENUMERATED, MEASURED, OPEN, Book, cell, claim
 
 from dropout_lab.book.problems import BookError
 
@@ -85,6 +85,43 @@ def test_a_source_that_the_bibliography_lacks(book):
     message = failure(book)
     assert "claim 1.1 (a-first.ipynb:" in message
     assert "cites 'nobody1900', which is not in the bibliography" in message
+
+
+def test_entries_of_the_bibliography_that_nobody_cites(book):
+    book.bibliography(BIBLIOGRAPHY + BIBLIOGRAPHY.replace("2012", "2013") + BIBLIOGRAPHY.replace("2012", "2014"))
+    one_claim(book, DERIVED, text="See {cite}`hinton2013`.\n\n```{bibliography}\n```\n")
+    assert "no page cites these entries of the bibliography: hinton2012, hinton2014" in failure(book)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "text"),
+    [
+        ({**CITED, "key": "hinton2012"}, ""),
+        (DERIVED, "See {cite}`hinton2012`."),
+        ({**DERIVED, "cites": ["hinton2012"]}, ""),
+    ],
+    ids=["a citation", "prose", "a theorem of a chain"],
+)
+def test_each_way_to_cite_an_entry_is_enough(book, evidence, text):
+    book.bibliography()
+    book.page("b-sources", "# Sources\n\n```{bibliography}\n```\n")
+    one_claim(book, evidence, text=text, kind="I+D")
+    built = book.build()
+    assert built.status == 0, (built.error, built.warnings)
+    assert 'href="b-sources.html#' in built.page("a-first")
+
+
+def test_a_theorem_of_a_chain_that_the_bibliography_lacks(book):
+    one_claim(book, {**DERIVED, "cites": ["nobody1900"]})
+    assert "cites 'nobody1900', which is not in the bibliography" in failure(book)
+
+
+def test_in_a_draft_an_entry_may_be_without_a_citation(book, monkeypatch):
+    book.bibliography()
+    one_claim(book, DERIVED)
+    assert "hinton2012" in failure(book)
+    monkeypatch.setenv("DROPOUT_LAB_DRAFT", "1")
+    assert book.build().status == 0
 
 
 def test_something_settled_on_top_of_something_open(book):

@@ -315,8 +315,8 @@ def test_an_assumption_that_nothing_needs_is_named():
     given = Page(settled=[Settled("2", (needs_b,), "claim-2", "x.md:1")])
     ledger = Ledger(registry, {"x": given}, ["x"])
     assert ledger.unused_assumptions() == ["c"]
-    (said,) = [problem for problem in ledger.problems(()) if problem.startswith("assumption")]
+    (said,) = [problem for problem in ledger.problems((), ()) if problem.startswith("assumption")]
     assert said == (
         "assumption 'c' is used by no derivation and named by no claim: what nothing needs is no assumption"
     )
-    assert not [problem for problem in ledger.problems((), draft=True) if problem.startswith("assumption")]
+    assert not [problem for problem in ledger.problems((), (), draft=True) if problem.startswith("assumption")]

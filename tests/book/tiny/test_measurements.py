@@ -37,6 +37,7 @@ def texts(body: Tag) -> list[list[str]]:
 @pytest.fixture
 def mixed(book: Book) -> Book:
     """A refuted claim with a measurement, an empirical one with two in two cells, and two without any."""
+    book.bibliography()
     book.claims(
         claim("1.1", "wrong"),
         claim("1.2", "not-seen", kind="E"),

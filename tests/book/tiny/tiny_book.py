@@ -75,6 +75,7 @@ DERIVED = {
     "at": "n = 2",
     "part": "",
     "stated": [],
+    "cites": [],
 }
 
 
@@ -108,6 +109,8 @@ REFUTED = {
     "verdict": "wrong",
     "says": "It is not.",
     "counterexample": "$n = 1$, $p = 4/5$",
+    "claimed_formula": "2^{-n}",
+    "claimed_at": "n = 1",
     "claimed": "1/2",
     "actual": "4/5",
     "correction": "The weights are $p^k$.",
@@ -187,6 +190,10 @@ class Book:
             part["id"] = f"cell-{number}"
         kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
         nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), self.folder / f"{name}.ipynb")
+
+    def bibliography(self, entries: str = BIBLIOGRAPHY) -> None:
+        """Write the bibliography; an entry that no page cites fails the build."""
+        (self.folder / "references.bib").write_text(entries, encoding="utf-8")
 
     def build(self) -> Built:
         """Build the book in this process, with every warning a failure; all pages stand in the order of their names."""

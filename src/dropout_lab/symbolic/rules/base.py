@@ -129,6 +129,8 @@ class Rule:
     example: Callable[[], tuple[sp.Expr, Context]] | None = field(default=None, repr=False, compare=False)
     #: The chains that stand behind it, if it is a lemma.
     sources: tuple[Any, ...] = field(default=(), repr=False, compare=False)
+    #: The key of the bibliography, if it is a theorem of the literature.
+    cites: str = field(default="", repr=False, compare=False)
 
     def __str__(self) -> str:
         return self.name

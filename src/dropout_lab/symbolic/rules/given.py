@@ -201,10 +201,10 @@ def theorem(
     relation: str = "=",
 ) -> Rule:
     """A theorem of the literature as a step: ``key`` is its entry in the bibliography, and the page says so."""
-    said = f"{statement} {{cite}}`{key}`"
-    return substitution(
-        left, right, f"{name} (cited)", "a cited theorem", statement=said, relation=relation, assumes=assumes
+    step = substitution(
+        left, right, f"{name} (cited)", "a cited theorem", statement=statement, relation=relation, assumes=assumes
     )
+    return replace(step, cites=key)
 
 
 def given(left: sp.Expr, right: sp.Expr, name: str, *, assumes: tuple[str, ...] = (), relation: str = "=") -> Rule:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sympy as sp
 
 from dropout_lab.symbolic.binding import put
-from dropout_lab.symbolic.operators import Named, Operator, mentions, walk
+from dropout_lab.symbolic.operators import Named, Operator, everywhere, mentions, walk
 from dropout_lab.symbolic.rules.base import Context, Rule, rule
 from dropout_lab.symbolic.rules.signs import is_positive
 
 _a, _b = sp.symbols("a b", positive=True)
 _x, _t = sp.symbols("x t", real=True)
 _plain = Context()
+_NOT_SMOOTH = (sp.Abs, sp.Max, sp.Min, sp.Piecewise, sp.Heaviside, sp.sign, sp.floor, sp.ceiling)
 
 
 def _integral_example() -> tuple[sp.Expr, Context]:
@@ -186,8 +187,8 @@ def frullani(expression: sp.Expr, context: Context) -> sp.Expr:
 
 @rule(
     "derivative under the integral sign",
-    r"$\frac{d}{du} \int f(x, u)\,dx = \int \frac{\partial f}{\partial u}(x, u)\,dx$ between fixed ends, if one "
-    r"function of $x$ with a finite integral bounds $|\partial f/\partial u|$ for all $u$.",
+    r"$\frac{d}{du} \int_a^b f(x, u)\,dx = \int_a^b \frac{\partial f}{\partial u}(x, u)\,dx$ between fixed, finite "
+    r"ends, for an $f$ with a continuous derivative: without absolute values, maxima, minima and cases.",
     example=lambda: (
         sp.Derivative(sp.Integral(sp.exp(-_a * _x**2), (_x, 0, 1)), _a, evaluate=False),
         _plain,
@@ -205,7 +206,10 @@ def under_integral(expression: sp.Expr, context: Context) -> sp.Expr:
         if len(moving) != 1 or not isinstance(moving[0], sp.Integral):
             return part
         total = moving[0]
-        if any(mentions(end, variable) for _, *ends in total.limits for end in ends):
+        ends = [end for _, *own in total.limits for end in own]
+        if len(ends) < 2 * len(total.limits) or any(mentions(end, variable) or end.is_infinite for end in ends):
+            return part
+        if any(isinstance(one, _NOT_SMOOTH) for one in everywhere(total.function)):
             return part
         rest = sp.Mul(*(factor for factor in factors if factor is not total))
         return rest * sp.Integral(sp.Derivative(total.function, variable, evaluate=False), *total.limits)
