@@ -25,3 +25,10 @@ def test_what_a_letter_stands_for_asks_for_no_brackets():
 def test_a_factor_behind_a_logarithm_stands_outside():
     assert printed(a[1] * sp.log(y)) == r"\left(\log y\right) a_{1}"
     assert printed(-sp.log(y)) == r"- \log y"
+
+
+def test_a_letter_with_a_prime_has_no_second_superscript():
+    u = Definition("u'_{{{0}}}", a[i], (i,))
+    assert printed(u(i) ** 2) == "{u'_{i}}^{2}"
+    assert printed(1 / u(i) ** 2) == r"\frac{1}{{u'_{i}}^{2}}"
+    assert printed(S() ** 2) == "S^{2}"

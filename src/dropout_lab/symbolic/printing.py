@@ -73,6 +73,11 @@ class _Printer(LatexPrinter):
             return True
         return bool(super()._needs_mul_brackets(expr, first, last))
 
+    def parenthesize(self, item: sp.Basic, level: int, is_neg: bool = False, strict: bool = False) -> str:
+        """SymPy's brackets; a letter with a prime of its own is braced, or its power would be a second superscript."""
+        shown = str(super().parenthesize(item, level, is_neg, strict))
+        return f"{{{shown}}}" if isinstance(item, Named) and ("'" in shown or "^" in shown) else shown
+
     def _print_factor(self, factor: sp.Expr) -> str:
         text = self._print(factor)
         return rf"\left({text}\right)" if isinstance(factor, sp.Add) else text
