@@ -87,7 +87,7 @@ class Entry:
     @property
     def under(self) -> tuple[str, ...]:
         """The assumptions that the derivations need, each once."""
-        return tuple(dict.fromkeys(weakest(self.derivations)))
+        return weakest(self.derivations)
 
 
 class Ledger:

@@ -86,8 +86,11 @@ class Context:
             return True
         if not expression.has(Operator, Weight):
             return False
-        samples = [family.keep_prob(*(sp.Dummy(integer=True) for _ in family.size)) for family in self.families]
-        return any(mentions(sample, variable) for sample in samples)
+        return any(mentions(law, variable) for law in self.laws())
+
+    def laws(self) -> list[sp.Expr]:
+        """The keep probability of each family of masks, at indices that stand nowhere else."""
+        return [family.keep_prob(*(sp.Dummy(integer=True) for _ in family.size)) for family in self.families]
 
     def is_random(self, expression: sp.Basic) -> bool:
         """Whether an expression varies with the masks or with an unknown random variable; a mean does not."""

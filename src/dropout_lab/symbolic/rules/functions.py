@@ -148,8 +148,7 @@ def _is_not_negative(part: sp.Expr, context: Context) -> bool:
     """Whether an expression surely is at least 0, as the probability of a mask and of its complement are."""
     if is_nonnegative(part):
         return True
-    laws = (family.keep_prob(*(sp.Dummy(integer=True) for _ in family.size)) for family in context.families)
-    return any(part in (law, 1 - law) for law in laws)
+    return any(part in (law, 1 - law) for law in context.laws())
 
 
 def _exponential_example() -> tuple[sp.Expr, Context]:

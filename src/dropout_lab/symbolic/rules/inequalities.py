@@ -129,7 +129,7 @@ def _bernoulli_example() -> tuple[sp.Expr, Context]:
 )
 def bernoulli(expression: sp.Expr, context: Context) -> sp.Expr:
     """One minus m times a probability is at most the m-th power of its complement."""
-    laws = [family.keep_prob(*(sp.Dummy(integer=True) for _ in family.size)) for family in context.families]
+    laws = context.laws()
 
     def change(part: sp.Expr) -> sp.Expr:
         if not isinstance(part, sp.Add):
