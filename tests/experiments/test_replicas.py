@@ -225,21 +225,30 @@ def test_bad_requests_are_refused(blobs):
         replicas.run(blobs, {"none": SMALL}, [0], [measures.error, measures.error], workers=1)
 
 
-def test_tuning_seeds_are_never_reported_and_replications_share_none(monkeypatch):
+def test_tuning_seeds_are_never_reported_and_neither_replications_nor_series_share_any(monkeypatch):
     seen = set(replicas.tuning(500))
-    for number in ("", "0", "1", "2", "999"):
-        monkeypatch.setenv(replicas.REPLICATION, number)
-        seeds = set(replicas.reported(1000))
-        assert len(seeds) == 1000 and (seeds.isdisjoint(seen) or number == "0")
-        seen |= seeds
-    assert replicas.reported(3) == range(999_000, 999_003)
+    for series in (0, 1, 9):
+        for number in ("0", "1", "2", "99"):
+            monkeypatch.setenv(replicas.REPLICATION, number)
+            seeds = set(replicas.reported(1000, series))
+            assert len(seeds) == 1000 and seeds.isdisjoint(seen)
+            seen |= seeds
+    assert replicas.reported(3, series=9) == range(999_000, 999_003)
+    monkeypatch.setenv(replicas.REPLICATION, "")
+    assert replicas.reported(3) == range(3)
 
 
-@pytest.mark.parametrize("number", ("-1", "1000", "1.5", "one"))
+@pytest.mark.parametrize("number", ("-1", "100", "1.5", "one"))
 def test_a_replication_that_is_none_is_refused(monkeypatch, number):
     monkeypatch.setenv(replicas.REPLICATION, number)
-    with pytest.raises(ValueError, match=f"DROPOUT_LAB_REPLICATION must be a number from 0 to 999, got '{number}'"):
+    with pytest.raises(ValueError, match=f"DROPOUT_LAB_REPLICATION must be a number from 0 to 99, got '{number}'"):
         replicas.reported(3)
+
+
+@pytest.mark.parametrize("series", (-1, 10, 0.5))
+def test_a_series_that_is_none_is_refused(series):
+    with pytest.raises(ValueError, match=f"series is a number from 0 to 9, got {series}"):
+        replicas.reported(3, series)
 
 
 @pytest.mark.parametrize("count", (0, 1001))

@@ -36,26 +36,33 @@ Measure = Callable[[Trained], Mapping[str, np.ndarray]]
 STACK_SIZE = 32
 #: Seeds from here on are for tuning, those below for what is reported.
 _TUNING = 1_000_000
-#: The environment variable that numbers a replication, and how many seeds each has.
+#: The environment variable that numbers a replication, how many seeds each has, and how many there are in a series.
 REPLICATION = "DROPOUT_LAB_REPLICATION"
 _SEEDS = 1000
+_REPLICATIONS = 100
+_SERIES = _TUNING // (_SEEDS * _REPLICATIONS)
 
 
-def reported(count: int) -> range:
-    """The seeds of a result that is reported: the first ``count`` from 0.
+def reported(count: int, series: int = 0) -> range:
+    """The seeds of a result that is reported: the first ``count`` from 0, or from 100 000 in the next ``series``.
 
-    Where ``DROPOUT_LAB_REPLICATION`` holds a number k, they are the first from 1000 k: the same experiment with seeds
-    that nobody has looked at. Raises ValueError for more than 1000 seeds or a k that is not a number from 0 to 999.
+    An experiment that is designed again takes the next series: seeds that nobody had looked at when its rule was
+    written. Where ``DROPOUT_LAB_REPLICATION`` holds a number k, the seeds start 1000 k later: the same experiment with
+    others again. Raises ValueError for more than 1000 seeds, a series that is not from 0 to 9, or a k that is not a
+    number from 0 to 99.
 
-    >>> reported(3)
-    range(0, 3)
+    >>> reported(3), reported(3, series=1)
+    (range(0, 3), range(100000, 100003))
     """
     if not 0 < count <= _SEEDS:
         raise ValueError(f"a result has from 1 to {_SEEDS} seeds, got {count}")
+    if series not in range(_SERIES):
+        raise ValueError(f"series is a number from 0 to {_SERIES - 1}, got {series!r}")
     number = os.environ.get(REPLICATION) or "0"
-    if not number.isdecimal() or int(number) * _SEEDS >= _TUNING:
-        raise ValueError(f"{REPLICATION} must be a number from 0 to {_TUNING // _SEEDS - 1}, got {number!r}")
-    return range(int(number) * _SEEDS, int(number) * _SEEDS + count)
+    if not number.isdecimal() or int(number) >= _REPLICATIONS:
+        raise ValueError(f"{REPLICATION} must be a number from 0 to {_REPLICATIONS - 1}, got {number!r}")
+    first = (series * _REPLICATIONS + int(number)) * _SEEDS
+    return range(first, first + count)
 
 
 def tuning(count: int) -> range:
