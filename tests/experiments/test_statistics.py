@@ -119,7 +119,7 @@ def test_the_p_value_of_equal_values_is_the_largest_chance_of_them(value, rule):
 
 @pytest.mark.parametrize("seeds", [3, 4, 6])
 def test_equal_values_miss_the_mean_as_rarely_as_is_said(seeds):
-    """Every law on four points in steps of 1/30: by addition, a seed's values are equal and miss on at most 2.5 % a side.
+    """Every law on four points in steps of 1/30, by addition: the chance of equal values that miss, on each side.
 
     The value is whichever comes, not one that was named beforehand.
     """
