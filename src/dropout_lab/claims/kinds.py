@@ -17,7 +17,7 @@ _RULE = re.compile(rf"\b(below|above|between|within)\s+{_NUMBER}(?:\s+and\s+{_NU
 #: Bounds and intervals are written with six digits.
 _SIX_DIGITS = 1e-5
 #: An interval is at the edge of its rule if its end is nearer to the bound than this part of half its width. With the
-#: effect for the true one, other seeds then turn the verdict in about a quarter of all cases, or more often.
+#: effect for the true one, other seeds then turn the verdict in about one case of six, or more often.
 EDGE = 0.5
 _DIGEST = re.compile("[0-9a-f]{64}")
 _NO_NUMBER = re.compile(r"\b(?:nan|inf|infinity|zoo|oo)\b", re.IGNORECASE)

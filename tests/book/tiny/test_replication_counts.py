@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import jsonschema
 import pytest
 from bs4 import BeautifulSoup
 from tiny_book import DERIVED, MEASURED, REFUTED, Book, cell, claim
@@ -40,6 +41,10 @@ def test_the_page_the_table_and_the_data_give_the_count(measured):
     assert COUNTED in built.page("g-measured")
     rows = json.loads((built.site / "ledger.json").read_text(encoding="utf-8"))
     assert [row["replications"] for row in rows] == [{"runs": 2, "same": 1}, {"runs": 10, "same": 9}]
+    schema = json.loads((built.site / "ledger.schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(rows, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate([{**rows[0], "replications": {"runs": 2}}], schema)
 
 
 def test_a_new_count_is_written_on_the_unchanged_page(measured):
