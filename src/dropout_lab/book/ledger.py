@@ -83,6 +83,15 @@ class Entry:
         return tuple(piece for piece in self.evidence if isinstance(piece, Measurement))
 
     @property
+    def at_edge(self) -> bool:
+        """Whether other seeds may well turn what the measurements come to: if each that speaks against is at its edge.
+
+        Where none does, one is enough.
+        """
+        against = [piece.at_edge for piece in self.measurements if not piece.supported]
+        return all(against) if against else any(piece.at_edge for piece in self.measurements)
+
+    @property
     def outcome(self) -> Grade | None:
         """What the measurements come to, or None if there are none."""
         return replications.outcome(self.evidence)
@@ -193,8 +202,8 @@ class Ledger:
         """Everything that must stop the build, a line each.
 
         ``bibliography`` holds the keys of its entries, ``cited`` those that some page shows as cited. In a draft a
-        claim may be without evidence, an entry without a citation, an assumption without a use, and replications of
-        another recipe are left aside.
+        claim may be without evidence, an entry without a citation, an assumption without a use, a verdict at the edge
+        without replications, and replications of another recipe are left aside.
         """
         left_out = self.without_evidence() if draft else []
         registry = self._without(left_out) if left_out else self.registry
@@ -228,9 +237,11 @@ class Ledger:
             who = f"claim {claim_id} ({entry.claim.title})"
             if len(pages := self._measured_on(claim_id)) > 1:
                 yield f"{who} is measured on {' and '.join(pages)}; a replication runs one page, so measure it on one"
-            elif entry.measurements and entry.replicated and not entry.counted:
-                again = f"run make replicate RUNS=10 PAGE={pages[0]}.md"
-                yield f"{who} was replicated by another recipe than the book's; {again}"
+            elif pages and not entry.counted and (entry.replicated or entry.at_edge):
+                why = "was replicated by another recipe than the book's"
+                if not entry.replicated:
+                    why = "is measured at the edge of its rule, where other seeds may say something else"
+                yield f"{who} {why}; run make replicate RUNS=10 PAGE={pages[0]}.md"
 
     def _measured_on(self, claim_id: str) -> list[str]:
         """The docnames of the pages with a measurement of a claim."""

@@ -59,13 +59,14 @@ class Measurement(
     """An effect over seeds with its 95 % interval, judged by a rule that was fixed before.
 
     ``smallest_detectable`` is a distance from zero, and None where the rule is not about zero. ``exact`` says that all
-    seeds gave the same value, for which the interval is an exact bound. ``recipe`` is the digest of the experiment and
-    of its rule, the same in each replication; it is blank if the numbers come from no run that has one.
+    seeds gave the same value, for which the interval is an exact bound. ``recipe`` is the digest of the experiment
+    and of its rule, the same in each replication.
 
     Example
     -------
     >>> Measurement(verdict=Grade.SUPPORTED, says="Better.", effect=1.0, interval=(0.5, 1.5), seeds=30, unit="points",
-    ...             rule="the 95 % interval lies above 0", supported=True, smallest_detectable=0.4).strength
+    ...             rule="the 95 % interval lies above 0", supported=True, smallest_detectable=0.4,
+    ...             exact=False, recipe="0" * 64).strength
     'measured, 30 seeds'
     """
 
@@ -76,8 +77,8 @@ class Measurement(
     unit: str = field(metadata={"blank": True})
     supported: bool
     smallest_detectable: float | None = field(metadata={"minimum": 0})
-    exact: bool = False
-    recipe: str = field(default="", metadata={"blank": True})
+    exact: bool
+    recipe: str
 
     def _check(self) -> None:
         low, high = self.interval
@@ -92,7 +93,7 @@ class Measurement(
         if self.smallest_detectable is not None and (self.exact or not about_zero):
             why = "the interval is exact" if self.exact else f"the rule is not about zero: {self.rule}"
             raise ValueError(f"the smallest detectable effect is a distance from zero, but {why}")
-        if self.recipe and not _DIGEST.fullmatch(self.recipe):
+        if not _DIGEST.fullmatch(self.recipe):
             raise ValueError(f"the recipe of a measurement is a digest of 64 hexadecimal digits, got {self.recipe!r}")
         if self.supported and not (_at_most(least, low) and _at_most(high, most)):
             raise ValueError(f"the interval, {low} to {high}, does not lie where the rule wants it: {self.rule}")

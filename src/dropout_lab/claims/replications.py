@@ -100,15 +100,12 @@ def add(claim_id: str, number: int, evidence: Iterable[Evidence], path: Path | N
     """Write down what one replication gave for a claim; nothing, if the evidence holds no measurement.
 
     It stands beside the other numbers of the same recipes. Those of other recipes are dropped, for they are of another
-    experiment. The file is written under another name and moved, so that it is whole at any moment. Raises ValueError
-    for a measurement without a digest.
+    experiment. The file is written under another name and moved, so that it is whole at any moment.
     """
     path, pieces = path or replications_path(), list(evidence)
     found = outcome(pieces)
     if found is None:
         return
-    if not all(recipes(pieces)):
-        raise ValueError(f"claim {claim_id} is measured without runs=…, so nobody can tell which recipe was replicated")
     entries = load(path)
     before = entries.get(claim_id)
     kept = before.found if before and before.recipes == recipes(pieces) else {}

@@ -70,6 +70,39 @@ def test_a_count_of_another_recipe_stops_the_build(measured, monkeypatch):
     assert said in problems(measured), "one measurement more is another experiment"
 
 
+EDGE = {**MEASURED, "interval": [-2.9, -0.1]}
+EDGE_MISSED = {**EDGE, "interval": [-3.1, 0.1], "verdict": "not-seen", "supported": False}
+MISSED = {**EDGE_MISSED, "interval": [-4.5, 1.5]}
+
+
+@pytest.mark.parametrize(
+    ("pieces", "at_edge"),
+    [
+        ([MEASURED], False),
+        ([MEASURED, EDGE], True),
+        ([EDGE_MISSED], True),
+        ([EDGE_MISSED, EDGE_MISSED, MEASURED], True),
+        # One that speaks clearly against it decides, whatever becomes of the others.
+        ([EDGE_MISSED, MISSED, EDGE], False),
+    ],
+)
+def test_a_verdict_at_the_edge_stops_the_build_until_it_is_replicated(measured, monkeypatch, pieces, at_edge):
+    expected = "supported" if all(piece["supported"] for piece in pieces) else "not-seen"
+    measured.claims(claim("1.1", "wrong"), claim("2.2", expected, kind="E"))
+    measured.notebook("a-first", "# First\n", cell("1.1", DERIVED, REFUTED), cell("2.2", *pieces))
+    if not at_edge:
+        assert measured.build().status == 0
+        return
+    said = "claim 2.2 (title of 2.2) is measured at the edge of its rule, where other seeds may say something else"
+    assert f"{said}; run make replicate RUNS=10 PAGE=a-first.md" in problems(measured)
+    monkeypatch.setenv("DROPOUT_LAB_DRAFT", "1")
+    assert measured.build().status == 0
+    monkeypatch.delenv("DROPOUT_LAB_DRAFT")
+    entry = {"recipes": [MEASURED["recipe"]] * len(pieces), "found": SAME}
+    (measured.folder / "replications.json").write_text(json.dumps({"2.2": entry}), encoding="utf-8")
+    assert measured.build().status == 0
+
+
 @pytest.mark.parametrize("name", ["c1_1", "c9_9"])
 def test_a_count_of_what_is_not_measured_stops_the_build(measured, name):
     measured.replications(**{name: SAME})
