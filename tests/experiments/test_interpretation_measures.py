@@ -176,6 +176,7 @@ def test_measures_travel_to_workers_and_give_numbers_of_each_replica(stack, meas
     "arms",
     [
         recipes.random_labels,
+        recipes.memorizing,
         recipes.few_examples,
         recipes.few_examples_with_dropout,
         recipes.deep_ensemble,
