@@ -95,7 +95,7 @@ def wide_keep_probs(base: Recipe = DIGITS) -> dict[str, Recipe]:
     ['wide, inputs 0.8, hidden 1', 'wide, inputs 0.8, hidden 0.8', 'wide, inputs 0.8, hidden 0.5']
     """
     wide = replace(base, network=MLP(tuple(2 * width for width in dense(base).hidden)))
-    arms = {}
+    arms: dict[str, Recipe] = {}
     for inputs in (1.0, 0.8):
         setting = f"wide, inputs {inputs:g}"
         shown = sorted({1.0, 0.5, BEST_HIDDEN[setting]}, reverse=True)
