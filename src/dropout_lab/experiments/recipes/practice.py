@@ -41,7 +41,7 @@ def strengths(base: Recipe = DIGITS) -> dict[str, Recipe]:
 
 
 def quarter_kept(base: Recipe = DIGITS) -> dict[str, Recipe]:
-    """Arms for width at p = 1/4 (claim 8.3): as narrow as in :func:`~.recipes.guidance.width_and_length`, and n/p wide.
+    """Arms for width at p = 1/4 (claim 8.3): as narrow as in :func:`~.recipes.guidance.widths`, and n/p wide.
 
     ``narrow`` has a quarter of the base's units in each hidden layer, ``wide`` four times as many, all of the base's:
     on average it has as many active units as the narrow network without dropout.
