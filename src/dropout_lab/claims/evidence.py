@@ -62,8 +62,16 @@ class Comparison(Protocol):
     def exact(self) -> bool: ...
 
 
+@runtime_checkable
 class Run(Protocol):
-    """What an experiment found, as made by :func:`dropout_lab.experiments.replicas.run`."""
+    """What an experiment found, with the digest of its recipe: made by :func:`dropout_lab.experiments.replicas.run`.
+
+    Example
+    -------
+    >>> from dropout_lab.experiments import replicas
+    >>> isinstance(replicas.Results([0], {}, digest="0" * 64), Run)
+    True
+    """
 
     @property
     def digest(self) -> str: ...
