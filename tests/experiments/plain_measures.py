@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch.nn import functional as F
 from dropout_lab.experiments.draws import Bits, Purpose, stream
 from dropout_lab.experiments.measures import members
 from dropout_lab.experiments.networks import GRU
+from dropout_lab.experiments.noisy import Noisy
 
 #: The seeds of the replicas.
 SEEDS = (0, 3)
@@ -137,37 +139,32 @@ def monte_carlo(one):
     at = one.trained.noisy()
     draws = [one.run(inputs, factors_of(one.noise(at, inputs)))[0].double().log_softmax(-1) for _ in range(3)]
     scaled = one.run(inputs)[0].softmax(-1)
-    means = {"arithmetic": sum(draw.exp() for draw in draws) / 3, "geometric": (sum(draws) / 3).softmax(-1)}
-    found = {f"to_{name}": ((scaled - mean).abs().sum(-1) / 2).mean().item() for name, mean in means.items()}
-    few = (draws[0].exp(), means["arithmetic"])
-    found["mc_error"] = [wrong(mean, labels) for mean in few]
-    return found | {"mc_nll": [F.nll_loss(mean.log(), labels).item() for mean in few]}
-
-
-def all_masks(one):
-    inputs, labels = one.sample(200)
-    widths = {place: values.shape[1] for place, values in one.run(inputs)[1].items() if place[:6] == "hidden"}
-    arithmetic = logs = 0.0
-    members = list(itertools.product((0.0, 2.0), repeat=sum(widths.values())))
-    for mask in members:
-        parts = torch.tensor(mask).split(list(widths.values()))
-        log_member = one.run(inputs, factors_of(dict(zip(widths, parts, strict=True))))[0].double().log_softmax(-1)
-        arithmetic, logs = arithmetic + log_member.exp() / len(members), logs + log_member / len(members)
-    scaled, geometric = one.run(inputs)[0].double().softmax(-1), logs.softmax(-1)
-    found = {
-        f"{name}_error": wrong(mean, labels)
-        for name, mean in (("scaled", scaled), ("arithmetic", arithmetic), ("geometric", geometric))
-    }
-    found["other_class"] = wrong(scaled, geometric.argmax(-1))
-    for name, mean in (("arithmetic", arithmetic), ("geometric", geometric)):
-        found[f"to_{name}"] = ((scaled - mean).abs().sum(-1) / 2).mean().item()
-    return found
+    rows = []
+    for few in (draws[:1], draws):
+        arithmetic, geometric = sum(draw.exp() for draw in few) / len(few), (sum(few) / len(few)).softmax(-1)
+        row = {"mc_error": wrong(arithmetic, labels), "geometric_error": wrong(geometric, labels)}
+        row["mc_nll"] = F.nll_loss(arithmetic.log(), labels).item()
+        pairs = {"to_geometric": (scaled, geometric), "to_arithmetic": (scaled, arithmetic)}
+        for name, (left, right) in (pairs | {"between": (geometric, arithmetic)}).items():
+            row[name] = ((left - right).abs().sum(-1) / 2).mean().item()
+        rows.append(row)
+    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def probabilities(one):
-    inputs, _ = one.sample(10_000)
-    member = one.run(inputs, factors_of(one.noise(one.trained.noisy(), inputs)))[0]
-    return {"probabilities": one.run(inputs)[0].softmax(-1).numpy(), "member": member.softmax(-1).numpy()}
+    return {"probabilities": one.run(one.sample(10_000)[0])[0].softmax(-1).numpy()}
+
+
+def predictions(one):
+    """Masks by the streams of seed 0, drawn for four members at once."""
+    inputs, found = one.sample(10_000)[0], []
+    alike = [replace(replica, seed=0) for replica in one.trained.replicas]
+    at = members.Member(Noisy(alike, one.trained.parameters, Purpose.MEASURE, 2000), 4)
+    drawn = one.noise(at, inputs)
+    for member in range(4):
+        factors = factors_of({place: factor[member : member + 1] for place, factor in drawn.items()})
+        found.append(one.run(inputs, factors)[0].softmax(-1).numpy())
+    return {"members": np.stack(found)}
 
 
 def weight_noise(one):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from dropout_lab.experiments.data import Dataset
+from dropout_lab.experiments.data import Dataset, hold_out
 from dropout_lab.experiments.measures import inputs, members, readout
 from dropout_lab.experiments.networks import MLP
 from dropout_lab.experiments.plan import Recipe, Replica
@@ -89,6 +89,26 @@ def test_a_member_is_one_mask_for_all_examples_and_all_passes(stack):
     # The first two replicas have no dropout; the others keep about half, doubled.
     assert (first[:2] == 1).all()
     assert set(first[2:].unique().tolist()) == {0.0, 2.0}
+
+
+def test_members_are_the_same_for_all_seeds_and_one_mask_each(stack):
+    """Whoever else is in the stack; without dropout each of them is the network itself."""
+    found = members.predictions(3)(stack)["members"]
+    probabilities = stack.outputs().softmax(-1)
+    np.testing.assert_allclose(found[:2], probabilities[:2, None].expand(-1, 3, -1, -1), atol=1e-6)
+    alone = Trained(stack.dataset, stack.replicas[3:], {name: value[3:] for name, value in stack.parameters.items()})
+    np.testing.assert_allclose(members.predictions(3)(alone)["members"], found[3:], atol=1e-6)
+    # One network under the names of two seeds, on images that all seeds share.
+    twice = {name: value[3:].repeat(2, *[1] * (value.dim() - 1)) for name, value in stack.parameters.items()}
+    held = hold_out(stack.dataset, 60)
+    one, other = members.predictions(3)(Trained(held, stack.replicas[2:], twice))["members"]
+    np.testing.assert_allclose(one, other, atol=1e-6)
+    assert not np.allclose(one[0], one[1], atol=0.01)
+
+
+def test_members_are_at_least_one(stack):
+    with pytest.raises(ValueError, match="at least 1; got 0"):
+        members.predictions(0)
 
 
 def test_one_update_against_networks_changed_by_hand(stack):
@@ -180,10 +200,10 @@ def test_measures_travel_to_workers_and_give_numbers_of_each_replica(stack, meas
         recipes.few_examples,
         recipes.few_examples_with_dropout,
         recipes.deep_ensemble,
-        recipes.small_ensemble,
         recipes.stages,
         recipes.representation,
         recipes.plain_and_dropout,
+        recipes.training_sets,
     ],
 )
 def test_the_arms_of_an_experiment_follow_its_base(arms):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -165,34 +164,15 @@ def test_the_trace_of_the_hessian(blobs):
         assert abs(found[row] - hessian.trace()) < 5 * (2 * off.square().sum() / 2000).sqrt()
 
 
-def test_all_masks_against_a_loop(blobs):
-    recipe = replace(SMALL, network=MLP((3, 2))).with_noise(hidden1=Bernoulli(0.8), hidden2=Bernoulli(0.5))
-    trained = a_stack(blobs, recipe, recipe)
-    found = measures.all_masks(trained)
-    inputs, labels = trained.sample(200)
-    for row in range(2):
-        _, _, one = parts(trained, row)
-        arithmetic = geometric = 0.0
-        for bits in itertools.product((0.0, 1.0), repeat=5):
-            first, second = torch.tensor(bits[:3]), torch.tensor(bits[3:])
-            weight = 0.8 ** first.sum() * 0.2 ** (3 - first.sum()) / 4
-            log_member = logits(one, inputs[row], (first / 0.8, second / 0.5)).double().log_softmax(1)
-            arithmetic, geometric = arithmetic + weight * log_member.exp(), geometric + weight * log_member
-        scaled = logits(one, inputs[row]).double().softmax(1)
-        for name, other in (("to_arithmetic", arithmetic), ("to_geometric", geometric.softmax(1))):
-            assert found[name][row] == pytest.approx(((scaled - other).abs().sum(1) / 2).mean().item(), rel=1e-4)
-        wrong = 100 * (arithmetic.argmax(1) != labels[row]).double().mean().item()
-        assert found["arithmetic_error"][row] == pytest.approx(wrong)
-
-
 def test_weight_scaling_is_the_geometric_mean_for_one_layer_before_the_softmax_only(blobs):
+    """What the draws add to the distance gets less with their number for one layer, and leaves a rest for two."""
     one_layer = replace(SMALL, network=MLP((6,))).with_noise(hidden=Bernoulli(0.7))
     two_layers = replace(SMALL, network=MLP((6, 6))).with_noise(hidden=Bernoulli(0.7))
-    shallow, deep = (measures.all_masks(a_stack(blobs, recipe)) for recipe in (one_layer, two_layers))
-    assert shallow["to_geometric"][0] < 1e-6 < 1e-3 < shallow["to_arithmetic"][0]
-    assert deep["to_geometric"][0] > 1e-3
-    with pytest.raises(ValueError, match="all masks of 20 hidden units"):
-        measures.all_masks(a_stack(blobs, DROPPED))
+    shallow, deep = (measures.monte_carlo((50, 800))(a_stack(blobs, recipe)) for recipe in (one_layer, two_layers))
+    few, many = shallow["to_geometric"][0]
+    assert many < 0.4 * few and many < 0.1 * shallow["to_arithmetic"][0, 1]
+    assert deep["to_geometric"][0, 1] > 2 * many
+    assert shallow["between"][0, 1] == pytest.approx(shallow["to_arithmetic"][0, 1], rel=0.1)
 
 
 def test_monte_carlo_averages(trained):
@@ -200,7 +180,9 @@ def test_monte_carlo_averages(trained):
     found = measures.monte_carlo((1, 4))(trained)
     plain = measures.error(trained)["error"]
     np.testing.assert_allclose(found["mc_error"][[0, 2]], plain[[0, 2], None].repeat(2, 1))
-    assert found["to_geometric"][0] < 1e-6 < found["to_geometric"][1]
+    assert found["to_geometric"][0, 1] < 1e-6 < found["to_geometric"][1, 1]
+    # The two means of a single draw are that draw.
+    np.testing.assert_allclose(found["between"][:, 0], 0, atol=1e-12)
     at = trained.noisy()
     draws = [trained.outputs(at=at)[1].double().softmax(-1) for _ in range(4)]
     labels = trained.labels()[1]
@@ -216,6 +198,8 @@ def test_the_variance_between_training_sets():
     predicted = np.random.default_rng(0).random((6, 5, 3))
     by_hand = [predicted[start : start + 3].var(0, ddof=1).sum(1).mean() for start in (0, 3)]
     np.testing.assert_allclose(measures.training_set_variance(predicted, 2), by_hand)
+    of_members = measures.training_set_variance(np.stack([predicted, 2 * predicted], 1), 2)
+    np.testing.assert_allclose(of_members, np.stack([by_hand, 4 * np.array(by_hand)], 1))
     with pytest.raises(ValueError, match="6 seeds do not divide into 4 groups"):
         measures.training_set_variance(predicted, 4)
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from dropout_lab.experiments import measures
 from dropout_lab.experiments.draws import Purpose, stream
 from dropout_lab.experiments.learned import Concrete
 from dropout_lab.experiments.measures import readout
@@ -78,11 +77,6 @@ def test_decisions_of_a_residual_network_rest_on_what_its_last_layer_reads(blobs
         shares = (stream.relu() * (one["weight6"][:, first] - one["weight6"][:, second]).T).abs().double()
         expected = (shares.sum(1) ** 2 / shares.square().sum(1)).nanmean().item()
         assert readout.decision_units(trained)["decision_units"][row] == pytest.approx(expected, rel=1e-5)
-
-
-def test_all_masks_of_a_residual_network_without_masks_is_a_clear_refusal(blobs):
-    with pytest.raises(ValueError, match="hidden"):
-        measures.all_masks(a_stack(blobs, replace(SMALL, network=ResidualMLP(6, 2))))
 
 
 NETWORKS = [

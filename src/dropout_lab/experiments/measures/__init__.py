@@ -8,7 +8,6 @@ why.
 from dropout_lab.experiments.measures import inputs, members, preactivations, readout
 from dropout_lab.experiments.measures.activations import correlation, lengths, reconstruction, sparsity, variance_shift
 from dropout_lab.experiments.measures.averaging import (
-    all_masks,
     mask_left_on,
     monte_carlo,
     probabilities,
@@ -19,7 +18,6 @@ from dropout_lab.experiments.measures.outcome import error, learned_keep_probs, 
 from dropout_lab.experiments.measures.robustness import disturbed, half_removed, single_removal
 
 __all__ = [
-    "all_masks",
     "correlation",
     "disturbed",
     "error",

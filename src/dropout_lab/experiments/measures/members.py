@@ -1,17 +1,22 @@
-"""Single members of the ensemble: one mask for all examples, before and after an update of another member."""
+"""Single members of the ensemble: one mask for all examples, after training and after an update of another member."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from dropout_lab.experiments.draws import Purpose
+from dropout_lab.experiments.measures.outcome import need_classes
 from dropout_lab.experiments.networks import At, Place
 from dropout_lab.experiments.noisy import Noisy
 from dropout_lab.experiments.trained import Trained, example_losses, mean_loss
 
+#: Keys of the noise, so that members of one measure are not those of another.
+_UPDATES, _SHARED = 1000, 2000
 #: So many members pass through the network together.
 _TOGETHER = 20
 
@@ -19,7 +24,8 @@ _TOGETHER = 20
 class Member(At):
     """One subnetwork of each replica: the first mask that is drawn at a place serves all examples and all passes.
 
-    Raises ValueError for noise at weights, which has no mask for all examples here.
+    With a ``count`` above 1 it holds so many of them, drawn together, and serves a single example. Raises ValueError
+    for noise at weights, which has no mask for all examples here.
 
     >>> from dropout_lab.experiments.training import quick
     >>> from dropout_lab.experiments.stack_noise import Bernoulli
@@ -29,21 +35,54 @@ class Member(At):
     torch.Size([2, 1, 8])
     """
 
-    def __init__(self, noise: Noisy) -> None:
+    def __init__(self, noise: Noisy, count: int = 1) -> None:
         for place, _ in noise.noises:
             if place.at_weights:
                 raise ValueError(f"a member is a mask of values; there is noise at {place}")
         self._noise = noise
-        #: The masks so far, (S, 1, …), by their places.
+        self._count = count
+        #: The masks so far, (S, count, …), by their places.
         self.drawn: dict[str, Tensor] = {}
 
     def factor(self, place: Place, shape: tuple[int, ...]) -> Tensor | None:
         if place.name not in self.drawn:
-            factor = self._noise.factor(place, (1, *shape[1:]))
+            factor = self._noise.factor(place, (self._count, *shape[1:]))
             if factor is None:
                 return None
             self.drawn[place.name] = factor
         return self.drawn[place.name]
+
+
+def predictions(count: int = 100) -> Callable[[Trained], dict[str, np.ndarray]]:
+    """A measure of what ``count`` members of the ensemble predict, the same members for each replica.
+
+    ``members`` (S, count, n, classes) are the probabilities of the test examples, each by one mask for all examples.
+    Replicas share their masks, whatever their seeds, so a member can be followed over training sets; where the keep
+    probability is higher, more is kept. Raises ValueError for a ``count`` below 1, for noise at weights, and for
+    regression.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> predictions(3)(quick())["members"].shape
+    (2, 3, 1697, 10)
+    """
+    if count < 1:
+        raise ValueError(f"count is how many members there are, at least 1; got {count}")
+
+    @torch.no_grad()
+    def measure(trained: Trained) -> dict[str, np.ndarray]:
+        need_classes(trained)
+        alike = [replace(replica, seed=0) for replica in trained.replicas]
+        masks = Member(Noisy(alike, trained.parameters, Purpose.MEASURE, _SHARED), count)
+        groups = _masks(trained, [masks])
+        predicted = [
+            torch.cat([trained.forward_sets(inputs, group).softmax(-1) for group in groups], 2)
+            for inputs, _ in trained.examples(size=100)
+        ]
+        members = torch.cat(predicted, 1).transpose(1, 2)
+        # Without noise the network is its only member.
+        return {"members": members.expand(-1, count, -1, -1).cpu().numpy()}
+
+    return measure
 
 
 def one_update(
@@ -66,7 +105,7 @@ def one_update(
         seen, unseen = trained.sample(batch, "train"), trained.sample(batch, "test")
         found = []
         for update in range(updates):
-            first = 1000 + update * (others + 1)
+            first = _UPDATES + update * (others + 1)
             member = Member(trained.noisy(first))
             stepped = _stepped(trained, member, seen, learning_rate)
             rest = _masks(trained, [Member(trained.noisy(first + 1 + other)) for other in range(others)])
@@ -103,10 +142,11 @@ def _masks(trained: Trained, members: list[Member]) -> list[dict[str, Tensor]]:
     for member in members:
         # Masks are drawn as a pass comes to their places.
         trained.forward(one_example, member)
-    groups = [members[start : start + _TOGETHER] for start in range(0, len(members), _TOGETHER)]
-    return [
-        {place: torch.cat([member.drawn[place] for member in group], 1) for place in group[0].drawn} for group in groups
-    ]
+    parts = {
+        place: torch.cat([member.drawn[place] for member in members], 1).split(_TOGETHER, 1)
+        for place in members[0].drawn
+    }
+    return [dict(zip(parts, group, strict=True)) for group in zip(*parts.values(), strict=True)] or [{}]
 
 
 @torch.no_grad()

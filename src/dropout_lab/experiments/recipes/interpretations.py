@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from dropout_lab.experiments.networks import MLP
 from dropout_lab.experiments.plan import Recipe
-from dropout_lab.experiments.recipes.scales import MNIST
+from dropout_lab.experiments.recipes.practice import DIGITS
+from dropout_lab.experiments.recipes.scales import MNIST, dense
 from dropout_lab.experiments.stack_noise import Bernoulli
 
 #: Chosen on tuning seeds by test error among 0.0001, 0.0003, …, 0.03.
@@ -74,23 +75,24 @@ def few_examples_with_dropout(base: Recipe = MNIST) -> dict[str, Recipe]:
 
 
 def deep_ensemble(base: Recipe = MNIST) -> dict[str, Recipe]:
-    """Arms for weight scaling in deep networks (claim 3.8): hidden units dropped, and inputs besides.
+    """Arms for weight scaling in deep networks (claim 3.8): as deep as the base, and twice as deep.
+
+    The first has dropout of hidden units, the second of inputs besides. For the doubled depth keep probabilities 0.5,
+    0.7 and 0.8 were crossed with learning rates 0.02, 0.05 and 0.1 on six tuning seeds. At 0.8 with the base's 0.05 the
+    test error was lowest, up to ties, with 11 %. The best at 0.5 was 14.5 %, with 0.02: nobody would choose that, and
+    it is the last arm, to show a limit.
 
     >>> list(deep_ensemble())
-    ['hidden 0.5', 'input 0.8, hidden 0.5']
+    ['hidden 0.5', 'input 0.8, hidden 0.5', 'four layers, hidden 0.8', 'four layers, hidden 0.5']
     """
     hidden = base.with_noise(hidden=Bernoulli(0.5))
-    return {"hidden 0.5": hidden, "input 0.8, hidden 0.5": hidden.with_noise(input=Bernoulli(0.8))}
-
-
-def small_ensemble(base: Recipe = MNIST) -> dict[str, Recipe]:
-    """Arms for the exact averages of a deep network (claim 3.8): two layers of six units, all 2¹² masks.
-
-    >>> list(small_ensemble())
-    ['hidden 0.8', 'hidden 0.5']
-    """
-    small = replace(base, network=MLP((6, 6)))
-    return {f"hidden {keep_prob}": small.with_noise(hidden=Bernoulli(keep_prob)) for keep_prob in (0.8, 0.5)}
+    deeper = replace(base, network=MLP(2 * dense(base).hidden))
+    return {
+        "hidden 0.5": hidden,
+        "input 0.8, hidden 0.5": hidden.with_noise(input=Bernoulli(0.8)),
+        "four layers, hidden 0.8": deeper.with_noise(hidden=Bernoulli(0.8)),
+        "four layers, hidden 0.5": replace(deeper, learning_rate=0.02).with_noise(hidden=Bernoulli(0.5)),
+    }
 
 
 def stages(base: Recipe = MNIST) -> dict[str, Recipe]:
@@ -119,11 +121,24 @@ def representation(base: Recipe = MNIST) -> dict[str, Recipe]:
 
 
 def plain_and_dropout(base: Recipe = MNIST) -> dict[str, Recipe]:
-    """Arms for features that need a partner, and for the variance over training sets (claims 4.2 and 3.9).
+    """Arms for features that need a partner (claim 4.2): without dropout, and with dropout of hidden units.
 
-    The first are trained on the data of :func:`.data.partners`. Without dropout, and with dropout of hidden units.
+    They are trained on the data of :func:`.data.partners`.
 
     >>> list(plain_and_dropout())
     ['none', 'dropout']
     """
     return {"none": base, "dropout": base.with_noise(hidden=Bernoulli(0.5))}
+
+
+def training_sets(base: Recipe = DIGITS) -> dict[str, Recipe]:
+    """Arms for the variance over training sets (claim 3.9): those of :func:`plain_and_dropout`, on few small images.
+
+    The learning rate was chosen for both alike on twelve tuning seeds among 0.01, 0.02, 0.05, 0.1, 0.2 and 0.4, by the
+    test error on other images than those that are predicted: 0.1 is the lowest with dropout, and without it within a
+    standard error of the lowest, 0.2.
+
+    >>> list(training_sets())
+    ['none', 'dropout']
+    """
+    return plain_and_dropout(replace(base, learning_rate=0.1))
