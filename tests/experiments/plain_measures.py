@@ -333,13 +333,6 @@ def filter_radius(one):
     return {"filter_radius": np.mean(radii)}
 
 
-def swapped_inputs(one):
-    inputs, labels = one.sample(part="train")
-    order = one.stream(12).permutation(len(inputs))
-    swapped = torch.cat([inputs[order, :30], inputs[:, 30:]], 1)
-    return {"swapped_train_error": wrong(one.run(swapped)[0], labels)}
-
-
 def one_update(one):
     seen, unseen = one.sample(10, "train"), one.sample(10)
     learned = {n: v.clone().requires_grad_() for n, v in one.one.items() if n[:7] != "running"}

@@ -163,16 +163,6 @@ def test_a_step_uphill_improves_no_trained_member(stack):
     assert found["trained_improved"].tolist() == [0, 0, 0, 0]
 
 
-def test_swapped_inputs_show_what_the_fit_rests_on(two_classes):
-    """A network that reads input 0 alone: swapping it costs about half, swapping the others costs nothing."""
-    parameters = {"weight1": [[1], [0], [0]], "bias1": [0], "weight2": [[-1, 1]], "bias2": [0.5, -0.5]}
-    trained = by_hand(two_classes, **parameters)
-    assert inputs.swapped_inputs(1, 3)(trained)["swapped_train_error"].tolist() == [0]
-    assert inputs.swapped_inputs(-2, 0)(trained)["swapped_train_error"].tolist() == [0]
-    # Ten of twenty labels are 1: fewer than 10 % wrong after a shuffle has the probability 0.06 %.
-    assert inputs.swapped_inputs(0, 1)(trained)["swapped_train_error"][0] >= 10
-
-
 def test_the_radius_of_a_unit_that_looks_at_one_pixel_or_at_two(blobs):
     """Images of 4×4: one pixel has the radius 0, two opposite corners of equal share half the diagonal, 3/√2."""
     weights = np.zeros((16, 2))
@@ -200,7 +190,6 @@ def test_the_radius_needs_images(two_classes):
         measures.parts_alone(4),
         measures.most_active_removed,
         members.one_update(0.05, batch=10, others=2, updates=1),
-        inputs.swapped_inputs(0, 4),
         inputs.filter_radius,
     ],
 )

@@ -74,7 +74,6 @@ MEASURES = {
         plain_measures.filter_radius,
         {"mlp", "norm", "residual", "one", "none"},
     ),
-    "swapped_inputs": (of_inputs.swapped_inputs(0, 30), plain_measures.swapped_inputs, EVERY),
     "one_update": (members.one_update(0.05, 10, 4, 1), plain_measures.one_update, EVERY),
 }
 

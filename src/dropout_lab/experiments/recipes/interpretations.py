@@ -125,9 +125,7 @@ def in_parts(base: Recipe = MNIST) -> dict[str, Recipe]:
 
 
 def plain_and_dropout(base: Recipe = MNIST) -> dict[str, Recipe]:
-    """Arms for features that need a partner, and for the variance over training sets (claims 4.2 and 3.9).
-
-    The first are trained on the data of :func:`.data.partners`. Without dropout, and with dropout of hidden units.
+    """Arms for the variance over training sets (claim 3.9): without dropout, and with dropout of hidden units.
 
     >>> list(plain_and_dropout())
     ['none', 'dropout']
