@@ -213,6 +213,7 @@ def test_measures_travel_to_workers_and_give_numbers_of_each_replica(stack, meas
         recipes.representation,
         recipes.plain_and_dropout,
         recipes.in_parts,
+        recipes.tuned_sweep,
     ],
 )
 def test_the_arms_of_an_experiment_follow_its_base(arms):
