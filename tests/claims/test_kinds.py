@@ -55,6 +55,7 @@ BROKEN = {
         {"rule": "the 95 % interval lies below 0.5"},
         {"rule": "the 95 % interval lies between -3 and 0"},
         {"recipe": None},
+        {"recipe": ""},
         {"recipe": "123"},
         {"recipe": "0123456789ABCDEF" * 4},
     ],
@@ -140,7 +141,7 @@ def test_a_rule_says_where_the_interval_has_to_lie(rule, bounds):
 
 
 def test_an_effect_that_could_be_seen_is_one_about_zero():
-    for changes in ({"exact": True}, {"rule": "the 95 % interval lies below 0.5"}, {"recipe": ""}):
+    for changes in ({"exact": True}, {"rule": "the 95 % interval lies below 0.5"}, {"recipe": "f" * 64}):
         found = from_json(record("measure", **{"smallest_detectable": None, **changes}))
         assert all("smallest" not in label for label, _ in found.details(None))
     labels = [label for label, _ in from_json(record("measure")).details(None)]

@@ -62,8 +62,16 @@ class Comparison(Protocol):
     def exact(self) -> bool: ...
 
 
+@runtime_checkable
 class Run(Protocol):
-    """What an experiment found, as made by :func:`dropout_lab.experiments.replicas.run`."""
+    """What an experiment found, with the digest of its recipe: made by :func:`dropout_lab.experiments.replicas.run`.
+
+    Example
+    -------
+    >>> from dropout_lab.experiments import replicas
+    >>> isinstance(replicas.Results([0], {}, digest="0" * 64), Run)
+    True
+    """
 
     @property
     def digest(self) -> str: ...
@@ -170,7 +178,7 @@ def enumerate_masks(
     )
 
 
-def measure(claim_id: str, comparison: Comparison, *, runs: Run | Sequence[Run] | None = None, says: str) -> Settlement:
+def measure(claim_id: str, comparison: Comparison, *, runs: Run | Sequence[Run], says: str) -> Settlement:
     """Record an effect measured over seeds, judged by the rule that its comparison was given beforehand.
 
     ``comparison`` has ``effect``, ``interval`` (low, high; 95 %), ``seeds`` (a count, at least 2), ``rule`` (an object
@@ -184,9 +192,10 @@ def measure(claim_id: str, comparison: Comparison, *, runs: Run | Sequence[Run] 
 
     Example
     -------
-    >>> from dropout_lab.experiments import statistics
+    >>> from dropout_lab.experiments import replicas, statistics
+    >>> runs = replicas.Results(range(4), {}, digest="0" * 64)
     >>> effects = statistics.compare([1.0, 2.0, 3.0, 2.0], rule=statistics.Rule.above(0.5), unit="points")
-    >>> str(measure("1.1", effects, says="Better.").main.verdict)
+    >>> str(measure("1.1", effects, runs=runs, says="Better.").main.verdict)
     'supported'
     """
     registry, claim = _claim(claim_id)
@@ -222,7 +231,7 @@ def measure(claim_id: str, comparison: Comparison, *, runs: Run | Sequence[Run] 
         supported=supported,
         smallest_detectable=detectable,
         exact=bool(comparison.exact),
-        recipe="" if runs is None else _of_claim(claim, _recipe, runs, rule, comparison.unit),
+        recipe=_of_claim(claim, _recipe, runs, rule, comparison.unit),
     )
 
 

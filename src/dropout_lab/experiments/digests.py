@@ -36,7 +36,7 @@ def written(value: object) -> str:
     """A setting as a text that holds all of it; a measure by its name and what it was made with.
 
     A function of the package or of another library is written as its name, with the values that it closes over and
-    the arguments that :func:`functools.partial` bound. One that a page or a script defines has no name to go by, so its
+    the arguments that ``functools.partial`` bound. One that a page or a script defines has no name to go by, so its
     text stands here, too. Arrays and data sets are written as digests. Raises TypeError for what has no such text.
 
     >>> from dropout_lab.experiments import measures
