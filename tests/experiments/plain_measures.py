@@ -233,6 +233,30 @@ def half_removed(one):
     return {"half_removed_error": np.mean(errors)}
 
 
+def most_active_removed(one):
+    inputs, labels = one.sample()
+    left = {}
+    for place, values in one.run(one.sample(part="train")[0])[1].items():
+        if place[:6] == "hidden":
+            busiest = np.argsort(-values.double().mean(0).numpy(), kind="stable")[: values.shape[1] // 2]
+            left[place] = torch.tensor([0.0 if unit in busiest else 1.0 for unit in range(values.shape[1])])
+    return {"most_active_removed_error": wrong(one.run(inputs, factors_of(left))[0], labels)}
+
+
+def parts_alone(one):
+    found = {}
+    for part, mark in (("test", ""), ("train", "train_")):
+        inputs, labels = one.sample(part=part)
+        read, name = one.run(inputs)[2], one.network.layers[-1].weight
+        units, errors = read.shape[1], []
+        for third in range(3):
+            inside = [unit for unit in range(units) if unit * 3 // units == third]
+            lead = units / len(inside) * read[:, inside] @ one.one[name][inside]
+            errors.append(wrong(lead + one.one[name.replace("weight", "bias")], labels))
+        found[f"part_{mark}error"] = np.mean(errors)
+    return found
+
+
 def disturbed(one):
     source, (inputs, labels) = one.stream(2), one.sample()
 
@@ -258,15 +282,28 @@ def unit_information(one):
     return found
 
 
-def decision_units(one):
+def leads(one):
+    """What each unit adds to the lead of the chosen class, example by example, and what it reads."""
     outputs, _, read = one.run(one.sample()[0])
     weight = one.one[one.network.layers[-1].weight]
-    shares = []
     for row, values in zip(outputs, read, strict=True):
         first, second = row.topk(2).indices
-        parts = (values * (weight[:, first] - weight[:, second])).abs().double()
-        shares.append((parts.sum() ** 2 / parts.square().sum()).item())
-    return {"decision_units": np.nanmean(shares)}
+        yield (values * (weight[:, first] - weight[:, second])).abs().double(), values
+
+
+def decision_units(one):
+    return {"decision_units": np.nanmean([(c.sum() ** 2 / c.square().sum()).item() for c, _ in leads(one)])}
+
+
+def decision_units_among(one):
+    random, shares, active = one.stream(13), [], []
+    for parts, values in leads(one):
+        order = [unit for unit in np.argsort(random.random(len(values))) if values[unit] != 0]
+        active.append(len(order))
+        if len(order) >= 2:
+            few = parts[order[:2]]
+            shares.append((few.sum() ** 2 / few.square().sum()).item())
+    return {"decision_units_among": np.nanmean(shares) if shares else np.nan, "active_units": np.mean(active)}
 
 
 def few_units(one):
@@ -291,13 +328,6 @@ def filter_radius(one):
         away = [[(row - center[0]) ** 2 + (col - center[1]) ** 2 for col in range(8)] for row in range(8)]
         radii.append((share * away).sum() ** 0.5)
     return {"filter_radius": np.mean(radii)}
-
-
-def swapped_inputs(one):
-    inputs, labels = one.sample(part="train")
-    order = one.stream(12).permutation(len(inputs))
-    swapped = torch.cat([inputs[order, :30], inputs[:, 30:]], 1)
-    return {"swapped_train_error": wrong(one.run(swapped)[0], labels)}
 
 
 def one_update(one):

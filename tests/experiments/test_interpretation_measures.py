@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from dropout_lab.experiments import measures
 from dropout_lab.experiments.data import Dataset, hold_out
 from dropout_lab.experiments.measures import inputs, members, readout
 from dropout_lab.experiments.networks import MLP
@@ -66,6 +67,42 @@ def test_decision_units_count_the_units_behind_a_decision(two_classes, lead, uni
         bias2=[0, 0],
     )
     assert readout.decision_units(trained)["decision_units"] == pytest.approx([units])
+
+
+def test_decision_units_among_do_not_mind_how_many_units_are_silent(two_classes):
+    """Eight equal units, of which four are silent: eight and four decide, three among three."""
+    ends = {"weight1": np.zeros((3, 8)).tolist(), "weight2": [[0.0, 1.0]] * 8, "bias2": [0, 0]}
+    for bias1, active in (([1] * 8, 8), ([1, 0] * 4, 4)):
+        trained = by_hand(two_classes, bias1=bias1, **ends)
+        assert readout.decision_units(trained)["decision_units"] == pytest.approx([active])
+        found = readout.decision_units_among(3)(trained)
+        assert found["decision_units_among"] == pytest.approx([3])
+        assert found["active_units"] == pytest.approx([active])
+    with pytest.raises(ValueError, match=r"count must lie in 1 … 8"):
+        readout.decision_units_among(9)(trained)
+
+
+def test_a_part_alone_is_lost_where_it_needs_its_partner(two_classes):
+    """Class 1 wins by one for input 0 and loses by half without it: units 0 and 2 see it, or unit 0 alone does."""
+    ends = {"bias1": [0] * 4, "weight2": [[0, 1]] * 4, "bias2": [0.5, 0]}
+    copies, lonely = np.zeros((3, 4)), np.zeros((3, 4))
+    copies[0, [0, 2]], lonely[0, 0] = 1, 1
+    found = measures.parts_alone(2)(by_hand(two_classes, weight1=copies.tolist(), **ends))
+    assert found["part_error"].tolist() == found["part_train_error"].tolist() == [0]
+    found = measures.parts_alone(2)(by_hand(two_classes, weight1=lonely.tolist(), **ends))
+    # The half without the unit calls everything class 0, and is wrong for half of the examples.
+    assert found["part_error"] == pytest.approx([25], abs=1)
+    with pytest.raises(ValueError, match=r"parts must lie in 1 … 4"):
+        measures.parts_alone(5)(by_hand(two_classes, weight1=lonely.tolist(), **ends))
+
+
+def test_the_most_active_units_go_and_the_others_are_left_as_they_are(two_classes):
+    """The busier unit always fires, the other tells the class; then the other way round."""
+    ends = {"bias1": [0, 0], "bias2": [0.5, 0]}
+    class_is_left = by_hand(two_classes, weight1=[[0, 1], [0, 0], [5, 0]], weight2=[[0, 9], [0, 1]], **ends)
+    assert measures.most_active_removed(class_is_left)["most_active_removed_error"].tolist() == [0]
+    class_goes = by_hand(two_classes, weight1=[[0, 9], [0, 0], [1, 0]], weight2=[[0, 0], [0, 1]], **ends)
+    assert measures.most_active_removed(class_goes)["most_active_removed_error"] == pytest.approx([50], abs=2)
 
 
 def test_a_read_out_of_few_units_finds_the_class_where_every_unit_has_it(two_classes):
@@ -146,16 +183,6 @@ def test_a_step_uphill_improves_no_trained_member(stack):
     assert found["trained_improved"].tolist() == [0, 0, 0, 0]
 
 
-def test_swapped_inputs_show_what_the_fit_rests_on(two_classes):
-    """A network that reads input 0 alone: swapping it costs about half, swapping the others costs nothing."""
-    parameters = {"weight1": [[1], [0], [0]], "bias1": [0], "weight2": [[-1, 1]], "bias2": [0.5, -0.5]}
-    trained = by_hand(two_classes, **parameters)
-    assert inputs.swapped_inputs(1, 3)(trained)["swapped_train_error"].tolist() == [0]
-    assert inputs.swapped_inputs(-2, 0)(trained)["swapped_train_error"].tolist() == [0]
-    # Ten of twenty labels are 1: fewer than 10 % wrong after a shuffle has the probability 0.06 %.
-    assert inputs.swapped_inputs(0, 1)(trained)["swapped_train_error"][0] >= 10
-
-
 def test_the_radius_of_a_unit_that_looks_at_one_pixel_or_at_two(blobs):
     """Images of 4×4: one pixel has the radius 0, two opposite corners of equal share half the diagonal, 3/√2."""
     weights = np.zeros((16, 2))
@@ -178,9 +205,11 @@ def test_the_radius_needs_images(two_classes):
     [
         readout.unit_information,
         readout.decision_units,
+        readout.decision_units_among(3),
         readout.few_units((4, 8), draws=2),
+        measures.parts_alone(4),
+        measures.most_active_removed,
         members.one_update(0.05, batch=10, others=2, updates=1),
-        inputs.swapped_inputs(0, 4),
         inputs.filter_radius,
     ],
 )
@@ -204,6 +233,8 @@ def test_measures_travel_to_workers_and_give_numbers_of_each_replica(stack, meas
         recipes.representation,
         recipes.plain_and_dropout,
         recipes.training_sets,
+        recipes.in_parts,
+        recipes.tuned_sweep,
     ],
 )
 def test_the_arms_of_an_experiment_follow_its_base(arms):

@@ -57,16 +57,22 @@ MEASURES = {
     "hessian_trace": (measures.hessian_trace(3), plain_measures.hessian_trace, EVERY),
     "single_removal": (measures.single_removal, plain_measures.single_removal, HIDDEN),
     "half_removed": (measures.half_removed, plain_measures.half_removed, HIDDEN),
+    "most_active_removed": (measures.most_active_removed, plain_measures.most_active_removed, HIDDEN),
+    "parts_alone": (measures.parts_alone(3), plain_measures.parts_alone, HIDDEN - {"residual"}),
     "disturbed": (measures.disturbed(1.0, 2), plain_measures.disturbed, HIDDEN),
     "unit_information": (readout.unit_information, plain_measures.unit_information, HIDDEN),
     "decision_units": (readout.decision_units, plain_measures.decision_units, EVERY - {"none"}),
+    "decision_units_among": (
+        readout.decision_units_among(2),
+        plain_measures.decision_units_among,
+        EVERY - {"none"},
+    ),
     "few_units": (readout.few_units((4,), 3), plain_measures.few_units, EVERY - {"none"}),
     "filter_radius": (
         of_inputs.filter_radius,
         plain_measures.filter_radius,
         {"mlp", "norm", "residual", "one", "none"},
     ),
-    "swapped_inputs": (of_inputs.swapped_inputs(0, 30), plain_measures.swapped_inputs, EVERY),
     "predictions": (members.predictions(4), plain_measures.predictions, EVERY),
     "one_update": (members.one_update(0.05, 10, 4, 1), plain_measures.one_update, EVERY),
 }

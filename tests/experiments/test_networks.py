@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from dropout_lab.experiments.draws import Purpose, stream
+from dropout_lab.experiments.examples import Examples
 from dropout_lab.experiments.learned import Concrete, LearnedGaussian
-from dropout_lab.experiments.networks import CNN, GRU, MLP, ResidualMLP
+from dropout_lab.experiments.networks import CNN, GRU, MLP, PartedMLP, ResidualMLP
 from dropout_lab.experiments.optimizers import OPTIMIZERS, Settings
 from dropout_lab.experiments.places import At, Fixed, FixedSets
 from dropout_lab.experiments.stack_noise import Bernoulli, Block, Gaussian, Path, Spatial, Variational
@@ -97,6 +99,51 @@ def test_shortcuts(blobs):
     values = values + branch[0] * dense(dense(values.relu(), 2).relu(), 3)
     values = values + dense(dense(values.relu(), 4).relu(), 5)
     torch.testing.assert_close(found[0], dense(values.relu(), 6), **CLOSE)
+
+
+def test_parts_are_scored_one_by_one_in_training_and_are_one_network_otherwise(blobs):
+    """Each part says three times what its units add; the mean of what the parts say is the network's output."""
+    network = PartedMLP((5, 6), parts=3)
+    parameters, inputs = stacked(network, blobs), some_inputs(blobs)
+    training = At()
+    training.training = True
+    whole = network.forward(parameters, inputs, At())
+    assert torch.equal(whole, MLP((5, 6)).forward(parameters, inputs, At()))
+    found = network.forward(parameters, inputs, training).unflatten(1, (7, 3))
+    hidden = inputs
+    for number in (1, 2):
+        hidden = (hidden @ parameters[f"weight{number}"] + parameters[f"bias{number}"].unsqueeze(1)).relu()
+    for part, outputs in enumerate(found.unbind(2)):
+        units = slice(2 * part, 2 * part + 2)
+        said = 3 * hidden[..., units] @ parameters["weight3"][:, units] + parameters["bias3"].unsqueeze(1)
+        torch.testing.assert_close(outputs, said, **CLOSE)
+    torch.testing.assert_close(found.mean(2), whole, **CLOSE)
+
+
+def test_training_in_parts_is_training_small_networks_by_themselves(blobs):
+    """One hidden layer in two parts: with plain gradient descent each half moves as a network of its own does."""
+    recipe = Recipe(network=PartedMLP((6,), parts=2), train_size=40, steps=3, batch_size=10, momentum=0.0)
+    trained = train(blobs, [Replica("a", 0, recipe), Replica("a", 1, recipe)])
+    row, replica = 1, Replica("a", 1, recipe)
+    one = {
+        name: torch.from_numpy(value).requires_grad_()
+        for name, value in recipe.network.initial(blobs, stream(1, Purpose.WEIGHTS)).items()
+    }
+    for step, (inputs, labels) in enumerate(Examples(blobs, [replica], "cpu").drawn(10, 3)):
+        loss = 0
+        for part in (slice(0, 3), slice(3, 6)):
+            hidden = (inputs[0] @ one["weight1"][:, part] + one["bias1"][part]).relu()
+            loss = loss + F.cross_entropy(2 * hidden @ one["weight2"][part] + one["bias2"], labels[0]) / 2
+        for value, slope in zip(one.values(), torch.autograd.grad(loss, list(one.values())), strict=True):
+            value.data -= recipe.learning_rate * (1 - step / 3) * slope
+    for name, value in one.items():
+        torch.testing.assert_close(trained.parameters[name][row], value.detach(), **CLOSE)
+
+
+def test_parts_have_to_be_of_one_size():
+    for parts in (0, 4):
+        with pytest.raises(ValueError, match=f"must divide the width 6 of the last hidden layer, got {parts}"):
+            PartedMLP((5, 6), parts=parts)
 
 
 @pytest.mark.parametrize(

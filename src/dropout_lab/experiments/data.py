@@ -1,4 +1,4 @@
-"""Real data that comes with the installed packages, pairs of them, and balanced splits that a seed determines.
+"""Real data that comes with the installed packages, and balanced splits that a seed determines.
 
 Nothing is downloaded. The full MNIST or Fashion-MNIST files are read where a folder with them is given.
 """
@@ -175,40 +175,6 @@ def hold_out(dataset: Dataset, size: int) -> Dataset:
     return replace(dataset, held_out=np.sort(chosen))
 
 
-def partners(dataset: Dataset) -> Dataset:
-    """Pairs of images whose label is the sum of their two classes, modulo the number of classes.
-
-    Together the two images determine the label. Either alone says nothing about it: the other is drawn at random, so
-    every label stays nearly as likely as before. Each image of ``dataset`` stands in one pair at most, so no image is
-    both trained and tested on. Inputs are (N/2, 2 · features), the first image before the second.
-
-    >>> pairs = partners(digits())
-    >>> pairs.inputs.shape, pairs.name
-    ((898, 128), 'digits, partners')
-    """
-    order = _pairing(dataset).permutation(len(dataset.labels))
-    first, second = order[: 2 * (len(order) // 2)].reshape(2, -1)
-    sums = (dataset.labels[first] + dataset.labels[second]) % dataset.classes
-    return _pairs(dataset, "partners", first, second, sums)
-
-
-def witnesses(dataset: Dataset) -> Dataset:
-    """Pairs of images of one class, which is the label: either alone determines it.
-
-    As with :func:`partners`, each image stands in one pair at most.
-
-    >>> pairs = witnesses(digits())
-    >>> pairs.inputs.shape, pairs.name
-    ((896, 128), 'digits, witnesses')
-    """
-    random, pairs = _pairing(dataset), []
-    for label in range(dataset.classes):
-        order = random.permutation(np.flatnonzero(dataset.labels == label))
-        pairs.append(order[: 2 * (len(order) // 2)].reshape(2, -1))
-    first, second = np.concatenate(pairs, axis=1)
-    return _pairs(dataset, "witnesses", first, second, dataset.labels[first])
-
-
 def split(dataset: Dataset, train_size: int, seed: int) -> Split:
     """``train_size`` training examples, as many of each class (one more of some where it does not divide), and a test
     set.
@@ -226,18 +192,6 @@ def split(dataset: Dataset, train_size: int, seed: int) -> Split:
     if not len(test):
         raise ValueError(f"train_size {train_size} leaves nothing of the {len(pool)} examples to test on")
     return Split(train, test)
-
-
-def _pairing(dataset: Dataset) -> np.random.Generator:
-    """Always the same numbers: the pairs belong to the data, not to a replica."""
-    if not dataset.classes:
-        raise ValueError(f"pairs are labeled by classes; {dataset.name} is for regression")
-    return np.random.default_rng(0)
-
-
-def _pairs(dataset: Dataset, name: str, first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> Dataset:
-    inputs = np.concatenate([dataset.inputs[first], dataset.inputs[second]], axis=1)
-    return Dataset(f"{dataset.name}, {name}", inputs, labels, dataset.classes, inputs.shape[1:])
 
 
 def _balanced(dataset: Dataset, pool: np.ndarray, size: int, random: np.random.Generator) -> np.ndarray:

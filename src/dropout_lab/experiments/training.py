@@ -45,7 +45,9 @@ def train(dataset: Dataset, replicas: Sequence[Replica], device: str = "cpu") ->
     for step, (inputs, labels) in enumerate(examples.drawn(recipe.batch_size, recipe.steps)):
         if recipe.masks_per_step > 1:
             inputs, labels = (part.repeat_interleave(recipe.masks_per_step, 1) for part in (inputs, labels))
-        losses = mean_loss(dataset, recipe.network.forward(parameters, inputs, noise), labels)
+        outputs = recipe.network.forward(parameters, inputs, noise)
+        # A network that is trained in parts has an output for each of them.
+        losses = mean_loss(dataset, outputs, labels.repeat_interleave(outputs.shape[1] // labels.shape[1], 1))
         penalty = noise.penalty()
         if penalty is not None:
             losses = losses + penalty / recipe.train_size

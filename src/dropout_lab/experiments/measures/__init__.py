@@ -15,7 +15,13 @@ from dropout_lab.experiments.measures.averaging import (
 )
 from dropout_lab.experiments.measures.curvature import hessian_trace, weight_noise
 from dropout_lab.experiments.measures.outcome import error, learned_keep_probs, nll, train_error, train_nll
-from dropout_lab.experiments.measures.robustness import disturbed, half_removed, single_removal
+from dropout_lab.experiments.measures.robustness import (
+    disturbed,
+    half_removed,
+    most_active_removed,
+    parts_alone,
+    single_removal,
+)
 
 __all__ = [
     "correlation",
@@ -29,7 +35,9 @@ __all__ = [
     "mask_left_on",
     "members",
     "monte_carlo",
+    "most_active_removed",
     "nll",
+    "parts_alone",
     "preactivations",
     "probabilities",
     "readout",

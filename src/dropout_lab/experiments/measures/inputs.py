@@ -1,16 +1,11 @@
-"""What a network looks at in its inputs: how local its first layer is, and which columns its fit rests on."""
+"""What a network looks at in its inputs: how local its first layer is."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 import torch
 
-from dropout_lab.experiments.measures.outcome import percent_wrong
 from dropout_lab.experiments.trained import Trained
-
-_EXAMPLES = 1000
 
 
 @torch.no_grad()
@@ -41,30 +36,3 @@ def filter_radius(trained: Trained) -> dict[str, np.ndarray]:
     center = torch.einsum("spu,pd->sud", shares, pixels)
     distance = torch.einsum("spu,p->su", shares, pixels.square().sum(1)) - center.square().sum(-1)
     return {"filter_radius": distance.clamp_min(0).sqrt().mean(1).cpu().numpy()}
-
-
-def swapped_inputs(first: int, last: int) -> Callable[[Trained], dict[str, np.ndarray]]:
-    """A measure of the training error when the input columns ``first`` … ``last`` − 1 come from another example.
-
-    ``swapped_train_error`` is percent, (S,): each replica shuffles these columns once over its training examples (at
-    most 1000) and leaves all other inputs and the labels in place. Negative columns count from the end; ``last`` may be
-    0 for the end itself. The measure raises ValueError for columns that are none of the data's.
-
-    >>> from dropout_lab.experiments.training import quick
-    >>> swapped_inputs(0, 8)(quick())["swapped_train_error"].shape
-    (2,)
-    """
-
-    @torch.no_grad()
-    def measure(trained: Trained) -> dict[str, np.ndarray]:
-        inputs, labels = trained.sample(_EXAMPLES, "train")
-        columns = slice(first, last or None)
-        if not len(range(inputs.shape[-1])[columns]):
-            raise ValueError(f"no column lies in {first} … {last} - 1; the data have {inputs.shape[-1]} columns")
-        orders = np.stack([source.permutation(inputs.shape[1]) for source in trained.streams(12)])
-        rows = torch.from_numpy(orders).to(inputs.device).unsqueeze(-1)
-        swapped = inputs.clone()
-        swapped[..., columns] = inputs.take_along_dim(rows, 1)[..., columns]
-        return {"swapped_train_error": percent_wrong(trained.forward(swapped), labels)}
-
-    return measure

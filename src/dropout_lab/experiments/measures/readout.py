@@ -57,15 +57,38 @@ def decision_units(trained: Trained) -> dict[str, np.ndarray]:
     >>> decision_units(quick())["decision_units"].shape
     (2,)
     """
-    need_classes(trained)
-    hidden, outputs, _ = _last_read(trained, "test")
-    weight = trained.parameters[trained.network.layers[-1].weight]
-    first, second = outputs.topk(2, dim=-1).indices.unbind(-1)
-    columns = weight.transpose(1, 2)
-    lead = _rows(columns, first) - _rows(columns, second)
-    shares = (hidden * lead).double().abs()
-    ratio = shares.sum(-1).square() / shares.square().sum(-1)
-    return {"decision_units": ratio.nanmean(1).cpu().numpy()}
+    return {"decision_units": _participation(_contributions(trained)[1]).nanmean(1).cpu().numpy()}
+
+
+def decision_units_among(count: int = 16) -> Callable[[Trained], dict[str, np.ndarray]]:
+    """A measure as :func:`decision_units`, among the same number of *active* units in every network and example.
+
+    A network whose layer is sparser has fewer units to decide with; here that is held fixed. For each example ``count``
+    of the units that are not 0 are drawn at random, and ``decision_units_among`` (S,) is the effective number among
+    these, the mean over the examples with so many; ``active_units`` (S,) is how many units are not 0, the mean over all
+    examples. The measure raises ValueError for a count below 1 or above the number of units, for a network whose last
+    layer reads the inputs, and for regression.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> list(decision_units_among(2)(quick()))
+    ['decision_units_among', 'active_units']
+    """
+
+    @torch.no_grad()
+    def measure(trained: Trained) -> dict[str, np.ndarray]:
+        hidden, shares = _contributions(trained)
+        if not 0 < count <= hidden.shape[-1]:
+            raise ValueError(f"count must lie in 1 … {hidden.shape[-1]}, the units there are; got {count}")
+        active = hidden != 0
+        draws = np.stack([source.random(tuple(hidden.shape[1:])) for source in trained.streams(13)])
+        # Numbers from 0 to 1 for active units, and 2 for the others, which come last.
+        order = torch.where(active, torch.from_numpy(draws).to(hidden.device), 2.0).argsort(-1)[..., :count]
+        enough = active.sum(-1) >= count
+        ratio = torch.where(enough, _participation(shares.gather(-1, order)), torch.nan)
+        found = {"decision_units_among": ratio.nanmean(1), "active_units": active.sum(-1).double().mean(1)}
+        return {name: values.cpu().numpy() for name, values in found.items()}
+
+    return measure
 
 
 def few_units(counts: Sequence[int] = (16, 128), draws: int = 5) -> Callable[[Trained], dict[str, np.ndarray]]:
@@ -101,6 +124,22 @@ def few_units(counts: Sequence[int] = (16, 128), draws: int = 5) -> Callable[[Tr
         return {"readout_error": errors}
 
     return measure
+
+
+def _contributions(trained: Trained) -> tuple[Tensor, Tensor]:
+    """What the last layer reads on test examples (S, b, n), and how much each unit adds to the lead, |c| (S, b, n)."""
+    need_classes(trained)
+    hidden, outputs, _ = _last_read(trained, "test")
+    weight = trained.parameters[trained.network.layers[-1].weight]
+    first, second = outputs.topk(2, dim=-1).indices.unbind(-1)
+    columns = weight.transpose(1, 2)
+    lead = _rows(columns, first) - _rows(columns, second)
+    return hidden, (hidden * lead).double().abs()
+
+
+def _participation(shares: Tensor) -> Tensor:
+    """(Σc)²/Σc² over the last axis; not a number where all are 0."""
+    return shares.sum(-1).square() / shares.square().sum(-1)
 
 
 def _last_read(trained: Trained, part: Part) -> tuple[Tensor, Tensor, Tensor]:

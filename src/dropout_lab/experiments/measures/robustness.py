@@ -12,8 +12,8 @@ from dropout_lab.experiments.draws import NormalDraws
 from dropout_lab.experiments.measures.activations import recorded
 from dropout_lab.experiments.measures.outcome import need_classes, percent_wrong
 from dropout_lab.experiments.networks import At, Place
-from dropout_lab.experiments.places import Fixed
-from dropout_lab.experiments.trained import Trained, mean_loss
+from dropout_lab.experiments.places import Fixed, Recorder
+from dropout_lab.experiments.trained import Part, Trained, mean_loss
 
 _EXAMPLES = 1000
 #: More of them would save no time and take more memory.
@@ -64,6 +64,67 @@ def half_removed(trained: Trained, draws: int = 5) -> dict[str, np.ndarray]:
     streams = trained.streams(1)
     errors = [_error(trained, Fixed(trained.network, _halves(trained, streams))) for _ in range(draws)]
     return {"half_removed_error": np.mean(errors, 0)}
+
+
+@torch.no_grad()
+def most_active_removed(trained: Trained) -> dict[str, np.ndarray]:
+    """``most_active_removed_error``, percent, (S,): the busier half of each hidden layer removed, nothing rescaled.
+
+    The units of a layer are ordered by their mean activation on training examples, and those before the middle go. It
+    is a set of units that dropout practically never draws, and there is no draw in it. Raises ValueError for a network
+    without hidden layers, and for regression.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> most_active_removed(quick())["most_active_removed_error"].shape
+    (2,)
+    """
+    places, at = recorded(trained, examples=1), Recorder()
+    trained.forward(trained.sample(_EXAMPLES, "train")[0], at)
+    left = {}
+    for place in places:
+        activity = at.values[place.name].double().mean(1)
+        ranks = activity.argsort(dim=-1, descending=True, stable=True).argsort(-1)
+        left[place.name] = (ranks >= activity.shape[-1] // 2).float().unsqueeze(1)
+    return {"most_active_removed_error": _error(trained, Fixed(trained.network, left))}
+
+
+def parts_alone(parts: int = 8) -> Callable[[Trained], dict[str, np.ndarray]]:
+    """A measure of what a part of the last hidden layer does without the others, which are removed.
+
+    A part is so many units beside one another, as equal in number as can be; what it adds to the outputs is multiplied
+    by the number of units over that of its own. ``part_error`` and ``part_train_error`` are percent, (S,), the means
+    over the ``parts``. The measure raises ValueError for more parts than units, for a network whose last layer reads no
+    hidden place, and for regression.
+
+    >>> from dropout_lab.experiments.training import quick
+    >>> list(parts_alone(2)(quick()))
+    ['part_error', 'part_train_error']
+    """
+
+    @torch.no_grad()
+    def measure(trained: Trained) -> dict[str, np.ndarray]:
+        need_classes(trained)
+        last = trained.network.layers[-1]
+        places = [place for place in trained.network.of_kind("hidden") if last in place.readers]
+        if not places:
+            raise ValueError(
+                f"the measure looks at hidden units that the last layer reads; {trained.network!r} has none"
+            )
+        units = trained.parameters[last.weight].shape[1]
+        if not 0 < parts <= units:
+            raise ValueError(f"parts must lie in 1 … {units}, the units there are; got {parts}")
+        part_of = torch.arange(units, device=trained.device) * parts // units
+        alone = torch.eye(parts, device=trained.device)[part_of].T
+        factors = {places[0].name: (alone * units / alone.sum(1, keepdim=True)).unsqueeze(0)}
+
+        def wrong(part: Part) -> np.ndarray:
+            inputs, labels = trained.sample(_EXAMPLES, part)
+            outputs = trained.forward_sets(inputs, factors)
+            return percent_wrong(outputs.flatten(1, 2), labels.repeat_interleave(parts, 1))
+
+        return {"part_error": wrong("test"), "part_train_error": wrong("train")}
+
+    return measure
 
 
 def disturbed(deviation: float = 0.5, draws: int = 5) -> Callable[[Trained], dict[str, np.ndarray]]:

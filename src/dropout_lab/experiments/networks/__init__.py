@@ -9,8 +9,20 @@ names.
 
 from dropout_lab.experiments.networks.base import At, Network, Parameters
 from dropout_lab.experiments.networks.convolutional import CNN
-from dropout_lab.experiments.networks.dense import MLP, ResidualMLP
+from dropout_lab.experiments.networks.dense import MLP, PartedMLP, ResidualMLP
 from dropout_lab.experiments.networks.parts import Layer, Normalization, Place
 from dropout_lab.experiments.networks.recurrent import GRU
 
-__all__ = ["CNN", "GRU", "MLP", "At", "Layer", "Network", "Normalization", "Parameters", "Place", "ResidualMLP"]
+__all__ = [
+    "CNN",
+    "GRU",
+    "MLP",
+    "At",
+    "Layer",
+    "Network",
+    "Normalization",
+    "Parameters",
+    "PartedMLP",
+    "Place",
+    "ResidualMLP",
+]

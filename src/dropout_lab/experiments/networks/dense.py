@@ -61,14 +61,47 @@ class MLP(Network):
 
     def forward(self, parameters: Parameters, inputs: Tensor, at: At) -> Tensor:
         values = at(self.place("input"), inputs)
-        *inner, last = self.layers
-        for number, (layer, place) in enumerate(zip(inner, self.of_kind("hidden"), strict=True)):
+        for number, (layer, place) in enumerate(zip(self.layers[:-1], self.of_kind("hidden"), strict=True)):
             values = at.linear(layer, values, parameters)
             if self.batch_norm:
                 one = self.normalizations[number]
                 values = _normalized(parameters, at(one.place, values), at.training, one)
             values = at(place, values.relu_())
-        return at.linear(last, values, parameters)
+        return self.read(parameters, values, at)
+
+    def read(self, parameters: Parameters, values: Tensor, at: At) -> Tensor:
+        """The outputs (S, B, outputs) for what the last layer reads (S, B, n)."""
+        return at.linear(self.layers[-1], values, parameters)
+
+
+@dataclass(frozen=True)
+class PartedMLP(MLP):
+    """An :class:`MLP` whose last hidden layer is trained in ``parts``, each of which has to do without the others.
+
+    The outputs are those of the MLP, and they are the mean of what the parts say: a part is so many units beside one
+    another, and says ``parts`` times what these add to the outputs, plus the bias. In training the outputs are (S, B ·
+    parts, outputs), row b · parts + i for example b and part i, so that the loss is the mean of the parts' losses and
+    not the loss of their mean. With one part the two are the same. Raises ValueError for a number of parts that does
+    not divide the width of the last hidden layer.
+
+    >>> PartedMLP((6, 4), parts=3)
+    Traceback (most recent call last):
+        ...
+    ValueError: parts must divide the width 4 of the last hidden layer, got 3
+    """
+
+    parts: int = 1
+
+    def __post_init__(self) -> None:
+        if self.parts < 1 or self.hidden[-1] % self.parts:
+            width = self.hidden[-1]
+            raise ValueError(f"parts must divide the width {width} of the last hidden layer, got {self.parts}")
+
+    def read(self, parameters: Parameters, values: Tensor, at: At) -> Tensor:
+        if not at.training or self.parts == 1:
+            return super().read(parameters, values, at)
+        alone = torch.eye(self.parts, device=values.device).repeat_interleave(self.hidden[-1] // self.parts, 1)
+        return super().read(parameters, (values.unsqueeze(2) * (self.parts * alone)).flatten(1, 2), at)
 
 
 @dataclass(frozen=True)
