@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import torch
 from plain_networks import factors_of, one_replica, plain
+from scipy.optimize import brentq
 from sklearn.linear_model import LinearRegression
 from torch.nn import functional as F
 
@@ -206,6 +207,23 @@ def hessian_trace(one):
         _, product = torch.autograd.functional.hvp(loss, tuple(learned.values()), signs)
         found.append(sum((sign * part).sum().item() for sign, part in zip(signs, product, strict=True)))
     return {"hessian_trace": np.mean(found)}
+
+
+def at_equal_loss(one):
+    inputs, labels = one.sample(part="train")
+    outputs = one.run(inputs)[0].double()
+    scale = brentq(lambda factor: F.cross_entropy(factor * outputs, labels).item() - 1.2, 1e-6, 1)
+    return {"output_scale": scale, "train_nll": 1.2}
+
+
+def travelled(one):
+    replica = one.trained.replicas[one.row]
+    start = one.network.initial(one.trained.dataset, stream(replica.seed, Purpose.WEIGHTS))
+    learned = [name for name in start if name[:7] != "running"]
+    ends, starts = (
+        torch.cat([torch.as_tensor(which[name]).flatten() for name in learned]) for which in (one.one, start)
+    )
+    return {"travelled": ((ends - starts).norm() / starts.norm()).item()}
 
 
 def single_removal(one):

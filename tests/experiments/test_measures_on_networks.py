@@ -56,6 +56,8 @@ MEASURES = {
     "probabilities": (measures.probabilities, plain_measures.probabilities, EVERY),
     "weight_noise": (measures.weight_noise(0.3, 2), plain_measures.weight_noise, EVERY),
     "hessian_trace": (measures.hessian_trace(3), plain_measures.hessian_trace, EVERY),
+    "at_equal_loss": (measures.at_equal_loss(1.2, measures.train_nll), plain_measures.at_equal_loss, EVERY),
+    "travelled": (measures.travelled, plain_measures.travelled, EVERY),
     "single_removal": (measures.single_removal, plain_measures.single_removal, HIDDEN),
     "half_removed": (measures.half_removed, plain_measures.half_removed, HIDDEN),
     "disturbed": (measures.disturbed(1.0, 2), plain_measures.disturbed, HIDDEN),
@@ -111,7 +113,8 @@ def test_every_measure_is_in_the_table():
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in MEASURES if name not in ("variance_shift", "sparsity", "lengths", "correlation")]
+    "name",
+    [name for name in MEASURES if name not in ("variance_shift", "sparsity", "lengths", "correlation", "travelled")],
 )
 def test_a_measure_of_classes_refuses_a_regression(name):
     plan = replace(SMALL, network=MLP((5,)), learning_rate=0.01).with_noise(hidden=HALF)

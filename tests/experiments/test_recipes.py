@@ -17,16 +17,24 @@ from dropout_lab.experiments import (
 )
 from dropout_lab.experiments.data import Dataset
 from dropout_lab.experiments.networks import MLP
-from dropout_lab.experiments.recipes import guidance, interpretations, practice, regularizers, scales, variants
+from dropout_lab.experiments.recipes import (
+    flatness,
+    guidance,
+    interpretations,
+    practice,
+    regularizers,
+    scales,
+    variants,
+)
 
-MODULES = (scales, interpretations, regularizers, variants, guidance, practice)
+MODULES = (scales, interpretations, regularizers, flatness, variants, guidance, practice)
 EXPERIMENTS = [
     pytest.param(function, id=f"{module.__name__.rpartition('.')[2]}.{name}")
     for module in MODULES
     for name, function in inspect.getmembers(module, inspect.isfunction)
     if "base" in inspect.signature(function).parameters
     and function.__module__ == module.__name__
-    and function is not scales.dense
+    and function not in (scales.dense, practice.strengths)
 ]
 
 

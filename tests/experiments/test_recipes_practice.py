@@ -11,14 +11,19 @@ from dropout_lab.experiments.networks import MLP
 from dropout_lab.experiments.recipes import guidance, practice, regularizers
 
 
-def test_the_reported_strengths_were_among_those_tuned():
-    assert regularizers.MAX_NORM in practice.BOUNDS
-    assert regularizers.WEIGHT_DECAY in practice.DECAYS
-    tried = practice.strengths()
-    for name, suffix in (("", "alone"), ("dropout, ", "with dropout")):
-        arms = regularizers.regularizers(practice.DIGITS)
-        assert tried[f"bound {regularizers.MAX_NORM:g}, {suffix}"] == arms[f"{name}max-norm"]
-        assert tried[f"decay {regularizers.WEIGHT_DECAY:g}, {suffix}"] == arms[f"{name}weight decay"]
+def test_each_arm_was_tuned_with_as_many_trials_and_its_setting_is_one_of_them():
+    tried, chosen = practice.strengths(), regularizers.regularizers(practice.DIGITS)
+    assert list(tried) == list(chosen)
+    assert {len(settings) for settings in tried.values()} == {18}
+    for arm, recipe in chosen.items():
+        assert recipe in tried[arm].values()
+
+
+def test_the_bounds_at_a_large_rate_were_tried():
+    tried = practice.DIGITS, regularizers.bounds_at_a_large_rate(practice.DIGITS).values()
+    for arm, recipe in regularizers.large_learning_rates(tried[0]).items():
+        if arm.endswith("max-norm"):
+            assert replace(recipe, steps=regularizers.STAGES[-1]) in tried[1]
 
 
 def test_wide_networks_keep_as_many_units_active_as_the_narrow_one_has():
@@ -32,7 +37,8 @@ def test_wide_networks_keep_as_many_units_active_as_the_narrow_one_has():
 
 
 def test_the_arms_train_on_the_digits():
-    arms = practice.strengths() | practice.quarter_kept()
+    tried = {arm: next(iter(settings.values())) for arm, settings in practice.strengths().items()}
+    arms = tried | practice.quarter_kept()
     short = {name: replace(recipe, steps=2) for name, recipe in arms.items()}
     found = replicas.run(data.digits(), short, [0], measures.nll, workers=1)
     assert np.isfinite(found.table("nll")).all()
