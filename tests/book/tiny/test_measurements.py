@@ -20,6 +20,16 @@ MISSED = {
     "supported": False,
     "smallest_detectable": 0.0000660671,
 }
+EXACT = {
+    **MEASURED,
+    "says": "All of them.",
+    "effect": 1.0,
+    "interval": [0.735355, 1.0],
+    "rule": "the interval lies above 0.5",
+    "unit": "of the seeds",
+    "smallest_detectable": None,
+    "exact": True,
+}
 
 
 def table(book: Book, page: str = "g-measured") -> Tag:

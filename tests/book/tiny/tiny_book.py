@@ -103,6 +103,8 @@ MEASURED = {
     "unit": "percentage points",
     "supported": True,
     "smallest_detectable": 0.4,
+    "exact": False,
+    "recipe": "0123456789abcdef" * 4,
 }
 REFUTED = {
     "kind": "refute",
