@@ -8,7 +8,7 @@ import numpy as np
 
 from dropout_lab.experiments import data, measures, replicas
 from dropout_lab.experiments.networks import MLP
-from dropout_lab.experiments.recipes import guidance, practice, regularizers
+from dropout_lab.experiments.recipes import flatness, guidance, practice, regularizers
 
 
 def test_each_arm_was_tuned_with_as_many_trials_and_its_setting_is_one_of_them():
@@ -42,3 +42,16 @@ def test_the_arms_train_on_the_digits():
     short = {name: replace(recipe, steps=2) for name, recipe in arms.items()}
     found = replicas.run(data.digits(), short, [0], measures.nll, workers=1)
     assert np.isfinite(found.table("nll")).all()
+
+
+def test_ways_of_training_are_told_apart_by_dropout_and_share_their_labels():
+    without, dropped = flatness.without_dropout(), flatness.with_dropout()
+    assert not any(recipe.noise_by_place() for recipe in without.values())
+    assert all(recipe.noise_by_place() for recipe in dropped.values())
+    everything = [*without.values(), *dropped.values()]
+    assert {(recipe.train_size, recipe.label_noise) for recipe in everything} == {(practice.DIGITS.train_size, 0.0)}
+
+
+def test_one_mask_and_eight_differ_in_nothing_else():
+    one, eight = flatness.gradient_noise().values()
+    assert one != eight and one == replace(eight, masks_per_step=1)

@@ -19,9 +19,9 @@ def agreement(first: ArrayLike, second: ArrayLike) -> Comparison:
     """Kendall's τ of two quantities over ways of training; the rule is that it lies above 0.
 
     ``first`` and ``second`` are (seeds, ways of training); each way stands for itself by its mean over seeds. The
-    effect is τ. The interval is Student's over the jackknife's pseudo-values, one for each way of training (Arvesen
-    1969), and ``p_value`` is twice the exact probability of so large a τ when all orders are equally likely. The rule
-    is met if the interval lies above 0 and the p-value below 0.05; ``seeds`` counts seeds, as everywhere. Raises
+    effect is τ. The interval is Student's over the jackknife's pseudo-values, one for each way of training (Efron and
+    Stein 1981), and ends at ±1. ``p_value`` is the jackknife's, or twice the exact probability of so large a τ when all orders are equally
+    likely, whichever is larger; the rule is met where it lies below 0.05. ``seeds`` counts seeds, as everywhere. Raises
     ValueError for arrays of different shapes, fewer than five ways of training, two with the same mean, or means in one
     order or its reverse throughout, where the jackknife sees no spread.
 
@@ -46,5 +46,13 @@ def agreement(first: ArrayLike, second: ArrayLike) -> Comparison:
     rule = Rule.above(0.0)
     pseudo = ways * tau.statistic - (ways - 1) * without
     found = compare(pseudo, rule=rule, unit=f"(Kendall's tau over {ways} ways of training)")
-    p_value = min(1.0, 2 * float(tau.pvalue))
-    return replace(found, seeds=seeds, p_value=p_value, supported=found.supported and p_value < ALPHA)
+    p_value = max(found.p_value, min(1.0, 2 * float(tau.pvalue)))
+    low, high = found.interval
+    return replace(
+        found,
+        interval=(max(-1.0, low), min(1.0, high)),
+        seeds=seeds,
+        p_value=p_value,
+        supported=p_value < ALPHA,
+        smallest_detectable=None,
+    )
