@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import torch
 from plain_networks import factors_of, one_replica, plain
-from scipy.optimize import brentq
+from scipy.optimize import brentq, minimize_scalar
 from sklearn.linear_model import LinearRegression
 from torch.nn import functional as F
 
@@ -212,8 +212,11 @@ def hessian_trace(one):
 def at_equal_loss(one):
     inputs, labels = one.sample(part="train")
     outputs = one.run(inputs)[0].double()
-    scale = brentq(lambda factor: F.cross_entropy(factor * outputs, labels).item() - 1.2, 1e-6, 1)
-    return {"output_scale": scale, "train_nll": 1.2}
+
+    def gap(factor):
+        return F.cross_entropy(factor * outputs, labels).item() - 1.35
+
+    return {"output_scale": brentq(gap, 0, minimize_scalar(gap, (0, 0.01)).x), "train_nll": 1.35}
 
 
 def travelled(one):
