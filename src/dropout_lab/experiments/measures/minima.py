@@ -29,7 +29,7 @@ def at_equal_loss(loss: float, *measures: Measure) -> Measure:
 
     >>> from dropout_lab.experiments.measures.curvature import hessian_trace
     >>> from dropout_lab.experiments.training import quick
-    >>> list(at_equal_loss(1.0, hessian_trace(2))(quick()))
+    >>> list(at_equal_loss(2.25, hessian_trace(2))(quick()))
     ['output_scale', 'hessian_trace']
     """
 
