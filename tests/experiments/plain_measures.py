@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from plain_networks import factors_of, one_replica, plain
+from scipy.optimize import brentq, minimize_scalar
 from sklearn.linear_model import LinearRegression
 from torch.nn import functional as F
 
@@ -203,6 +204,26 @@ def hessian_trace(one):
         _, product = torch.autograd.functional.hvp(loss, tuple(learned.values()), signs)
         found.append(sum((sign * part).sum().item() for sign, part in zip(signs, product, strict=True)))
     return {"hessian_trace": np.mean(found)}
+
+
+def at_equal_loss(one):
+    inputs, labels = one.sample(part="train")
+    outputs = one.run(inputs)[0].double()
+
+    def gap(factor):
+        return F.cross_entropy(factor * outputs, labels).item() - 1.35
+
+    return {"output_scale": brentq(gap, 0, minimize_scalar(gap, (0, 0.01)).x), "train_nll": 1.35}
+
+
+def travelled(one):
+    replica = one.trained.replicas[one.row]
+    start = one.network.initial(one.trained.dataset, stream(replica.seed, Purpose.WEIGHTS))
+    learned = [name for name in start if name[:7] != "running"]
+    ends, starts = (
+        torch.cat([torch.as_tensor(which[name]).flatten() for name in learned]) for which in (one.one, start)
+    )
+    return {"travelled": ((ends - starts).norm() / starts.norm()).item()}
 
 
 def single_removal(one):

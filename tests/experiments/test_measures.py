@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from dropout_lab.experiments import measures
-from dropout_lab.experiments.draws import NormalDraws
+from dropout_lab.experiments.draws import NormalDraws, Purpose, stream
 from dropout_lab.experiments.learned import Concrete, LearnedGaussian
 from dropout_lab.experiments.measures import activations, curvature
 from dropout_lab.experiments.networks import CNN, MLP
@@ -235,3 +235,36 @@ def test_learned_rates_start_where_they_should(blobs):
     gaussian = measures.learned_keep_probs(a_stack(blobs, still.with_noise(weight1=LearnedGaussian(0.8, "weight"))))
     concrete = measures.learned_keep_probs(a_stack(blobs, still.with_noise(input=Concrete(0.9))))
     assert gaussian["keep_weight1"][0] == pytest.approx(0.8) and concrete["keep_input"][0] == pytest.approx(0.9)
+
+
+def test_at_equal_loss_no_decision_and_no_rescaling_of_the_outputs_counts(trained):
+    """Outputs that are three times as large are another network with the same flatness, once losses are equal."""
+    surer = {name: value.clone() for name, value in trained.parameters.items()}
+    for name in ("weight3", "bias3"):
+        surer[name] *= 3
+    other = Trained(trained.dataset, trained.replicas, surer)
+    raw = measures.hessian_trace(5)
+    assert (abs(raw(other)["hessian_trace"] / raw(trained)["hessian_trace"] - 1) > 0.03).all()
+    equal = measures.at_equal_loss(1.0, raw, measures.weight_noise(), measures.train_nll, measures.error)
+    one, two = equal(trained), equal(other)
+    np.testing.assert_allclose(one["output_scale"], 3 * two["output_scale"], rtol=1e-5)
+    for name in ("hessian_trace", "sharpness"):
+        np.testing.assert_allclose(one[name], two[name], rtol=1e-3)
+    np.testing.assert_allclose(one["train_nll"], 1.0, rtol=1e-5)
+    np.testing.assert_allclose(one["error"], measures.error(trained)["error"])
+
+
+@pytest.mark.parametrize("loss", [1e-12, 10.0])
+def test_a_loss_that_no_factor_reaches_is_refused(trained, loss):
+    with pytest.raises(ValueError, match="every training loss"):
+        measures.at_equal_loss(loss)(trained)
+
+
+def test_a_network_that_was_not_trained_has_not_travelled(trained):
+    start = [trained.network.initial(trained.dataset, stream(one.seed, Purpose.WEIGHTS)) for one in trained.replicas]
+    stacked = {name: torch.from_numpy(np.stack([one[name] for one in start])) for name in start[0]}
+    still = Trained(trained.dataset, trained.replicas, stacked)
+    np.testing.assert_allclose(measures.travelled(still)["travelled"], 0, atol=1e-7)
+    doubled = Trained(trained.dataset, trained.replicas, {name: 2 * value for name, value in stacked.items()})
+    np.testing.assert_allclose(measures.travelled(doubled)["travelled"], 1, rtol=1e-6)
+    assert (measures.travelled(trained)["travelled"] > 0.01).all()

@@ -8,17 +8,22 @@ import numpy as np
 
 from dropout_lab.experiments import data, measures, replicas
 from dropout_lab.experiments.networks import MLP
-from dropout_lab.experiments.recipes import guidance, practice, regularizers
+from dropout_lab.experiments.recipes import flatness, guidance, practice, regularizers
 
 
-def test_the_reported_strengths_were_among_those_tuned():
-    assert regularizers.MAX_NORM in practice.BOUNDS
-    assert regularizers.WEIGHT_DECAY in practice.DECAYS
-    tried = practice.strengths()
-    for name, suffix in (("", "alone"), ("dropout, ", "with dropout")):
-        arms = regularizers.regularizers(practice.DIGITS)
-        assert tried[f"bound {regularizers.MAX_NORM:g}, {suffix}"] == arms[f"{name}max-norm"]
-        assert tried[f"decay {regularizers.WEIGHT_DECAY:g}, {suffix}"] == arms[f"{name}weight decay"]
+def test_each_arm_was_tuned_with_as_many_trials_and_its_setting_is_one_of_them():
+    tried, chosen = practice.strengths(), regularizers.regularizers(practice.DIGITS)
+    assert list(tried) == list(chosen)
+    assert {len(settings) for settings in tried.values()} == {18}
+    for arm, recipe in chosen.items():
+        assert recipe in tried[arm].values()
+
+
+def test_the_bounds_at_a_large_rate_were_tried():
+    tried = practice.DIGITS, regularizers.bounds_at_a_large_rate(practice.DIGITS).values()
+    for arm, recipe in regularizers.large_learning_rates(tried[0]).items():
+        if arm.endswith("max-norm"):
+            assert replace(recipe, steps=regularizers.STAGES[-1]) in tried[1]
 
 
 def test_wide_networks_keep_as_many_units_active_as_the_narrow_one_has():
@@ -32,7 +37,8 @@ def test_wide_networks_keep_as_many_units_active_as_the_narrow_one_has():
 
 
 def test_the_arms_train_on_the_digits():
-    arms = practice.strengths() | practice.quarter_kept()
+    tried = {arm: next(iter(settings.values())) for arm, settings in practice.strengths().items()}
+    arms = tried | practice.quarter_kept()
     short = {name: replace(recipe, steps=2) for name, recipe in arms.items()}
     found = replicas.run(data.digits(), short, [0], measures.nll, workers=1)
     assert np.isfinite(found.table("nll")).all()
@@ -61,3 +67,16 @@ def test_what_was_chosen_on_tuning_seeds_was_among_what_was_tried():
     assert [recipe.learning_rate for recipe in guidance.at_rates({"none": practice.DIGITS}).values()] == [
         *guidance.RATES
     ]
+
+
+def test_ways_of_training_are_told_apart_by_dropout_and_share_their_labels():
+    without, dropped = flatness.without_dropout(), flatness.with_dropout()
+    assert not any(recipe.noise_by_place() for recipe in without.values())
+    assert all(recipe.noise_by_place() for recipe in dropped.values())
+    everything = [*without.values(), *dropped.values()]
+    assert {(recipe.train_size, recipe.label_noise) for recipe in everything} == {(practice.DIGITS.train_size, 0.0)}
+
+
+def test_one_mask_and_eight_differ_in_nothing_else():
+    one, eight = flatness.gradient_noise().values()
+    assert one != eight and one == replace(eight, masks_per_step=1)

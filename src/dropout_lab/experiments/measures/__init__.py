@@ -1,8 +1,8 @@
 """What is measured on a trained stack: each function takes a ``Trained`` and returns named arrays with a first axis S.
 
-Those that take settings (``monte_carlo``, ``disturbed``, ``weight_noise``, ``hessian_trace``) are called with them and
-return the measure. A measure that means nothing for a network, or for data without classes, raises ValueError and says
-why.
+Those that take settings (``monte_carlo``, ``disturbed``, ``weight_noise``, ``hessian_trace``, ``at_equal_loss``) are
+called with them and return the measure. A measure that means nothing for a network, or for data without classes, raises
+ValueError and says why.
 """
 
 from dropout_lab.experiments.measures import inputs, members, preactivations, readout
@@ -14,6 +14,7 @@ from dropout_lab.experiments.measures.averaging import (
     training_set_variance,
 )
 from dropout_lab.experiments.measures.curvature import hessian_trace, weight_noise
+from dropout_lab.experiments.measures.minima import at_equal_loss, travelled
 from dropout_lab.experiments.measures.outcome import error, learned_keep_probs, nll, train_error, train_nll
 from dropout_lab.experiments.measures.robustness import (
     disturbed,
@@ -24,6 +25,7 @@ from dropout_lab.experiments.measures.robustness import (
 )
 
 __all__ = [
+    "at_equal_loss",
     "correlation",
     "disturbed",
     "error",
@@ -47,6 +49,7 @@ __all__ = [
     "train_error",
     "train_nll",
     "training_set_variance",
+    "travelled",
     "variance_shift",
     "weight_noise",
 ]

@@ -3,7 +3,8 @@
 Each experiment is a function that takes the recipe it varies as ``base``, so that one experiment runs at the scale of
 the :func:`book`, small enough for two cores, and at that of a :func:`paper`, for a machine with time. The arms of a
 chapter stand in a module of their own: :mod:`~.recipes.interpretations`, :mod:`~.recipes.regularizers`,
-:mod:`~.recipes.variants`, :mod:`~.recipes.guidance`, and the quick ones in :mod:`~.recipes.practice`.
+:mod:`~.recipes.flatness`, :mod:`~.recipes.variants`, :mod:`~.recipes.guidance`, and the quick ones in
+:mod:`~.recipes.practice`.
 
 >>> list(error_against_keep_prob())[:2]
 ['hidden 1', 'hidden 0.9']
@@ -11,7 +12,7 @@ chapter stand in a module of their own: :mod:`~.recipes.interpretations`, :mod:`
 ['none', 'output', 'each step', 'one mask']
 """
 
-from dropout_lab.experiments.recipes import guidance, interpretations, practice, regularizers, variants
+from dropout_lab.experiments.recipes import flatness, guidance, interpretations, practice, regularizers, variants
 from dropout_lab.experiments.recipes.scales import (
     FULL,
     HIDDEN_SWEEP,
@@ -29,6 +30,7 @@ __all__ = [
     "Scale",
     "book",
     "error_against_keep_prob",
+    "flatness",
     "guidance",
     "interpretations",
     "paper",
