@@ -53,7 +53,7 @@ ON_SEQUENCES: dict[str, Kind] = {
 MAPS_TUNED = {"pixels": 0.9, "squares": 0.9, "channels": 0.999, "dense": 0.8}
 DENSE_TUNED = {"dropout": 0.7}
 SEQUENCES_TUNED = {"output": 0.6, "each step": 0.9, "one mask": 0.95}
-#: Keep probabilities of channels beside the tuned one: that of pixels, and about the one whose penalty is that of pixels.
+#: Keep probabilities of channels beside the tuned one: that of pixels, and about the one that matches it by claim 7.9.
 CHANNELS_TOO = (0.9, 0.99)
 
 
@@ -139,8 +139,8 @@ def block_sizes(base: Recipe = BLOCKS) -> dict[str, Recipe]:
 
 
 def fully_connected(base: Recipe = MNIST) -> dict[str, Recipe]:
-    """Arms for dropout on dense layers, beside :func:`feature_maps` (claim 7.13): none, and hidden units at a keep
-    probability that was tuned as theirs were.
+    """Arms for dropout on dense layers, beside :func:`feature_maps` (claim 7.13): none, and hidden units at the keep
+    probability of ``MAP_SWEEP`` with the lowest mean test error, on 24 tuning seeds.
 
     >>> list(fully_connected())
     ['none', 'dropout']
