@@ -31,12 +31,25 @@ def test_arms_differ_from_none_only_in_their_noise(experiment):
         assert name == "none" or recipe.noise
 
 
-def test_keep_probabilities_of_feature_maps_were_in_the_sweep():
-    sweep = variants.feature_map_sweep()
-    for name, recipe in variants.feature_maps().items():
-        if name != "none":
-            (keep_prob,) = {noise.keep_prob for noise in recipe.noise.values()}
-            assert sweep[f"{name} {keep_prob}"] == recipe
+@pytest.mark.parametrize(
+    ("experiment", "base", "kinds", "tried"),
+    [
+        (variants.feature_maps, variants.CONVOLUTIONAL, variants.ON_MAPS, variants.MAP_SWEEP),
+        (variants.fully_connected, variants.MNIST, variants.ON_DENSE_LAYERS, variants.MAP_SWEEP),
+        (variants.sequences, variants.RECURRENT, variants.ON_SEQUENCES, variants.SEQUENCE_SWEEP),
+    ],
+)
+def test_tuned_arms_were_in_the_sweep_and_not_at_its_ends(experiment, base, kinds, tried):
+    swept, arms = variants.sweep(base, kinds, tried), experiment()
+    assert len(swept) == 1 + len(kinds) * len(tried)
+    assert swept["none"] == arms["none"] == base
+    for name in kinds:
+        (keep_prob,) = {noise.keep_prob for noise in arms[name].noise.values()}
+        assert swept[f"{name} {keep_prob}"] == arms[name]
+        # No noise is p = 1, and ends every sweep.
+        assert keep_prob in tried[1:]
+    for name in set(arms) - {"none", *kinds}:
+        assert swept[name] == arms[name]
 
 
 def test_gaussian_and_bernoulli_arms_have_the_same_keep_probability():
@@ -47,12 +60,12 @@ def test_gaussian_and_bernoulli_arms_have_the_same_keep_probability():
             assert {type(noise).__name__ for noise in arms[f"{kind} {keep_prob}"].noise.values()} == {kind}
 
 
-def test_tied_masks_and_fresh_ones_stand_at_the_same_places_with_the_same_rates():
+def test_tied_masks_and_fresh_ones_stand_at_the_same_places_and_each_has_one_rate():
     arms = variants.sequences()
     fresh, tied = (arms[name].noise_by_place() for name in ("each step", "one mask"))
-    assert {place: noise.keep_prob for place, noise in fresh.items()} == {
-        place: noise.keep_prob for place, noise in tied.items()
-    }
+    assert set(fresh) == set(tied) == {"input", "state"}
+    for noise in (fresh, tied):
+        assert len({one.keep_prob for one in noise.values()}) == 1
 
 
 def test_constant_and_falling_paths_keep_the_same_mean():
@@ -69,9 +82,7 @@ def test_block_sizes_differ_in_size_alone_and_lead_from_dropout_to_whole_channel
     blocks = [recipe.noise_by_place() for name, recipe in variants.block_sizes().items() if name != "none"]
     assert all(set(noise) == {"features1"} for noise in blocks)
     assert tuple(noise["features1"].size for noise in blocks) == variants.BLOCK_SIZES
-    (keep_prob,) = {noise["features1"].keep_prob for noise in blocks}
-    tuned = variants.feature_maps()
-    assert {keep_prob} == {tuned[arm].noise_by_place()["features1"].keep_prob for arm in ("squares", "channels")}
+    assert {noise["features1"].keep_prob for noise in blocks} == {0.9}
     _, height, width = variants.BLOCKS.network.image
     assert (variants.BLOCK_SIZES[0], variants.BLOCK_SIZES[-1]) == (1, height // 2) == (1, width // 2)
 
