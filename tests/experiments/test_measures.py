@@ -236,14 +236,19 @@ def test_neighbors_tell_a_ramp_and_not_noise():
     assert activations._neighbors_tell(noise) < 2e-3
 
 
-def test_reconstruction_takes_the_maps_that_are_large_enough(blobs):
-    recipe = replace(SMALL, network=CNN((3, 4), (6,), (1, 4, 4)), steps=5)
-    with pytest.raises(ValueError, match="no feature map of CNN"):
-        measures.reconstruction(a_stack(blobs, recipe))
-    wide = replace(blobs, inputs=np.tile(blobs.inputs, 4), shape=(1, 8, 8))
-    recipe = replace(recipe, network=CNN((3, 4), (6,), (1, 8, 8)))
-    found = measures.reconstruction(a_stack(wide, recipe))
-    assert list(found) == ["r2_features1"] and 0 <= found["r2_features1"][0] <= 1
+@pytest.mark.parametrize(("image", "found"), [((4, 4), []), ((4, 12), []), ((6, 8), [1]), ((12, 12), [1, 2])])
+def test_reconstruction_takes_the_maps_that_have_inner_pixels(blobs, image, found):
+    """Pooling halves the sides: 2×2 and 2×6 pixels have no inner ones, 3×4 and 3×3 have."""
+    features = image[0] * image[1]
+    wide = replace(blobs, inputs=np.tile(blobs.inputs, features // 16), shape=(1, *image))
+    trained = a_stack(wide, replace(SMALL, network=CNN((3, 4), (6,), (1, *image)), steps=5))
+    if not found:
+        with pytest.raises(ValueError, match="no feature map of CNN"):
+            measures.reconstruction(trained)
+        return
+    shares = measures.reconstruction(trained)
+    assert list(shares) == [f"r2_features{number}" for number in found]
+    assert all(0 <= share[0] <= 1 for share in shares.values())
 
 
 def test_learned_rates_start_where_they_should(blobs):
