@@ -148,6 +148,15 @@ def test_weight_noise_is_in_proportion_to_each_units_own_weights(trained):
         torch.testing.assert_close((moved - value).norm(dim=1), 0.3 * value.norm(dim=1))
 
 
+def test_half_of_all_draws_of_a_sign_are_negative():
+    class EveryLevel:
+        def draw(self, shape):
+            return np.arange(-(2**15), 2**15, dtype=np.int16).reshape(1, *shape)
+
+    signs = curvature._signs(EveryLevel(), torch.empty(1, 256, 256))
+    assert signs.sum() == 0 and set(signs.unique().tolist()) == {-1, 1}
+
+
 def test_the_trace_of_the_hessian(blobs):
     """2000 probes against the exact trace; 5 standard errors, √(2 Σ_{i≠j} H²_ij / probes)."""
     trained = a_stack(blobs, replace(SMALL, network=MLP(())), replace(SMALL, network=MLP(()), learning_rate=0.01))
