@@ -77,8 +77,8 @@ bench: setup ## compare speed with the peers, in one run, and draw the book's fi
 	@"$$VENV/bin/python" benchmarks/ensemble.py
 	@"$$VENV/bin/python" benchmarks/replicas.py
 
-replicate: setup ## run the experiments again with seeds never used, RUNS=1 times, and compare the verdicts
-	@"$$VENV/bin/python" scripts/replicate.py "$$RUNS"
+replicate: setup ## run the experiments (of PAGE=…) again with seeds never used, RUNS=1 times, and count the verdicts
+	@"$$VENV/bin/python" scripts/replicate.py "$$RUNS" $${PAGE:+"$$PAGE"}
 
 reproduce: book ## build the book a second time elsewhere, from nothing, and compare every byte
 	@"$$VENV/bin/python" scripts/reproduce.py

@@ -52,6 +52,8 @@ RECORDS: dict[str, dict[str, Any]] = {
         "unit": "points",
         "supported": True,
         "smallest_detectable": 0.4,
+        "exact": False,
+        "recipe": "0123456789abcdef" * 4,
     },
     "refute": {
         "verdict": "wrong",

@@ -12,7 +12,7 @@ from examples import as_formula
 
 from dropout_lab import claims, symbolic
 from dropout_lab.claims import MIME_TYPE, NotEstablished, settlement
-from dropout_lab.experiments import statistics
+from dropout_lab.experiments import replicas, statistics
 
 CLAIMS_FILE = """
 assumptions:
@@ -50,7 +50,8 @@ class Comparison:
     rule: str = "interval below 0"
     unit: str = "points"
     supported: bool = True
-    smallest_detectable: float = 0.4
+    smallest_detectable: float | None = 0.4
+    exact: bool = False
 
 
 def test_enumerate_compares_exactly_and_within_a_tolerance():
@@ -96,13 +97,56 @@ NAN, INFINITY = float("nan"), float("inf")
         *[{"rule": value} for value in ("", " ", "better", None, "interval above 0", "interval below -1")],
         *[{"unit": value} for value in (None, 3)],
         *[{"supported": value} for value in (None, 1, "yes")],
-        *[{"smallest_detectable": value} for value in (NAN, INFINITY, -0.4, None)],
+        *[{"smallest_detectable": value} for value in (NAN, INFINITY, -0.4, "0.4", True)],
     ],
     ids=str,
 )
 def test_a_comparison_that_is_none_is_refused(changes):
     with pytest.raises((ValueError, TypeError), match="claim 2"):
         claims.measure("2", replace(Comparison(), **changes), says="It does.")
+
+
+@dataclass
+class Run:
+    digest: str | None = "a"
+
+
+def test_the_recipe_is_that_of_the_runs_the_rule_and_the_unit():
+    def recipe(runs, **changes):
+        return claims.measure("2", replace(Comparison(), **changes), runs=runs, says="It does.").main.recipe
+
+    given = [Run(), (Run(), Run("b")), (Run("b"), Run())]
+    found = [recipe(runs) for runs in given] + [
+        recipe(Run(), unit="nats"),
+        recipe(Run(), rule="interval below 0.2", smallest_detectable=None),
+    ]
+    assert len({*found}) == 5 and all(len(digest) == 64 for digest in found)
+    assert recipe((Run(),)) == recipe([Run()]) == found[0]
+    # What came out is no part of it, or no replication would have the same recipe.
+    assert recipe(Run(), effect=-1.2, interval=(-1.4, -1.0), smallest_detectable=0.1) == found[0]
+    assert claims.measure("2", Comparison(), says="It does.").main.recipe == ""
+
+
+@pytest.mark.parametrize("runs", [(), [], "digest", 3, Run(None), Run(""), (Run(), None), {"error": [1.0]}], ids=str)
+def test_runs_are_results_of_an_experiment(runs):
+    with pytest.raises(TypeError, match=r"claim 2: runs is what replicas\.run found"):
+        claims.measure("2", Comparison(), runs=runs, says="It does.")
+
+
+def test_results_that_were_put_together_by_hand_settle_nothing():
+    results = replicas.Results([0, 1], {"none": {"error": np.array([1.0, 2.0])}})
+    with pytest.raises(TypeError, match=r"claim 2: these results were not made by replicas\.run"):
+        claims.measure("2", Comparison(), runs=results, says="It does.")
+
+
+def test_equal_values_are_measured_by_an_exact_bound():
+    values = statistics.compare([1.0] * 12, rule=statistics.Rule.above(0.5), unit="of the seeds", bounds=(0, 1))
+    found = claims.measure("2", values, says="All of them.")
+    assert found.main.exact and found.main.smallest_detectable is None and found.main.verdict == "supported"
+    assert "95 % interval 0.735 to 1, exact bound, all 12 seeds equal" in str(found)
+    assert "smallest effect" not in str(found)
+    with pytest.raises(ValueError, match="claim 2: an interval of width 0"):
+        claims.measure("2", replace(values, interval=(1.0, 1.0)), says="All of them.")
 
 
 def test_a_measurement_is_not_supported_by_saying_so():

@@ -49,6 +49,14 @@ BROKEN = {
         {"supported": False},
         {"smallest_detectable": INFINITY},
         {"smallest_detectable": -0.1},
+        {"exact": True},
+        {"exact": None},
+        {"interval": [-1.5, -1.5]},
+        {"rule": "the 95 % interval lies below 0.5"},
+        {"rule": "the 95 % interval lies between -3 and 0"},
+        {"recipe": None},
+        {"recipe": "123"},
+        {"recipe": "0123456789ABCDEF" * 4},
     ],
     "refute": [
         {"counterexample": "  "},
@@ -129,6 +137,14 @@ def test_a_record_is_an_object(broken):
 )
 def test_a_rule_says_where_the_interval_has_to_lie(rule, bounds):
     assert rule_bounds(rule) == bounds
+
+
+def test_an_effect_that_could_be_seen_is_one_about_zero():
+    for changes in ({"exact": True}, {"rule": "the 95 % interval lies below 0.5"}, {"recipe": ""}):
+        found = from_json(record("measure", **{"smallest_detectable": None, **changes}))
+        assert all("smallest" not in label for label, _ in found.details(None))
+    labels = [label for label, _ in from_json(record("measure")).details(None)]
+    assert labels == ["effect", "rule", "smallest effect it could have seen"]
 
 
 def test_a_corrected_comparison_may_lie_inside_its_rule_and_yet_not_meet_it():

@@ -84,9 +84,106 @@ def test_holm_is_the_step_down_procedure():
         holm(found)
 
 
-def test_values_that_do_not_vary_give_a_point():
-    found = compare([1.0, 1.0, 1.0], rule=Rule.above(0), unit="")
-    assert found.interval == found.bootstrap_interval == (1.0, 1.0) and found.supported and found.p_value == 0
+@pytest.mark.parametrize("seeds", [3, 12, 40])
+def test_equal_values_have_the_interval_of_clopper_and_pearson(seeds):
+    """All of n seeds gave the event: SciPy's exact interval and p-value of n successes in n trials."""
+    found = compare(np.ones(seeds), rule=Rule.above(0.8), unit="of the seeds", bounds=(0, 1))
+    binomial = stats.binomtest(seeds, seeds, 0.8, alternative="greater")
+    np.testing.assert_allclose(found.interval, stats.binomtest(seeds, seeds).proportion_ci(0.95, "exact"), rtol=1e-12)
+    assert found.p_value == pytest.approx(min(1, 2 * binomial.pvalue))
+    assert found.supported == (found.p_value < 0.05) == (seeds == 40)
+    assert found.exact and found.effect == 1 and found.bootstrap_interval == found.interval
+    assert found.smallest_detectable is None
+    several = compare(np.ones(seeds), rule=Rule.above(0.5), unit="of the seeds", bounds=(0, 1), comparisons=3)
+    exact = stats.binomtest(seeds, seeds).proportion_ci(1 - 0.05 / 3, "exact")
+    np.testing.assert_allclose(several.interval, exact, rtol=1e-12)
+
+
+@pytest.mark.parametrize("value", [-1.0, 0.25, 2.0])
+@pytest.mark.parametrize(
+    "rule", [Rule.below(0), Rule.above(-1), Rule.within(-0.9, 1.1), Rule.above(-2), Rule.below(0.25)]
+)
+def test_the_p_value_of_equal_values_is_the_largest_chance_of_them(value, rule):
+    """Against a search over all two-point laws: the value with probability 1 − x, else the end of the bounds."""
+    low, high = bounds = (-1.0, 2.0)
+    found = compare([value] * 4, rule=rule, unit="", bounds=bounds)
+    others = np.linspace(0, 1, 300_001)
+    chances = [0.0]
+    for end, extreme, side in ((rule.low, low, -1), (rule.high, high, 1)):
+        beyond = side * (value + others * (extreme - value) - end) >= 0
+        chances.append(max((1 - others[beyond]) ** 4, default=0))
+    assert found.p_value == pytest.approx(min(1, 2 * max(chances)), abs=1e-4)
+    assert found.supported == (found.p_value < 0.05)
+    assert low <= found.interval[0] <= value <= found.interval[1] <= high
+
+
+@pytest.mark.parametrize("seeds", [3, 4, 6])
+def test_equal_values_miss_the_mean_as_rarely_as_is_said(seeds):
+    """Every law on four points in steps of 1/30, by addition: the chance of equal values that miss, on each side.
+
+    The value is whichever comes, not one that was named beforehand.
+    """
+    points = np.array([0.0, 0.1, 0.6, 1.0])
+    ends = [compare([point] * seeds, rule=Rule.above(0), unit="", bounds=(0, 1)).interval for point in points]
+    low, high = np.array(ends).T
+    steps = np.array([law for law in np.ndindex(31, 31, 31) if sum(law) <= 30]) / 30
+    laws = np.column_stack([steps, 1 - steps.sum(1)]).clip(0)
+    means, chances = laws @ points, laws**seeds
+    too_low = (chances * (means[:, None] > high + 1e-12)).sum(1)
+    too_high = (chances * (means[:, None] < low - 1e-12)).sum(1)
+    assert 0.015 < too_low.max() <= 0.025 and 0.015 < too_high.max() <= 0.025
+
+
+def test_equal_values_cover_the_mean_in_simulated_experiments():
+    """20 000 experiments with four seeds, the mean just outside the bound of equal values; 4.4 standard errors allow a
+    false alarm in 100 000."""
+    share = 0.025**0.25 - 1e-6
+    drawn = np.random.default_rng(2).random((20_000, 4)) < share
+    missed = 0
+    for values in drawn[drawn.all(1) | ~drawn.any(1)]:
+        low, high = compare(values, rule=Rule.above(0), unit="", bounds=(0, 1)).interval
+        missed += not low <= share <= high
+    assert abs(missed / 20_000 - 0.025) < 4.4 * np.sqrt(0.025 * 0.975 / 20_000)
+
+
+def test_equal_values_need_bounds_and_say_so():
+    for values, control in (([1.0] * 3, 0.0), ([0.1 + 0.2, 0.3, 0.3], 0.0), ([1.3, 2.3, 0.3], [1.0, 2.0, 0.0])):
+        with pytest.raises(ValueError, match=r"all 3 seeds gave .*: without any spread .* give bounds=\(lo, hi\)"):
+            compare(values, control, rule=Rule.above(0), unit="")
+    rounded = compare([1.3, 2.3, 0.3], [1.0, 2.0, 0.0], rule=Rule.above(0), unit="", bounds=(0, 1))
+    assert rounded.exact and rounded.interval[0] <= rounded.effect <= rounded.interval[1]
+    nearly = compare([1.0, 1.0, 1.0 + 1e-9], rule=Rule.above(0), unit="", bounds=(0, 2))
+    assert not nearly.exact and nearly.interval[1] - nearly.interval[0] < 1e-8
+
+
+@pytest.mark.parametrize(
+    ("bounds", "said"),
+    [
+        ((0, 0), "lo below hi"),
+        ((1, 0), "lo below hi"),
+        ((0, np.inf), "two finite numbers"),
+        ((np.nan, 1), "two finite numbers"),
+        ((0, 0.9), "the values run from 0.5 to 1 and do not all lie within the bounds 0 to 0.9"),
+        ((0.6, 1), "do not all lie within the bounds"),
+    ],
+)
+def test_bounds_are_bounds(bounds, said):
+    with pytest.raises(ValueError, match=said):
+        compare([1.0, 1.0, 0.5], rule=Rule.above(0), unit="", bounds=bounds)
+
+
+def test_an_exact_bound_says_so_in_words():
+    found = compare([0.0] * 12, rule=Rule.below(50), unit="%", bounds=(0, 100))
+    assert str(found).startswith("+0 %, 95 % interval +0 to +26.5, exact bound, all 12 seeds equal; the 95 % interval")
+    assert "Holm over 1 comparisons" in str(holm({"one": found})["one"])
+
+
+def test_only_a_rule_about_zero_has_a_smallest_detectable_effect():
+    for rule in (Rule.below(0.5), Rule.above(-1), Rule.within(-1, 1), Rule.within(0, 1)):
+        found = compare(TREATED, CONTROL, rule=rule, unit="points")
+        assert found.smallest_detectable is None and "detectable" not in str(found)
+    for rule in (Rule.below(0), Rule.above(0.0)):
+        assert compare(TREATED, CONTROL, rule=rule, unit="points").smallest_detectable > 0
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from sphinx.roles import XRefRole
 
 from dropout_lab import claims
 from dropout_lab.book.ledger import Ledger, Mention, Page, assumption_of
+from dropout_lab.claims import replications
 
 #: What the search shows of an object before pages that only name it.
 _PRIORITY = 1
@@ -82,7 +83,7 @@ class ClaimDomain(Domain):
     def ledger(self) -> Ledger:
         """The ledger of everything that has been read so far."""
         if self._ledger is None:
-            self._ledger = Ledger(claims.load(), self.pages, self.reading_order())
+            self._ledger = Ledger(claims.load(), self.pages, self.reading_order(), replications.load())
         return self._ledger
 
     def clear_doc(self, docname: str) -> None:

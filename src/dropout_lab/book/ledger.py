@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Container, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -15,12 +15,14 @@ from dropout_lab.claims import (
     Measurement,
     Registry,
     VerdictError,
+    replications,
     settle,
     verdict,
 )
 from dropout_lab.claims.derivations import weakest
 from dropout_lab.claims.records import Json
 from dropout_lab.claims.registry import ESTABLISHED, MOST_READINGS, QUANTIFIERS, Grade, slug
+from dropout_lab.claims.replications import Replications
 
 #: The verdict of a claim that has no evidence yet; only a draft gets so far.
 UNSETTLED = "unsettled"
@@ -67,6 +69,7 @@ class Entry:
     evidence: tuple[Evidence, ...] = ()
     docname: str = ""
     anchor: str = ""
+    replicated: Replications | None = None
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -78,6 +81,17 @@ class Entry:
     def measurements(self) -> tuple[Measurement, ...]:
         """What was measured for the claim."""
         return tuple(piece for piece in self.evidence if isinstance(piece, Measurement))
+
+    @property
+    def outcome(self) -> Grade | None:
+        """What the measurements come to, or None if there are none."""
+        return replications.outcome(self.evidence)
+
+    @property
+    def counted(self) -> Replications | None:
+        """What fresh seeds gave, if they were given to the recipes that the book uses."""
+        found = self.replicated
+        return found if found and found.recipes == replications.recipes(self.evidence) else None
 
     @property
     def derivations(self) -> list[Derivation]:
@@ -95,7 +109,7 @@ class Ledger:
 
     ``pages`` holds what reading found, by docname; ``order`` the docnames as they are read. Evidence for a claim that
     the registry lacks has no entry, and evidence that cannot settle its claim gives no verdict: :meth:`problems` names
-    both.
+    both. ``replicated`` holds what fresh seeds gave, by claim.
 
     Example
     -------
@@ -104,8 +118,15 @@ class Ledger:
     'unsettled'
     """
 
-    def __init__(self, registry: Registry, pages: Mapping[str, Page], order: Sequence[str]):
+    def __init__(
+        self,
+        registry: Registry,
+        pages: Mapping[str, Page],
+        order: Sequence[str],
+        replicated: Mapping[str, Replications] | None = None,
+    ):
         self.registry = registry
+        self.replicated = replicated or {}
         self._pages = {docname: pages[docname] for docname in order if docname in pages}
         self.evidence: dict[str, list[Evidence]] = {}
         first: dict[str, tuple[str, str]] = {}
@@ -115,7 +136,11 @@ class Ledger:
                 first.setdefault(settled.claim, (docname, settled.anchor))
         self.entries = {
             claim.id: Entry(
-                claim, self._verdict(claim), tuple(self.evidence.get(claim.id, ())), *first.get(claim.id, ("", ""))
+                claim,
+                self._verdict(claim),
+                tuple(self.evidence.get(claim.id, ())),
+                *first.get(claim.id, ("", "")),
+                self.replicated.get(claim.id),
             )
             for claim in registry.values()
         }
@@ -168,7 +193,8 @@ class Ledger:
         """Everything that must stop the build, a line each.
 
         ``bibliography`` holds the keys of its entries, ``cited`` those that some page shows as cited. In a draft a
-        claim may be without evidence, an entry without a citation, and an assumption without a use.
+        claim may be without evidence, an entry without a citation, an assumption without a use, and replications of
+        another recipe are left aside.
         """
         left_out = self.without_evidence() if draft else []
         registry = self._without(left_out) if left_out else self.registry
@@ -187,9 +213,37 @@ class Ledger:
                 for key in (key for piece in settled.evidence for key, _ in piece.sources if key not in bibliography):
                     where = f"claim {settled.claim} ({settled.place})"
                     found.append(f"{where} cites {key!r}, which is not in the bibliography")
+        if not draft:
+            found.extend(self._misreplicated())
         if not draft and (idle := [key for key in bibliography if key not in cited]):
             found.append(f"no page cites these entries of the bibliography: {', '.join(idle)}")
         return found
+
+    def _misreplicated(self) -> Iterator[str]:
+        """What is wrong with the replications, a sentence each."""
+        for claim_id in self.replicated:
+            if claim_id not in self.entries or not self.entries[claim_id].measurements:
+                yield f"{replications.FILE} has an entry for claim {claim_id}, which no cell measures; remove it"
+        for claim_id, entry in self.entries.items():
+            who = f"claim {claim_id} ({entry.claim.title})"
+            if len(pages := self._measured_on(claim_id)) > 1:
+                yield f"{who} is measured on {' and '.join(pages)}; a replication runs one page, so measure it on one"
+            elif entry.measurements and entry.replicated and not entry.counted:
+                again = f"run make replicate RUNS=10 PAGE={pages[0]}.md"
+                yield f"{who} was replicated by another recipe than the book's; {again}"
+
+    def _measured_on(self, claim_id: str) -> list[str]:
+        """The docnames of the pages with a measurement of a claim."""
+        return [
+            docname
+            for docname, page in self._pages.items()
+            if any(
+                isinstance(piece, Measurement)
+                for settled in page.settled
+                if settled.claim == claim_id
+                for piece in settled.evidence
+            )
+        ]
 
     def _missing(self, mention: Mention) -> str:
         if mention.what == "section":
@@ -231,6 +285,7 @@ class Ledger:
                 "uses": list(entry.claim.uses),
                 "page": entry.docname + suffix if entry.docname else "",
                 "anchor": entry.anchor,
+                "replications": _count_of(entry),
                 "evidence": [piece.to_json() for piece in entry.evidence if piece.is_evidence],
             }
             for entry in self.entries.values()
@@ -245,6 +300,12 @@ class Ledger:
             if claim.id not in left_out
         ]
         return Registry(kept, list(self.registry.assumptions.values()))
+
+
+def _count_of(entry: Entry) -> Json:
+    """The replications of a claim, and how many of them came out as in the book; nothing if there are none."""
+    found = entry.counted
+    return {"runs": found.runs, "same": found.same_as(entry.outcome)} if found else None
 
 
 def schema() -> dict[str, Json]:
@@ -269,6 +330,12 @@ def schema() -> dict[str, Json]:
         "uses": {"type": "array", "items": text, "uniqueItems": True},
         "page": text,
         "anchor": text,
+        "replications": {
+            "type": ["object", "null"],
+            "properties": {"runs": {"type": "integer", "minimum": 1}, "same": {"type": "integer", "minimum": 0}},
+            "required": ["runs", "same"],
+            "additionalProperties": False,
+        },
         "evidence": {"type": "array", "items": {"oneOf": kinds}},
     }
     required: list[Json] = list(properties)

@@ -21,6 +21,7 @@ from dropout_lab.book.faces import FACES
 from dropout_lab.book.ledger import schema
 from dropout_lab.book.problems import BookError, draft
 from dropout_lab.book.view import View
+from dropout_lab.claims import replications
 
 #: The ledger as data, and the JSON schema of it, at the root of the site.
 DATA, SCHEMA = "ledger.json", "ledger.schema.json"
@@ -28,11 +29,15 @@ _log = logging.getLogger(__name__)
 
 
 def check_claims_file(app: Sphinx, config: Config) -> None:
-    """Stop before anything is executed if the claims file cannot be believed."""
+    """Stop before anything is executed if the claims file, or the count of replications, cannot be believed."""
     try:
         claims.load()
     except claims.ClaimsFileError as error:
         raise BookError("the claims file is not sound", [str(error)]) from error
+    try:
+        replications.load()
+    except replications.ReplicationsError as error:
+        raise BookError("the file of replications is not sound", [str(error)]) from error
 
 
 def judge(app: Sphinx, env: BuildEnvironment) -> list[str]:

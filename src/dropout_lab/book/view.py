@@ -96,6 +96,17 @@ class View:
         links = [self.assumption(name) if name in known else self.claim(name) for name in names]
         return Markup(", ").join(links) or "nothing else"
 
+    def replicated(self, entry: Entry) -> str:
+        """How often fresh seeds gave what the book found, as a sentence; empty if nobody tried."""
+        found, outcome = entry.counted, entry.outcome
+        if found is None or outcome is None:
+            return ""
+        same, judged = found.same_as(outcome), entry.verdict == outcome
+        what = "the same verdict" if judged else "its measurements came out the same"
+        said = f"On fresh seeds: {what} in {same} of {found.runs} replications"
+        other = "not seen" if outcome is Grade.SUPPORTED else "supported"
+        return f"{said} ({other} in {found.runs - same})" if judged and same < found.runs else said
+
     def strengths(self, entry: Entry) -> list[str]:
         """What the evidence is worth, each kind of worth once."""
         return list(dict.fromkeys(piece.strength for piece in entry.evidence)) or ["none"]

@@ -13,6 +13,7 @@ from dropout_lab.claims.derivations import Derivation
 from dropout_lab.claims.evidence import (
     Comparison,
     NotEstablished,
+    Run,
     cite,
     derive,
     leave_open,
@@ -46,6 +47,7 @@ __all__ = [
     "Problem",
     "Refutation",
     "Registry",
+    "Run",
     "Settlement",
     "Unsettled",
     "VerdictError",

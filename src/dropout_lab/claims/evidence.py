@@ -6,6 +6,7 @@ Each takes a claim's id, establishes what it says or raises :class:`NotEstablish
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -56,7 +57,24 @@ class Comparison(Protocol):
     @property
     def supported(self) -> bool: ...
     @property
-    def smallest_detectable(self) -> float: ...
+    def smallest_detectable(self) -> float | None: ...
+    @property
+    def exact(self) -> bool: ...
+
+
+@runtime_checkable
+class Run(Protocol):
+    """What an experiment found, with the digest of its recipe: made by :func:`dropout_lab.experiments.replicas.run`.
+
+    Example
+    -------
+    >>> from dropout_lab.experiments import replicas
+    >>> isinstance(replicas.Results([0], {}, digest="0" * 64), Run)
+    True
+    """
+
+    @property
+    def digest(self) -> str: ...
 
 
 def derive(
@@ -160,15 +178,17 @@ def enumerate_masks(
     )
 
 
-def measure(claim_id: str, comparison: Comparison, *, says: str) -> Settlement:
+def measure(claim_id: str, comparison: Comparison, *, runs: Run | Sequence[Run] | None = None, says: str) -> Settlement:
     """Record an effect measured over seeds, judged by the rule that its comparison was given beforehand.
 
     ``comparison`` has ``effect``, ``interval`` (low, high; 95 %), ``seeds`` (a count, at least 2), ``rule`` (an object
     whose text says where the interval has to lie: below, above or between), ``unit``, ``supported`` and
-    ``smallest_detectable``, as made by :func:`dropout_lab.experiments.statistics.compare`. A rule that is not met is a
-    result (``not-seen``), not an error. Raises :class:`NotEstablished` for an effect outside its interval, for numbers
-    that are not finite, and for a rule that is said to be met and is not; TypeError or ValueError for other arguments
-    that cannot be.
+    ``smallest_detectable`` (None where the rule is not about zero) and ``exact``, as made by
+    :func:`dropout_lab.experiments.statistics.compare`. ``runs`` is what :func:`dropout_lab.experiments.replicas.run`
+    gave, or several of these: their digests, the rule and the unit make the digest of the recipe, by which a
+    replication of the measurement is known. A rule that is not met is a result (``not-seen``), not an error. Raises
+    :class:`NotEstablished` for an effect outside its interval, for numbers that are not finite, and for a rule that is
+    said to be met and is not; TypeError or ValueError for other arguments that cannot be.
 
     Example
     -------
@@ -184,7 +204,9 @@ def measure(claim_id: str, comparison: Comparison, *, says: str) -> Settlement:
         raise ValueError(f"claim {claim.id}: the interval is a pair (low, high), got {comparison.interval!r}")
     low, high = (_of_claim(claim, real, bound, "a bound of the interval") for bound in comparison.interval)
     effect = _of_claim(claim, real, comparison.effect, "the effect")
-    detectable = _of_claim(claim, real, comparison.smallest_detectable, "the smallest detectable effect")
+    detectable = comparison.smallest_detectable
+    if detectable is not None:
+        detectable = _rounded(_of_claim(claim, real, detectable, "the smallest detectable effect"))
     if not low <= effect <= high:
         raise NotEstablished(f"claim {claim.id}: the effect {effect} lies outside its interval, {low} to {high}")
     if not isinstance(comparison.supported, (bool, np.bool_)):
@@ -206,7 +228,9 @@ def measure(claim_id: str, comparison: Comparison, *, says: str) -> Settlement:
         rule=rule,
         unit=comparison.unit,
         supported=supported,
-        smallest_detectable=_rounded(detectable),
+        smallest_detectable=detectable,
+        exact=bool(comparison.exact),
+        recipe="" if runs is None else _of_claim(claim, _recipe, runs, rule, comparison.unit),
     )
 
 
@@ -335,6 +359,15 @@ def _of_claim(claim: Claim, compute: Callable[..., _Result], *arguments: object)
         raise NotEstablished(f"claim {claim.id}: {error}") from error
     except (TypeError, ValueError) as error:
         raise (TypeError if isinstance(error, TypeError) else ValueError)(f"claim {claim.id}: {error}") from error
+
+
+def _recipe(runs: Run | Sequence[Run], rule: str, unit: str) -> str:
+    """The digest of a measurement: of the experiments that its numbers come from, its rule and its unit."""
+    several = runs if isinstance(runs, (tuple, list)) else (runs,)
+    digests = [getattr(run, "digest", None) for run in several]
+    if not digests or not all(isinstance(digest, str) and digest for digest in digests):
+        raise TypeError(f"runs is what replicas.run found, or several of these, got {runs!r}")
+    return hashlib.sha256(repr((digests, rule, unit)).encode()).hexdigest()
 
 
 def _settled(

@@ -16,6 +16,10 @@ _NUMBER = r"([+\-−]?(?:\d+\.?\d*|\.\d+)(?:[eE][+\-]?\d+)?)"
 _RULE = re.compile(rf"\b(below|above|between|within)\s+{_NUMBER}(?:\s+and\s+{_NUMBER})?")
 #: Bounds and intervals are written with six digits.
 _SIX_DIGITS = 1e-5
+#: An interval is at the edge of its rule if its end is nearer to the bound than this part of half its width. With the
+#: effect for the true one, other seeds then turn the verdict in about a quarter of all cases, or more often.
+EDGE = 0.5
+_DIGEST = re.compile("[0-9a-f]{64}")
 _NO_NUMBER = re.compile(r"\b(?:nan|inf|infinity|zoo|oo)\b", re.IGNORECASE)
 
 
@@ -54,6 +58,10 @@ class Measurement(
 ):
     """An effect over seeds with its 95 % interval, judged by a rule that was fixed before.
 
+    ``smallest_detectable`` is a distance from zero, and None where the rule is not about zero. ``exact`` says that all
+    seeds gave the same value, for which the interval is an exact bound. ``recipe`` is the digest of the experiment and
+    of its rule, the same in each replication; it is blank if the numbers come from no run that has one.
+
     Example
     -------
     >>> Measurement(verdict=Grade.SUPPORTED, says="Better.", effect=1.0, interval=(0.5, 1.5), seeds=30, unit="points",
@@ -67,15 +75,25 @@ class Measurement(
     rule: str
     unit: str = field(metadata={"blank": True})
     supported: bool
-    smallest_detectable: float = field(metadata={"minimum": 0})
+    smallest_detectable: float | None = field(metadata={"minimum": 0})
+    exact: bool = False
+    recipe: str = field(default="", metadata={"blank": True})
 
     def _check(self) -> None:
         low, high = self.interval
+        if low == high:
+            raise ValueError(f"an interval of width 0, here at {low}, says nothing of other seeds; give an exact bound")
         if not low <= self.effect <= high:
             raise ValueError(f"the effect {self.effect} lies outside its interval, {low} to {high}")
         if self.supported != (self.verdict is Grade.SUPPORTED):
             raise ValueError(f"a measurement is supported if its rule is met; got {self.verdict}, {self.supported}")
         least, most = rule_bounds(self.rule)
+        about_zero = (least, most) in ((-math.inf, 0), (0, math.inf))
+        if self.smallest_detectable is not None and (self.exact or not about_zero):
+            why = "the interval is exact" if self.exact else f"the rule is not about zero: {self.rule}"
+            raise ValueError(f"the smallest detectable effect is a distance from zero, but {why}")
+        if self.recipe and not _DIGEST.fullmatch(self.recipe):
+            raise ValueError(f"the recipe of a measurement is a digest of 64 hexadecimal digits, got {self.recipe!r}")
         if self.supported and not (_at_most(least, low) and _at_most(high, most)):
             raise ValueError(f"the interval, {low} to {high}, does not lie where the rule wants it: {self.rule}")
 
@@ -89,11 +107,27 @@ class Measurement(
         low, high = self.interval
         unit = f" {self.unit}" if self.unit else ""
         effect = f"{readable(self.effect)}{unit}, 95 % interval {readable(low)} to {readable(high)}"
-        return [
-            ("effect", f"{effect}, {self.seeds} seeds"),
+        found = [
+            ("effect", f"{effect}, {self.spread}"),
             ("rule", f"{self.rule}: {'met' if self.supported else 'not met'}"),
-            ("smallest effect it could have seen", f"{readable(self.smallest_detectable)}{unit} (power 0.8)"),
         ]
+        if self.smallest_detectable is not None:
+            smallest = f"{readable(self.smallest_detectable)}{unit} (power 0.8)"
+            found.append(("smallest effect it could have seen", smallest))
+        return found
+
+    @property
+    def at_edge(self) -> bool:
+        """Whether the interval ends near the bound of its rule, on either side, or only a correction says not met."""
+        low, high = self.interval
+        least, most = rule_bounds(self.rule)
+        room = min(low - least, most - high)
+        return abs(room) < EDGE * (high - low) / 2 or (room > 0) != self.supported
+
+    @property
+    def spread(self) -> str:
+        """How many seeds the interval rests on, and whether they differ."""
+        return f"exact bound, all {self.seeds} seeds equal" if self.exact else f"{self.seeds} seeds"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -266,6 +266,10 @@ def _finite(value: object) -> float:
     return float(value)
 
 
+def _finite_or_none(value: object) -> float | None:
+    return None if value is None else _finite(value)
+
+
 def _grade(value: object) -> Grade:
     if value not in list(Grade):
         raise TypeError
@@ -289,6 +293,7 @@ _TYPES: dict[object, _Type] = {
     bool: _Type({"type": "boolean"}, "a truth value", _truth),
     int: _Type({"type": "integer"}, "a whole number", _whole),
     float: _Type({"type": "number"}, "a finite number", _finite),
+    float | None: _Type({"type": ["number", "null"]}, "a finite number or null", _finite_or_none),
     Grade: _Type({"type": "string"}, f"one of {', '.join(Grade)}", _grade),
     tuple[str, ...]: _Type({"type": "array", "items": {"type": "string", "pattern": r"\S"}}, "a list of texts", _texts),
     tuple[float, float]: _Type(

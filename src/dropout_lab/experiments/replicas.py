@@ -20,7 +20,7 @@ import torch
 from tqdm import tqdm
 
 from dropout_lab import pinned
-from dropout_lab.experiments import store
+from dropout_lab.experiments import digests, store
 from dropout_lab.experiments.data import Dataset
 from dropout_lab.experiments.plan import VARIED, Recipe, Replica
 from dropout_lab.experiments.trained import Trained
@@ -77,14 +77,27 @@ def tuning(count: int) -> range:
 class Results(Mapping[str, Mapping[str, np.ndarray]]):
     """What was measured: ``results["arm"]["error"]`` is an array (seeds, …), in the order of ``seeds``.
 
+    ``digest`` is that of the experiment: its data, its arms, its seeds but for the number of a replication, and its
+    measures (:func:`.digests.of_run`). Results that :func:`run` did not make have none.
+
     >>> Results([0, 1], {"none": {"error": np.array([3.0, 4.0])}}).table("error")
     array([[3.],
            [4.]])
     """
 
-    def __init__(self, seeds: Sequence[int], values: dict[str, dict[str, np.ndarray]]) -> None:
+    def __init__(
+        self, seeds: Sequence[int], values: dict[str, dict[str, np.ndarray]], digest: str | TypeError | None = None
+    ) -> None:
         self.seeds = tuple(seeds)
         self._values = values
+        self._digest = digest
+
+    @property
+    def digest(self) -> str:
+        """The digest of the experiment; raises TypeError if there is none, and says why."""
+        if isinstance(self._digest, str):
+            return self._digest
+        raise self._digest or TypeError("these results were not made by replicas.run, so they have no digest")
 
     def __getitem__(self, arm: str) -> Mapping[str, np.ndarray]:
         if arm not in self._values:
@@ -153,7 +166,7 @@ def run(
     for arm in arms:
         of_seeds = [found[arm, seed] for seed in seeds]
         values[arm] = {name: np.stack([one[name] for one in of_seeds]) for name in of_seeds[0]}
-    return Results(seeds, values)
+    return Results(seeds, values, _digest(dataset, arms, seeds, measures))
 
 
 def stacks(arms: Mapping[str, Recipe], seeds: Sequence[int]) -> list[list[Replica]]:
@@ -204,6 +217,21 @@ def _measured(
         return found
     finally:
         torch.set_num_threads(threads)
+
+
+def _digest(
+    dataset: Dataset, arms: Mapping[str, Recipe], seeds: Sequence[int], measures: Sequence[Measure]
+) -> str | TypeError:
+    """The digest, or why there is none: an experiment that settles no claim needs none."""
+    try:
+        return digests.of_run(dataset, arms, [_place(seed) for seed in seeds], measures)
+    except TypeError as error:
+        return error
+
+
+def _place(seed: int) -> int:
+    """The seed of the book whose place this one takes in a replication: itself, in the book or for tuning."""
+    return seed if seed >= _TUNING else seed - seed // _SEEDS % _REPLICATIONS * _SEEDS
 
 
 def _workers(workers: int | None) -> int:

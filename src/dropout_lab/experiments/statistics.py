@@ -18,6 +18,8 @@ ALPHA = 0.05
 #: With this probability an effect of the smallest detectable size would have met the rule against zero.
 POWER = 0.8
 _RESAMPLES = 9999
+#: Values whose spread is less than this part of what was subtracted are equal, but for rounding.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -84,10 +86,12 @@ class Corrected:
 class Comparison:
     """An effect over seeds with its intervals and the verdict of its rule.
 
-    ``interval`` is Student's, ``bootstrap_interval`` bias-corrected and accelerated (Efron 1987). ``p_value`` is twice
-    the one-sided probability, so that it lies below 0.05 exactly where the interval meets the rule; after :func:`holm`
-    it is the adjusted one. ``smallest_detectable`` is the distance from zero that this many seeds would have shown with
-    probability 0.8. ``values`` (seeds,) are the differences themselves.
+    ``interval`` is Student's, ``bootstrap_interval`` bias-corrected and accelerated (Efron 1987). Where all seeds gave
+    the same value both are the exact bound instead, and ``exact`` is true. ``p_value`` is twice the one-sided
+    probability, so that it lies below 0.05 exactly where the interval meets the rule; after :func:`holm` it is the
+    adjusted one. ``smallest_detectable`` is the distance from zero that this many seeds would have shown with
+    probability 0.8; it is None for a rule that does not ask whether the effect lies on one side of zero, and for an
+    exact bound. ``values`` (seeds,) are the differences themselves.
 
     >>> found = compare([1.0, 2.0, 3.0, 2.0], rule=Rule.above(0), unit="points")
     >>> found.effect, found.seeds, found.supported
@@ -101,17 +105,20 @@ class Comparison:
     unit: str
     rule: Rule | Corrected
     supported: bool
-    smallest_detectable: float
+    smallest_detectable: float | None
     p_value: float
     values: np.ndarray
+    exact: bool = False
 
     def __str__(self) -> str:
         low, high = self.interval
+        seeds = f"exact bound, all {self.seeds} seeds equal" if self.exact else f"{self.seeds} seeds"
         verdict = "met" if self.supported else "not met"
-        return (
-            f"{self.effect:+.3g} {self.unit}, 95 % interval {low:+.3g} to {high:+.3g}, {self.seeds} seeds; "
-            f"{self.rule}: {verdict}; smallest detectable {self.smallest_detectable:.2g}"
+        said = (
+            f"{self.effect:+.3g} {self.unit}, 95 % interval {low:+.3g} to {high:+.3g}, {seeds}; {self.rule}: {verdict}"
         )
+        seen = self.smallest_detectable
+        return said if seen is None else f"{said}; smallest detectable {seen:.2g}"
 
     __repr__ = __str__
 
@@ -122,17 +129,27 @@ def compare(
     *,
     rule: Rule,
     unit: str,
+    bounds: tuple[float, float] | None = None,
     comparisons: int = 1,
 ) -> Comparison:
     """The mean of ``treated`` − ``control`` over seeds, paired, judged by ``rule``.
 
     ``treated`` is (seeds,), and so is ``control``, with the same seeds in the same order; or ``control`` is one number,
     for a quantity that is judged by itself. ``comparisons`` above 1 widens the intervals to 1 − 0.05/comparisons
-    (Bonferroni), for one of several effects that could have been reported; for a whole sweep see :func:`holm`. Raises
-    ValueError for fewer than three seeds, shapes that differ, or a value that is not finite.
+    (Bonferroni), for one of several effects that could have been reported; for a whole sweep see :func:`holm`.
+
+    Values that are all equal have no spread, and Student's interval would have the width 0. With ``bounds`` = (lo, hi),
+    the range in which the difference of every seed must lie, the interval is exact instead: if n of n seeds gave v, at
+    most a share q = 1 − 0.025^(1/n) of all seeds gives something else (Clopper and Pearson 1934, each side at half the
+    level, as in Student's), so the mean lies within v − q (v − lo) and v + q (hi − v).
+
+    Raises ValueError for fewer than three seeds, shapes that differ, a value that is not finite or not within the
+    bounds, and for values that are all equal without bounds.
 
     >>> compare([1.0, 2.0, 3.0, 2.0], 4.0, rule=Rule.below(0), unit="points")
     -2 points, 95 % interval -3.3 to -0.701, 4 seeds; the 95 % interval lies below 0: met; smallest detectable 1.7
+    >>> compare([1.0] * 12, rule=Rule.above(0.5), unit="of the seeds", bounds=(0, 1))
+    +1 of the seeds, 95 % interval +0.735 to +1, exact bound, all 12 seeds equal; the 95 % interval lies above 0.5: met
     """
     values = np.asarray(treated, dtype=float)
     other = np.asarray(control, dtype=float)
@@ -144,22 +161,34 @@ def compare(
     if not np.isfinite(values).all():
         broken = np.flatnonzero(~np.isfinite(values)).tolist()
         raise ValueError(f"the difference is not finite for seeds number {broken}")
-    # The mean of equal numbers may differ from them in its last digit, and then lie outside its own interval.
-    seeds, effect = len(values), float(values.mean() if np.ptp(values) else values[0])
-    level = ALPHA / comparisons
-    interval = _students(values, level)
+    if bounds is not None:
+        _check_bounds(values, bounds)
+    seeds, level = len(values), ALPHA / comparisons
+    exact = bool(np.ptp(values) <= _ROUNDING * max(np.abs(treated).max(), np.abs(other).max()))
+    if not exact:
+        interval, p_value = _students(values, level), _p_value(values, rule)
+    elif bounds is not None:
+        interval, p_value = _exact(float(values[0]), bounds, rule, seeds, level)
+    else:
+        raise ValueError(
+            f"all {seeds} seeds gave {values[0]:g}: without any spread there is no t interval; give bounds=(lo, hi), "
+            "the range in which every value must lie, for an exact one"
+        )
     judged: Rule | Corrected = rule if comparisons == 1 else Corrected(rule, comparisons, "Bonferroni")
+    about_zero = not exact and (rule.low, rule.high) in ((-np.inf, 0), (0, np.inf))
     return Comparison(
-        effect=effect,
+        # The mean of equal numbers may differ from them in its last digit.
+        effect=float(values[0] if exact else values.mean()),
         interval=interval,
-        bootstrap_interval=_bootstrap(values, level),
+        bootstrap_interval=interval if exact else _bootstrap(values, level),
         seeds=seeds,
         unit=unit,
         rule=judged,
         supported=rule.met_by(interval),
-        smallest_detectable=_detectable(seeds, level) * float(values.std(ddof=1)) / seeds**0.5,
-        p_value=min(1.0, comparisons * _p_value(values, rule)),
+        smallest_detectable=_detectable(seeds, level) * float(values.std(ddof=1)) / seeds**0.5 if about_zero else None,
+        p_value=min(1.0, comparisons * p_value),
         values=values,
+        exact=exact,
     )
 
 
@@ -204,10 +233,18 @@ def order_agrees(ours: Sequence[float], published: Sequence[float]) -> float:
     return float(stats.kendalltau(ours, published).statistic)
 
 
+def _check_bounds(values: np.ndarray, bounds: tuple[float, float]) -> None:
+    low, high = bounds
+    if not (np.isfinite([low, high]).all() and low < high):
+        raise ValueError(f"bounds are two finite numbers (lo, hi), lo below hi; got {low} and {high}")
+    if values.min() < low or values.max() > high:
+        least, most = f"{values.min():g}", f"{values.max():g}"
+        raise ValueError(
+            f"the values run from {least} to {most} and do not all lie within the bounds {low:g} to {high:g}"
+        )
+
+
 def _students(values: np.ndarray, level: float) -> tuple[float, float]:
-    """Student's interval for the mean; the point itself where nothing varies, for which SciPy warns."""
-    if np.ptp(values) == 0:
-        return float(values[0]), float(values[0])
     found = stats.ttest_1samp(values, 0.0).confidence_interval(1 - level)
     return float(found.low), float(found.high)
 
@@ -215,9 +252,24 @@ def _students(values: np.ndarray, level: float) -> tuple[float, float]:
 def _p_value(values: np.ndarray, rule: Rule) -> float:
     """Twice the one-sided probability of the data at the nearer end of the rule; the larger one if it has two ends."""
     ends = [(end, side) for end, side in ((rule.low, "greater"), (rule.high, "less")) if np.isfinite(end)]
-    if np.ptp(values) == 0:
-        return 0.0 if rule.met_by((values[0], values[0])) else 1.0
     return max(min(1.0, 2 * float(stats.ttest_1samp(values, end, alternative=side).pvalue)) for end, side in ends)
+
+
+def _exact(
+    value: float, bounds: tuple[float, float], rule: Rule, seeds: int, level: float
+) -> tuple[tuple[float, float], float]:
+    """The interval of the mean if all seeds gave this value, and its p-value, twice that of the nearer end.
+
+    The interval holds the means with which a seed may give the value with probability (level/2)^(1/seeds) or more. That
+    the value is not chosen beforehand costs nothing. Let the mean be m, and call a value v too low if
+    m − v > q (hi − v). The values that are too low have less than 1 − q of the probability together, or else the mean
+    could not be m; so the sum of their p_v^n is below (1 − q)^n = level/2.
+    """
+    others, (low, high) = 1 - (level / 2) ** (1 / seeds), bounds
+    # How far the value is from the end of the rule, and how far the rest can lie on the other side of that end.
+    sides = ((value - rule.low, value - low), (rule.high - value, high - value))
+    chance = max(1.0 if gap <= 0 else max(0.0, 1 - gap / room) ** seeds if room else 0.0 for gap, room in sides)
+    return (value - others * (value - low), value + others * (high - value)), min(1.0, 2 * chance)
 
 
 def _detectable(seeds: int, level: float) -> float:
@@ -227,8 +279,6 @@ def _detectable(seeds: int, level: float) -> float:
 
 
 def _bootstrap(values: np.ndarray, level: float) -> tuple[float, float]:
-    if np.ptp(values) == 0:
-        return float(values[0]), float(values[0])
     # Fixed: an interval that is printed must not change from run to run.
     random = np.random.default_rng(0)
     found = stats.bootstrap(

@@ -69,9 +69,7 @@ def key(dataset: Dataset, replicas: Sequence[Replica], device: str) -> str:
     """
     digest = hashlib.sha256(f"{code()} {torch.__version__} {dataset.fingerprint} {device.split(':')[0]}".encode())
     for replica in replicas:
-        noise = sorted(replica.recipe.noise_by_place().items())
-        settings = {name: value for name, value in vars(replica.recipe).items() if name != "noise"}
-        digest.update(repr((replica.seed, sorted(settings.items(), key=lambda item: item[0]), noise)).encode())
+        digest.update(f"{replica.seed} {replica.recipe.as_text()}\n".encode())
     return digest.hexdigest()
 
 

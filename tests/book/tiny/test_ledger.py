@@ -41,6 +41,7 @@ def test_the_ledger_as_data(full_book):
         "uses": ["independent-masks"],
         "page": "a-first.html",
         "anchor": "claim-1-1",
+        "replications": None,
         "evidence": [derived("independent-masks"), ENUMERATED],
     }
     assert [row["verdict"] for row in rows] == ["true", "wrong", "true-under", "supported", "true", "open"]

@@ -20,6 +20,16 @@ MISSED = {
     "supported": False,
     "smallest_detectable": 0.0000660671,
 }
+EXACT = {
+    **MEASURED,
+    "says": "All of them.",
+    "effect": 1.0,
+    "interval": [0.735355, 1.0],
+    "rule": "the interval lies above 0.5",
+    "unit": "of the seeds",
+    "smallest_detectable": None,
+    "exact": True,
+}
 
 
 def table(book: Book, page: str = "g-measured") -> Tag:
@@ -46,9 +56,11 @@ def mixed(book: Book) -> Book:
         claim("1.5", "open", kind="E"),
     )
     # Not in the order of the claims file.
-    book.notebook("a-first", "# First\n", cell("1.4", CITED), cell("1.2", MISSED), cell("1.3", DERIVED))
+    book.notebook(
+        "a-first", "# First\n", cell("1.4", CITED), cell("1.2", MISSED), cell("1.3", DERIVED), cell("1.2", EXACT)
+    )
     refuted = cell("1.1", DERIVED, REFUTED, MEASURED)
-    book.notebook("b-second", "# Second\n", cell("1.2", MEASURED), refuted, cell("1.5", OPEN))
+    book.notebook("b-second", "# Second\n", refuted, cell("1.5", OPEN))
     book.page("c-sources", "# Sources\n\n```{bibliography}\n```\n")
     book.page("g-measured", "# Measured\n\n```{claims} empirical\n```\n")
     return book
@@ -58,11 +70,13 @@ def test_every_measurement_and_every_empirical_claim_has_a_row(mixed):
     refuted, measured, cited, still_open = (texts(body) for body in table(mixed).find_all("tbody"))
     met = ["Less error.", "−1.5 percentage points", "−2 to −1", "30", "the interval lies below 0: met", "0.4"]
     assert refuted == [["Claim 1.1 title of 1.1 wrong also derivation, counterexample"], met]
+    exact = ["All of them.", "1 of the seeds", "0.735 to 1", "30, all equal: exact bound"]
+    exact += ["the interval lies above 0.5: met", "—"]
     missed = ["−0.00139", "−0.00457 to 0.00178", "12", "the interval lies below 0: not met", "0.0000661"]
     assert measured == [
         ["Claim 1.2 title of 1.2 not seen at this scale"],
         [r"Quokkas at \(p < 1\).", *missed],
-        met,
+        exact,
     ]
     assert cited == [
         ["Claim 1.4 title of 1.4 true"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,6 +96,8 @@ MEASURED = {
     "unit": "percentage points",
     "supported": True,
     "smallest_detectable": 0.4,
+    "exact": False,
+    "recipe": "0123456789abcdef" * 4,
 }
 REFUTED = {
     "kind": "refute",
@@ -168,6 +171,14 @@ class Book:
         path = self.folder / f"claims-{len(list(self.folder.glob('claims-*.yaml')))}.yaml"
         path.write_text(yaml.safe_dump(document), encoding="utf-8")
         self.patch.setenv("DROPOUT_LAB_CLAIMS", str(path))
+
+    def replications(self, **found: Mapping[str, str]) -> None:
+        """Write the file of replications: for ``c2_2``, claim 2.2, what came out by number; of MEASURED's recipe."""
+        entries = {
+            name[1:].replace("_", "."): {"recipes": [MEASURED["recipe"]], "found": outcomes}
+            for name, outcomes in found.items()
+        }
+        (self.folder / "replications.json").write_text(json.dumps(entries), encoding="utf-8")
 
     def page(self, name: str, text: str) -> None:
         """Write a Markdown page, or a MyST notebook if the text begins with its header, unless it is there."""
