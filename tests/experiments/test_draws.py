@@ -80,6 +80,12 @@ def test_normal_numbers_and_gaussian_noise_are_normal():
     assert normal.dtype == noise.dtype == torch.float32 and not torch.equal(normal[0], normal[1])
 
 
+def test_the_numbers_of_the_purposes_stay_what_they_are():
+    """They are part of every result. Two purposes of one number would share their draws."""
+    names = ("SPLIT", "HELD_OUT", "LABELS", "WEIGHTS", "ORDER", "NOISE", "MEASURE")
+    assert {name: int(one) for name, one in Purpose.__members__.items()} == {name: n for n, name in enumerate(names)}
+
+
 def test_streams_are_told_apart_by_seed_purpose_and_key():
     chosen = [stream(seed, purpose, *key) for seed in (0, 1) for purpose in Purpose for key in ((), (0,), (1,), (0, 1))]
     assert len({source.integers(0, 2**63) for source in chosen}) == len(chosen)

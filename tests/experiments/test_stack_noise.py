@@ -182,7 +182,9 @@ def test_bad_members_are_refused():
     for keep_prob in (0.0, -0.1, 1.1, float("nan")):
         with pytest.raises(ValueError, match="keep probability"):
             Bernoulli(keep_prob)
-    with pytest.raises(ValueError, match="strictly between"):
-        LearnedGaussian(1.0)
+    for keep_prob in (0.0, 1.0, -0.5, 1.5, float("nan")):
+        for kind in (LearnedGaussian, Concrete):
+            with pytest.raises(ValueError, match="strictly between"):
+                kind(keep_prob)
     with pytest.raises(ValueError, match="smallest extent of the map, 2; got 3"):
         factors(Block(0.5, 3), (1, 1, 2, 9))
