@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from dropout_lab import ensemble, inference, nn
+from dropout_lab.ensemble import members
 
 
 class Spread(torch.nn.Module):
@@ -92,3 +93,25 @@ def test_a_batch_that_cannot_be_taken_apart_and_is_too_large_says_so() -> None:
     torch.manual_seed(0)
     with pytest.raises(ensemble.TooManyMasks, match=r"cannot be taken apart.*one example at a time"):
         ensemble.exact_mean(Coupled(nn.Dropout(0.5)), torch.randn(20, 3, 2))
+
+
+@pytest.mark.parametrize("size", [1e-12, 1.0, 1e12])
+def test_outputs_agree_up_to_rounding_of_the_largest_of_them(size: float) -> None:
+    output = size * torch.tensor([1.0, 1e-6, -1.0])
+    for change, agrees in ((1e-5, True), (1e-2, False)):
+        other = output + size * torch.tensor([0.0, change, 0.0])
+        assert members._agree(output, other) == members._agree(other, output) == agrees
+    assert not members._agree(output, output[:2])
+
+
+@pytest.mark.parametrize("special", [torch.inf, torch.nan])
+def test_outputs_that_are_not_finite_agree_where_they_are_the_same(special: float) -> None:
+    output = torch.tensor([special, 1.0])
+    assert members._agree(output, output.clone())
+    assert not members._agree(output, torch.tensor([special, 1.1]))
+    assert not members._agree(output, torch.tensor([2.0, 1.0]))
+
+
+def test_whole_numbers_agree_exactly() -> None:
+    assert members._agree(torch.tensor([1, 2]), torch.tensor([1, 2]))
+    assert not members._agree(torch.tensor([10**9, 2]), torch.tensor([10**9, 3]))
