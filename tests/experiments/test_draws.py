@@ -63,6 +63,17 @@ def test_a_mask_keeps_the_lowest_of_65536_levels(keep_prob):
     assert found[1].all() and found.dtype == torch.bool
 
 
+@pytest.mark.parametrize("keep_prob", [0.1, 0.2, 0.3, 0.7, 0.8, 0.9, 0.99])
+def test_the_number_of_levels_that_are_kept_is_rounded(keep_prob):
+    class EveryLevel:
+        def draw(self, shape):
+            return np.arange(-(2**15), 2**15, dtype=np.int16).reshape(1, *shape)
+
+    draws = BernoulliDraws(streams()[:1], [keep_prob])
+    draws._bits = EveryLevel()
+    assert draws.draw((256, 256)).sum() == round(keep_prob * 2**16)
+
+
 @pytest.mark.parametrize("keep_prob", [0.5, 0.3, 0.97])
 def test_masks_are_bernoulli(keep_prob):
     """The number kept among 200 000, by SciPy's exact test: a false alarm in a million."""
