@@ -128,6 +128,11 @@ def test_requests_that_make_no_sense_name_what_is_wrong() -> None:
     x, weight, bias = case(4, 3)
     with pytest.raises(ValueError, match="in_features"):
         inference.moment_matching(x[:3], weight)
+    for other in (weight[0], weight[None]):
+        with pytest.raises(ValueError, match="in_features"):
+            inference.moment_matching(x, other)
+    with pytest.raises(ValueError, match="in_features"):
+        inference.moment_matching(x[0], weight)
     with pytest.raises(ValueError, match=r"bias must have shape \(3,\)"):
         inference.moment_matching(x, weight, bias[:2])
     with pytest.raises(ValueError, match="one shape"):

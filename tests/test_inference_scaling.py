@@ -267,6 +267,8 @@ F = torch.nn.functional
         (lambda x, training: x + random.random() if training else x, False),
         (lambda x, training: F.scaled_dot_product_attention(x, x, x, dropout_p=0.5), True),
         (lambda x, training: F.scaled_dot_product_attention(x, x, x), False),
+        (lambda x, training: F.scaled_dot_product_attention(x, x, x, None, 0.5), True),
+        (lambda x, training: F.scaled_dot_product_attention(x, x, x, None, 0.0), False),
     ],
 )
 def test_a_model_that_draws_at_test_time_has_no_deterministic_pass(

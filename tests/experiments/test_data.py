@@ -3,18 +3,31 @@ import struct
 
 import numpy as np
 import pytest
+import torch
+from sklearn import datasets
+from sklearn.preprocessing import StandardScaler
 
 from dropout_lab.experiments import data
 
 
 def test_the_data_sets_are_what_they_say():
     digits, mnist, diabetes = data.digits(), data.mnist(), data.diabetes()
-    assert digits.inputs.shape == (1797, 64) and np.bincount(digits.labels).min() > 170
     assert mnist.inputs.shape == (5000, 784) and (np.bincount(mnist.labels) == 500).all()
-    assert diabetes.inputs.shape == (442, 10) and diabetes.classes == 0 and diabetes.outputs == 1
-    for images in (digits, mnist):
-        assert images.inputs.min() == 0 and images.inputs.max() == 1
-    np.testing.assert_allclose(diabetes.inputs.std(0, dtype=float), 1, atol=1e-6)
+    assert digits.shape == (1, 8, 8) and mnist.shape == (1, 28, 28) and diabetes.shape == (10,)
+    assert digits.classes == mnist.classes == digits.outputs == 10 and diabetes.classes == 0 and diabetes.outputs == 1
+    # 256 shades of gray, all of which occur.
+    np.testing.assert_allclose(np.unique(mnist.inputs), np.arange(256) / 255, atol=1e-7)
+
+
+def test_scikit_learns_data_are_scaled_and_otherwise_as_they_are():
+    """Pixels from 0 to 1 by the largest there is; what is measured of patients, to mean 0 and deviation 1."""
+    images, classes = datasets.load_digits(return_X_y=True)
+    np.testing.assert_allclose(data.digits().inputs, images / images.max(), rtol=1e-6)
+    np.testing.assert_array_equal(data.digits().labels, classes)
+    patients, target = datasets.load_diabetes(return_X_y=True, scaled=False)
+    found = data.diabetes()
+    np.testing.assert_allclose(found.inputs, StandardScaler().fit_transform(patients), atol=1e-5)
+    np.testing.assert_allclose(found.labels, StandardScaler().fit_transform(target[:, None])[:, 0], atol=1e-6)
 
 
 def test_pooled_pixels_are_means_of_two_by_two():
@@ -23,6 +36,34 @@ def test_pooled_pixels_are_means_of_two_by_two():
     by_hand = (images[:, ::2, ::2] + images[:, 1::2, ::2] + images[:, ::2, 1::2] + images[:, 1::2, 1::2]) / 4
     np.testing.assert_allclose(half.inputs.reshape(-1, 14, 14), by_hand, atol=1e-6)
     assert half.name == "mnist 14" and half.shape == (1, 14, 14)
+    with pytest.raises(ValueError, match="side must be 28, or 14"):
+        data.mnist(7)
+
+
+def test_each_channel_is_pooled_by_itself():
+    inputs = np.random.default_rng(0).random((5, 2 * 6 * 4), np.float32)
+    found = data.pooled(data.Dataset("two channels", inputs, np.arange(5), 5, (2, 6, 4)))
+    expected = torch.nn.functional.avg_pool2d(torch.from_numpy(inputs.reshape(5, 2, 6, 4)), 2)
+    np.testing.assert_allclose(found.inputs, expected.flatten(1), atol=1e-6)
+    assert found.shape == (2, 3, 2)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"inputs": np.zeros((6, 2, 2), np.float32)}, r"float32 \(N, features\), got float32 \(6, 2, 2\)"),
+        ({"inputs": np.zeros((6, 4))}, "got float64"),
+        ({"labels": np.arange(5)}, r"labels must have shape \(6,\), got \(5,\)"),
+        ({"shape": (2, 3)}, r"shape \(2, 3\) does not hold 4 features"),
+        ({"labels": np.arange(6) - 1}, "labels must lie in 0 … 5"),
+        ({"labels": np.arange(6) + 1}, "labels must lie in 0 … 5"),
+    ],
+)
+def test_data_that_do_not_fit_together_are_refused(changed, said):
+    fitting = {"inputs": np.zeros((6, 4), np.float32), "labels": np.arange(6), "classes": 6, "shape": (2, 2)}
+    assert data.Dataset("fits", **fitting).features == 4
+    with pytest.raises(ValueError, match=said):
+        data.Dataset("does not", **fitting | changed)
 
 
 @pytest.mark.parametrize("size", [40, 42])
@@ -76,6 +117,9 @@ def test_the_full_files_are_read_and_their_test_images_held_out(tmp_path, monkey
     assert found.inputs.shape == (9, 784) and found.held_out.tolist() == [6, 7, 8]
     np.testing.assert_array_equal(found.labels, [0, 1, 2, 3, 4, 5, 0, 1, 2])
     np.testing.assert_allclose(found.inputs[6:] * 255, images.reshape(3, -1), atol=1e-4)
+    assert found.classes == 10 and found.shape == (1, 28, 28) and found.inputs.dtype == np.float32
+    split = data.split(found, 6, 0)
+    assert split.train.tolist() == [0, 1, 2, 3, 4, 5] and split.test.tolist() == [6, 7, 8]
     (tmp_path / "t10k-labels-idx1-ubyte").unlink()
     with pytest.raises(FileNotFoundError, match="t10k-labels-idx1-ubyte"):
         data.full(tmp_path)

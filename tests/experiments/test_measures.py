@@ -147,6 +147,15 @@ def test_weight_noise_is_in_proportion_to_each_units_own_weights(trained):
         torch.testing.assert_close((moved - value).norm(dim=1), 0.3 * value.norm(dim=1))
 
 
+def test_half_of_all_draws_of_a_sign_are_negative():
+    class EveryLevel:
+        def draw(self, shape):
+            return np.arange(-(2**15), 2**15, dtype=np.int16).reshape(1, *shape)
+
+    signs = curvature._signs(EveryLevel(), torch.empty(1, 256, 256))
+    assert signs.sum() == 0 and set(signs.unique().tolist()) == {-1, 1}
+
+
 def test_the_trace_of_the_hessian(blobs):
     """2000 probes against the exact trace; 5 standard errors, √(2 Σ_{i≠j} H²_ij / probes)."""
     trained = a_stack(blobs, replace(SMALL, network=MLP(())), replace(SMALL, network=MLP(()), learning_rate=0.01))
@@ -220,14 +229,19 @@ def test_neighbors_tell_a_ramp_and_not_noise():
     assert activations._neighbors_tell(noise) < 2e-3
 
 
-def test_reconstruction_takes_the_maps_that_are_large_enough(blobs):
-    recipe = replace(SMALL, network=CNN((3, 4), (6,), (1, 4, 4)), steps=5)
-    with pytest.raises(ValueError, match="no feature map of CNN"):
-        measures.reconstruction(a_stack(blobs, recipe))
-    wide = replace(blobs, inputs=np.tile(blobs.inputs, 4), shape=(1, 8, 8))
-    recipe = replace(recipe, network=CNN((3, 4), (6,), (1, 8, 8)))
-    found = measures.reconstruction(a_stack(wide, recipe))
-    assert list(found) == ["r2_features1"] and 0 <= found["r2_features1"][0] <= 1
+@pytest.mark.parametrize(("image", "found"), [((4, 4), []), ((4, 12), []), ((6, 8), [1]), ((12, 12), [1, 2])])
+def test_reconstruction_takes_the_maps_that_have_inner_pixels(blobs, image, found):
+    """Pooling halves the sides: 2×2 and 2×6 pixels have no inner ones, 3×4 and 3×3 have."""
+    features = image[0] * image[1]
+    wide = replace(blobs, inputs=np.tile(blobs.inputs, features // 16), shape=(1, *image))
+    trained = a_stack(wide, replace(SMALL, network=CNN((3, 4), (6,), (1, *image)), steps=5))
+    if not found:
+        with pytest.raises(ValueError, match="no feature map of CNN"):
+            measures.reconstruction(trained)
+        return
+    shares = measures.reconstruction(trained)
+    assert list(shares) == [f"r2_features{number}" for number in found]
+    assert all(0 <= share[0] <= 1 for share in shares.values())
 
 
 def test_learned_rates_start_where_they_should(blobs):

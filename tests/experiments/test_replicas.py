@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import replace
 
+import joblib
 import numpy as np
 import pytest
 import torch
@@ -186,6 +187,12 @@ def test_a_stack_is_trained_and_measured_with_one_thread(blobs):
     finally:
         torch.set_num_threads(before)
     assert alone["none"]["threads"] == several["none"]["threads"] == several["wide"]["threads"] == 1
+
+
+def test_workers_are_all_cores_or_what_joblib_was_told():
+    assert replicas._workers(None) == joblib.cpu_count() and replicas._workers(2) == 2
+    with joblib.parallel_config("threading", n_jobs=3):
+        assert replicas._workers(None) == 3
 
 
 def test_results_are_by_arm_and_in_the_order_of_the_seeds(blobs):

@@ -10,6 +10,8 @@ from dropout_lab import bayes
 from dropout_lab.experiments.draws import BernoulliDraws, Bits, Purpose, stream
 from dropout_lab.experiments.learned import Concrete, LearnedGaussian
 from dropout_lab.experiments.networks import MLP
+from dropout_lab.experiments.noisy import Noisy
+from dropout_lab.experiments.plan import Recipe, Replica
 from dropout_lab.experiments.stack_noise import Bernoulli, Block, Connect, Gaussian, Path, Spatial, Variational
 from dropout_lab.functional import block_gamma, block_keep_probs
 
@@ -154,11 +156,35 @@ def test_concrete_dropout_is_that_of_the_module():
     assert ((factor >= 0) & (factor <= 1)).all()
 
 
+def test_the_penalties_of_all_places_add_up():
+    """Three layers with learned rates of both kinds, against the sum of the modules' own regularizers."""
+    random = torch.Generator().manual_seed(0)
+    recipe = Recipe(network=NETWORK).with_noise(
+        input=Concrete(0.9), hidden1=Concrete(0.6), weight3=LearnedGaussian(0.7)
+    )
+    parameters = {
+        f"weight{n}": torch.randn(1, *shape, generator=random) for n, shape in ((1, (4, 6)), (2, (6, 5)), (3, (5, 3)))
+    }
+    for name, noise in recipe.noise_by_place().items():
+        initial = noise.initial(NETWORK.place(name), {key: value[0].numpy() for key, value in parameters.items()})
+        parameters |= {key: torch.from_numpy(value)[None] for key, value in initial.items()}
+    layers = [torch.nn.Linear(*parameters[f"weight{n}"].shape[1:]) for n in (1, 2, 3)]
+    for number, layer in enumerate(layers, 1):
+        layer.load_state_dict({"weight": parameters[f"weight{number}"][0].T, "bias": torch.zeros(layer.out_features)})
+    modules = [bayes.ConcreteDropout(layer, keep_prob=keep) for layer, keep in zip(layers, (0.9, 0.6), strict=False)]
+    modules.append(bayes.LearnedGaussianDropout.from_linear(layers[2], keep_prob=0.7))
+    found = Noisy([Replica("a", 0, recipe)], parameters, Purpose.NOISE).penalty()
+    torch.testing.assert_close(found[0], sum(module.regularizer() for module in modules))
+    assert Noisy([Replica("b", 0, Recipe(network=NETWORK))], parameters, Purpose.NOISE).penalty() is None
+
+
 def test_bad_members_are_refused():
     for keep_prob in (0.0, -0.1, 1.1, float("nan")):
         with pytest.raises(ValueError, match="keep probability"):
             Bernoulli(keep_prob)
-    with pytest.raises(ValueError, match="strictly between"):
-        LearnedGaussian(1.0)
+    for keep_prob in (0.0, 1.0, -0.5, 1.5, float("nan")):
+        for kind in (LearnedGaussian, Concrete):
+            with pytest.raises(ValueError, match="strictly between"):
+                kind(keep_prob)
     with pytest.raises(ValueError, match="smallest extent of the map, 2; got 3"):
         factors(Block(0.5, 3), (1, 1, 2, 9))

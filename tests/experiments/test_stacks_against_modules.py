@@ -357,26 +357,6 @@ def test_a_stacks_bound_on_norms_is_max_norm():
             assert not torch.equal(limited[row], weight[row])
 
 
-def test_weights_start_at_the_scale_of_torchs_rules(blobs):
-    """He's normal rule, and for gates torch's uniform one; 5 standard errors of a standard deviation."""
-    wide = replace(blobs, inputs=np.tile(blobs.inputs, 4), shape=(1, 8, 8))
-    drawn = {
-        network: network.initial(wide, stream(0, Purpose.WEIGHTS))
-        for network in (MLP((300, 200)), CNN((64, 64), (100,), (1, 8, 8)), GRU(100, 4))
-    }
-    for network, parameters in drawn.items():
-        for layer in network.layers:
-            weight = torch.from_numpy(parameters[layer.weight])
-            peer = torch.empty_like(weight if layer.kind == "filters" else weight.t())
-            if isinstance(network, GRU) and layer is not network.layers[-1]:
-                nn.init.uniform_(peer, -(100**-0.5), 100**-0.5, generator=torch.Generator().manual_seed(0))
-                assert weight.abs().max() <= 100**-0.5 and weight.abs().max() > 0.98 * 100**-0.5
-            else:
-                nn.init.kaiming_normal_(peer, nonlinearity="relu", generator=torch.Generator().manual_seed(0))
-            assert abs(weight.std() / peer.std() - 1) < 5 * weight.numel() ** -0.5
-            assert abs(weight.mean()) < 5 * weight.std() * weight.numel() ** -0.5
-
-
 def test_replicas_of_one_stack_share_the_kind_of_their_noise(blobs):
     recipe = replace(SMALL, network=MLP((6,)))
     plans, parameters = a_stack(blobs, recipe.with_noise(hidden=Bernoulli(0.5)))

@@ -25,11 +25,18 @@ SCRIPTS = Path(__file__).resolve().parents[3] / "scripts"
 
 def load_script(name: str) -> ModuleType:
     """One of the project's scripts as a module of its own, which a test may patch."""
-    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
+    return _loaded(SCRIPTS / f"{name}.py")
+
+
+def _loaded(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     found = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(found)
     return found
 
+
+#: A line of a derivation, as the tests of the claims write it.
+_line = _loaded(Path(__file__).resolve().parents[2] / "claims" / "examples.py").line
 
 HEADER = """---
 jupytext:
@@ -46,21 +53,6 @@ def chapter(title: str, *cells: str) -> str:
     return f"{HEADER}# {title}\n\n{code}\n"
 
 
-def _line(formula: str, relation: str = "", *rules: str) -> dict[str, Any]:
-    return {
-        "formula": formula,
-        "relation": relation,
-        "rule": " + ".join(rules),
-        "assumes": [],
-        "rules": list(rules),
-        "anchors": [f"rule-{rule}" for rule in rules],
-        "why": "",
-        "value": "1/2",
-        "heading": "",
-        "text": formula,
-    }
-
-
 DERIVED = {
     "kind": "derive",
     "verdict": "true",
@@ -70,7 +62,7 @@ DERIVED = {
     "right": "h p",
     "relation": "=",
     "assumes": [],
-    "lines": [_line(r"\mathbb{E}[h r]"), _line("h p", "=", "linearity", "mean")],
+    "lines": [_line(r"\mathbb{E}[h r]", "E(h*r)"), _line("h p", "h*p", "=", "linearity", "mean")],
     "slips": {"tried": 9, "by_rule": 9, "by_numbers": 8, "refused": 9},
     "swaps": {"tried": 70, "refused": 70},
     "at": "n = 2",
