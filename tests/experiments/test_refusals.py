@@ -12,7 +12,7 @@ from dropout_lab.experiments.measures import inputs, members, readout
 from dropout_lab.experiments.measures.preactivations import rectified_mean
 from dropout_lab.experiments.networks import CNN, MLP
 from dropout_lab.experiments.plan import Recipe, Replica
-from dropout_lab.experiments.stack_noise import Bernoulli, Connect, Gaussian
+from dropout_lab.experiments.stack_noise import Bernoulli, Connect
 from dropout_lab.experiments.statistics import Rule, compare
 from dropout_lab.experiments.training import train
 
@@ -33,9 +33,6 @@ def stack(blobs):
             r"counts must lie in 1 … 8, the units there are; got \(0,\)",
         ),
         (readout.few_units((8, 2)), readout.few_units((9, 2)), r"got \(9, 2\)"),
-        (inputs.swapped_inputs(15, 16), inputs.swapped_inputs(16, 17), "no column lies in 16 … 17 - 1; .* 16 columns"),
-        (inputs.swapped_inputs(-16, -15), inputs.swapped_inputs(-17, -16), "no column lies"),
-        (inputs.swapped_inputs(-1, 0), inputs.swapped_inputs(3, 3), "no column lies"),
     ],
 )
 def test_measures_up_to_the_ends_of_their_ranges(stack, fits, beyond, said):
@@ -65,37 +62,6 @@ def test_measures_refuse_networks_that_have_no_such_thing(blobs, stack):
         rectified_mean(2)(stack)
     with pytest.raises(ValueError, match="features places"):
         measures.reconstruction(stack)
-
-
-@pytest.mark.parametrize(
-    ("noise", "said"),
-    [
-        ({}, "no noise"),
-        ({"input": Bernoulli(0.5), "hidden": Bernoulli(0.5)}, "noise of another kind at input"),
-        ({"hidden": Gaussian(0.5)}, "noise of another kind at hidden1"),
-        ({"input": Bernoulli(1.0), "hidden": Bernoulli(0.5)}, None),
-    ],
-)
-def test_all_masks_are_those_of_bernoulli_noise_on_hidden_units(blobs, noise, said):
-    trained = train(blobs, [Replica("a", 0, replace(SMALL, network=MLP((4,)), noise=noise, steps=1))])
-    if said is None:
-        assert measures.all_masks(trained)["to_geometric"] < 1e-6
-        return
-    with pytest.raises(ValueError, match=f"arm 'a' has {said}; all masks are those of Bernoulli noise"):
-        measures.all_masks(trained)
-
-
-@pytest.mark.parametrize(("units", "fits"), [(16, True), (17, False)])
-def test_all_masks_of_sixteen_units_are_enumerated_and_of_one_more_are_not(blobs, units, fits):
-    recipe = replace(SMALL, network=MLP((units - 4, 4)), steps=1).with_noise(hidden=Bernoulli(0.5))
-    trained = train(blobs, [Replica("a", 0, recipe)])
-    if fits:
-        assert measures.all_masks(trained)["scaled_error"] == pytest.approx(
-            measures.outcome.percent_wrong(trained.forward(trained.sample(200)[0]), trained.sample(200)[1])
-        )
-        return
-    with pytest.raises(ValueError, match="all masks of 17 hidden units are too many; at most 16"):
-        measures.all_masks(trained)
 
 
 def test_groups_of_two_seeds_have_a_variance_and_single_seeds_have_none():
