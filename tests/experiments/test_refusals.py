@@ -71,13 +71,10 @@ def test_groups_of_two_seeds_have_a_variance_and_single_seeds_have_none():
         measures.training_set_variance(predicted, 4)
 
 
-def test_regressions_have_no_labels_to_replace_and_no_pairs():
+def test_regressions_have_no_labels_to_replace():
     recipe = replace(SMALL, network=MLP((4,)), label_noise=0.5)
     with pytest.raises(ValueError, match="label_noise needs classes"):
         train(data.diabetes(), [Replica("a", 0, recipe)])
-    for pairs in (data.partners, data.witnesses):
-        with pytest.raises(ValueError, match="pairs are labeled by classes; diabetes is for regression"):
-            pairs(data.diabetes())
 
 
 def test_a_file_that_is_no_idx_is_named(tmp_path):
