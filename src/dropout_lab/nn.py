@@ -22,11 +22,16 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from dropout_lab import functional, noise, pinned
+from dropout_lab.drawing import Drawing
+from dropout_lab.drawing import add_streams as add_streams
+from dropout_lab.drawing import set_streams as set_streams
+from dropout_lab.drawing import streams as streams
 from dropout_lab.functional import variants
 from dropout_lab.functional.variants import Variant
+from dropout_lab.noise import Source, Stream
 
 if TYPE_CHECKING:
     from dropout_lab.bayes import ConcreteDropout as ConcreteDropout
@@ -48,7 +53,7 @@ def __getattr__(name: str) -> type[torch.nn.Module]:
     return getattr(importlib.import_module(f"dropout_lab.{_ELSEWHERE[name]}"), name)
 
 
-class _Member(torch.nn.Module):
+class _Member(Drawing):
     """A member of the family: its variant, which is its function too, and the arguments that the module remembers.
 
     A subclass gives ``variant`` and hands its arguments to ``super().__init__``. One that computes something else in a
@@ -66,18 +71,19 @@ class _Member(torch.nn.Module):
         if given is not None and hasattr(functional, given.name):
             cls.function = staticmethod(getattr(functional, given.name))
 
-    def __init__(self, **arguments: Any) -> None:
+    def __init__(self, source: tuple[Source | None, Stream | None], **arguments: Any) -> None:
         super().__init__()
         noise.check_keep_prob(arguments["keep_prob"])
         for name, value in arguments.items():
             setattr(self, name, value)
         self.options = tuple(arguments)
+        self.own_source(*source)
 
     def _arguments(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.options}
 
-    def forward(self, x: Tensor, *, generator: Generator | None = None) -> Tensor:
-        return type(self).function(x, **self._arguments(), training=self.training, generator=generator)
+    def forward(self, x: Tensor, *, generator: Source | None = None) -> Tensor:
+        return type(self).function(x, **self._arguments(), training=self.training, generator=self.source(generator))
 
     def extra_repr(self) -> str:
         return ", ".join(f"{name}={value!r}" for name, value in self._arguments().items())
@@ -95,8 +101,15 @@ class Dropout(_Member):
 
     variant = variants.DROPOUT
 
-    def __init__(self, keep_prob: float = 0.5, *, rescale: bool = True) -> None:
-        super().__init__(keep_prob=keep_prob, rescale=rescale)
+    def __init__(
+        self,
+        keep_prob: float = 0.5,
+        *,
+        rescale: bool = True,
+        generator: Source | None = None,
+        stream: Stream | None = None,
+    ) -> None:
+        super().__init__((generator, stream), keep_prob=keep_prob, rescale=rescale)
 
 
 class GaussianDropout(_Member):
@@ -108,8 +121,10 @@ class GaussianDropout(_Member):
 
     variant = variants.GAUSSIAN_DROPOUT
 
-    def __init__(self, keep_prob: float = 0.5) -> None:
-        super().__init__(keep_prob=keep_prob)
+    def __init__(
+        self, keep_prob: float = 0.5, *, generator: Source | None = None, stream: Stream | None = None
+    ) -> None:
+        super().__init__((generator, stream), keep_prob=keep_prob)
         if keep_prob == 0:
             raise ValueError("GaussianDropout has no limit at keep_prob=0, where the variance would be infinite")
 
@@ -125,8 +140,16 @@ class SpatialDropout(_Member):
 
     variant = variants.SPATIAL_DROPOUT
 
-    def __init__(self, keep_prob: float = 0.5, *, batched: bool = True, rescale: bool = True) -> None:
-        super().__init__(keep_prob=keep_prob, batched=batched, rescale=rescale)
+    def __init__(
+        self,
+        keep_prob: float = 0.5,
+        *,
+        batched: bool = True,
+        rescale: bool = True,
+        generator: Source | None = None,
+        stream: Stream | None = None,
+    ) -> None:
+        super().__init__((generator, stream), keep_prob=keep_prob, batched=batched, rescale=rescale)
 
 
 class DropBlock(_Member):
@@ -146,8 +169,17 @@ class DropBlock(_Member):
         gamma: Literal["exact", "published"] = "exact",
         batched: bool = True,
         rescale: bool = True,
+        generator: Source | None = None,
+        stream: Stream | None = None,
     ) -> None:
-        super().__init__(keep_prob=keep_prob, block_size=block_size, gamma=gamma, batched=batched, rescale=rescale)
+        super().__init__(
+            (generator, stream),
+            keep_prob=keep_prob,
+            block_size=block_size,
+            gamma=gamma,
+            batched=batched,
+            rescale=rescale,
+        )
 
 
 class VariationalDropout(_Member):
@@ -160,8 +192,16 @@ class VariationalDropout(_Member):
 
     variant = variants.VARIATIONAL_DROPOUT
 
-    def __init__(self, keep_prob: float = 0.5, *, time_dim: int = 1, rescale: bool = True) -> None:
-        super().__init__(keep_prob=keep_prob, time_dim=time_dim, rescale=rescale)
+    def __init__(
+        self,
+        keep_prob: float = 0.5,
+        *,
+        time_dim: int = 1,
+        rescale: bool = True,
+        generator: Source | None = None,
+        stream: Stream | None = None,
+    ) -> None:
+        super().__init__((generator, stream), keep_prob=keep_prob, time_dim=time_dim, rescale=rescale)
 
 
 class DropPath(_Member):
@@ -175,8 +215,16 @@ class DropPath(_Member):
 
     variant = variants.DROP_PATH
 
-    def __init__(self, keep_prob: float = 0.5, *, batched: bool = True, rescale: bool = True) -> None:
-        super().__init__(keep_prob=keep_prob, batched=batched, rescale=rescale)
+    def __init__(
+        self,
+        keep_prob: float = 0.5,
+        *,
+        batched: bool = True,
+        rescale: bool = True,
+        generator: Source | None = None,
+        stream: Stream | None = None,
+    ) -> None:
+        super().__init__((generator, stream), keep_prob=keep_prob, batched=batched, rescale=rescale)
 
 
 class TokenDropout(_Member):
@@ -190,8 +238,16 @@ class TokenDropout(_Member):
 
     variant = variants.TOKEN_DROPOUT
 
-    def __init__(self, keep_prob: float = 0.5, *, batched: bool = True, rescale: bool = True) -> None:
-        super().__init__(keep_prob=keep_prob, batched=batched, rescale=rescale)
+    def __init__(
+        self,
+        keep_prob: float = 0.5,
+        *,
+        batched: bool = True,
+        rescale: bool = True,
+        generator: Source | None = None,
+        stream: Stream | None = None,
+    ) -> None:
+        super().__init__((generator, stream), keep_prob=keep_prob, batched=batched, rescale=rescale)
 
 
 class AttentionDropout(_Member):
@@ -206,9 +262,18 @@ class AttentionDropout(_Member):
     variant = variants.ATTENTION_DROPOUT
 
     def __init__(
-        self, keep_prob: float = 0.5, *, share_heads: bool = False, batched: bool = True, rescale: bool = True
+        self,
+        keep_prob: float = 0.5,
+        *,
+        share_heads: bool = False,
+        batched: bool = True,
+        rescale: bool = True,
+        generator: Source | None = None,
+        stream: Stream | None = None,
     ) -> None:
-        super().__init__(keep_prob=keep_prob, share_heads=share_heads, batched=batched, rescale=rescale)
+        super().__init__(
+            (generator, stream), keep_prob=keep_prob, share_heads=share_heads, batched=batched, rescale=rescale
+        )
 
 
 class DropConnect(_Member):
@@ -230,9 +295,16 @@ class DropConnect(_Member):
     per_example: bool
 
     def __init__(
-        self, layer: torch.nn.Module, keep_prob: float = 0.5, *, per_example: bool = True, rescale: bool = True
+        self,
+        layer: torch.nn.Module,
+        keep_prob: float = 0.5,
+        *,
+        per_example: bool = True,
+        rescale: bool = True,
+        generator: Source | None = None,
+        stream: Stream | None = None,
     ) -> None:
-        super().__init__(keep_prob=keep_prob, per_example=per_example, rescale=rescale)
+        super().__init__((generator, stream), keep_prob=keep_prob, per_example=per_example, rescale=rescale)
         if not isinstance(layer, (torch.nn.Linear, torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)):
             raise TypeError(f"DropConnect wraps a linear layer or a convolution, got {type(layer).__name__}")
         self.layer = layer
@@ -244,7 +316,7 @@ class DropConnect(_Member):
         # A convolution's own way, for it knows its stride, padding and groups.
         return pinned.apply_convolution(self.layer, x, weight, bias)
 
-    def forward(self, x: Tensor, *, generator: Generator | None = None) -> Tensor:
+    def forward(self, x: Tensor, *, generator: Source | None = None) -> Tensor:
         return functional.drop_connect(
             x,
             self.layer.weight,
@@ -252,7 +324,7 @@ class DropConnect(_Member):
             **self._arguments(),
             linear_map=self.linear_map,
             training=self.training,
-            generator=generator,
+            generator=self.source(generator),
         )
 
 

@@ -10,11 +10,12 @@ from functools import lru_cache
 from typing import Literal
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from dropout_lab import noise, pinned
 from dropout_lab.functional.selection import select
 from dropout_lab.functional.variants import DROP_BLOCK
+from dropout_lab.noise import Source
 
 _RULES = ("exact", "published")
 #: The largest factor that a position can get: finite in float32, and so harmless where everything is dropped.
@@ -30,7 +31,7 @@ def drop_block(
     batched: bool = True,
     training: bool = True,
     rescale: bool = True,
-    generator: Generator | None = None,
+    generator: Source | None = None,
 ) -> Tensor:
     """Drop blocks of ``block_size`` positions a side, in each channel by itself.
 
@@ -62,6 +63,8 @@ def drop_block(
     if not training and keep_prob > 0:
         return _widened_product(x, _keep_probs(sizes, block_size, rate, x.device))
     places = DROP_BLOCK.mask_shape(x.shape, block_size=block_size, batched=batched)
+    if generator is not None:
+        generator = DROP_BLOCK.draws_from(generator, x.shape, batched=batched)
     seeds = noise.bernoulli(places, rate, generator=generator, device=x.device, dtype=torch.int8)
     kept = select(x, dilated(seeds, sizes, block_size).bitwise_xor(1).view(x.shape))
     if not rescale:

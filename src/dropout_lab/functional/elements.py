@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from dropout_lab import noise
-from dropout_lab.functional.selection import drop
+from dropout_lab.functional.selection import drop, inverse
 from dropout_lab.functional.variants import (
     DROP_PATH,
     DROPOUT,
@@ -17,6 +17,7 @@ from dropout_lab.functional.variants import (
     VARIATIONAL_DROPOUT,
     Variant,
 )
+from dropout_lab.noise import Source
 
 
 def dropout(
@@ -25,7 +26,7 @@ def dropout(
     *,
     training: bool = True,
     rescale: bool = True,
-    generator: Generator | None = None,
+    generator: Source | None = None,
 ) -> Tensor:
     """Drop each element by itself. ``x`` has any shape. Source: Srivastava et al. 2014, section 4.
 
@@ -36,7 +37,7 @@ def dropout(
 
 
 def gaussian_dropout(
-    x: Tensor, keep_prob: float = 0.5, *, training: bool = True, generator: Generator | None = None
+    x: Tensor, keep_prob: float = 0.5, *, training: bool = True, generator: Source | None = None
 ) -> Tensor:
     """Multiply each element by noise with the mean and the variance of r/p: N(1, (1 − p)/p). ``x`` has any shape.
 
@@ -53,6 +54,8 @@ def gaussian_dropout(
         raise ValueError("gaussian_dropout has no limit at keep_prob=0, where the variance would be infinite")
     if not training or keep_prob == 1:
         return x
+    if generator is not None:
+        generator = GAUSSIAN_DROPOUT.draws_from(generator, x.shape)
     wide = torch.promote_types(x.dtype, torch.float32)
     shape = GAUSSIAN_DROPOUT.mask_shape(x.shape)
     factors = noise.gaussian(shape, keep_prob, generator=generator, device=x.device, dtype=wide)
@@ -66,7 +69,7 @@ def spatial_dropout(
     batched: bool = True,
     training: bool = True,
     rescale: bool = True,
-    generator: Generator | None = None,
+    generator: Source | None = None,
 ) -> Tensor:
     """Drop whole channels, each by itself. ``x`` is (N, C, L), (N, C, H, W) or (N, C, D, H, W).
 
@@ -89,7 +92,7 @@ def variational_dropout(
     time_dim: int = 1,
     training: bool = True,
     rescale: bool = True,
-    generator: Generator | None = None,
+    generator: Source | None = None,
 ) -> Tensor:
     """Drop features for a whole sequence: one mask, the same at every step along ``time_dim``.
 
@@ -117,7 +120,7 @@ def drop_path(
     batched: bool = True,
     training: bool = True,
     rescale: bool = True,
-    generator: Generator | None = None,
+    generator: Source | None = None,
 ) -> Tensor:
     """Drop the whole of ``x``, a residual branch, for each sample by itself. ``x`` is (N, …).
 
@@ -154,7 +157,7 @@ def masked(
     *,
     training: bool = True,
     rescale: bool = True,
-    generator: Generator | None = None,
+    generator: Source | None = None,
     **options: Any,
 ) -> Tensor:
     """``x`` with the Bernoulli mask of a variant, in one of the two conventions: what most members do, and no more.
@@ -178,5 +181,7 @@ def masked(
         return x
     if not training and keep_prob > 0:
         return x * keep_prob
-    scale = 1 / keep_prob if rescale and keep_prob > 0 else 1.0
+    scale = inverse(keep_prob) if rescale else 1.0
+    if generator is not None:
+        generator = variant.draws_from(generator, x.shape, **options)
     return drop(x, variant.mask_shape(x.shape, **options), keep_prob, scale, generator=generator)
