@@ -208,7 +208,8 @@ class LearnedGaussianDropout(Drawing, nn.Linear):
             deviation = torch.where(silent, 0.0, torch.where(silent, 1.0, variance).sqrt())
             chosen = self.source(generator)
             source = None if chosen is None else noise.placed(chosen, 0)
-            draws = noise.normal(mean.shape, generator=source, device=mean.device)
+            with noise.mode_of(mean):
+                draws = noise.normal(mean.shape, generator=source, device=mean.device)
             return (mean + deviation * draws).to(dtype)
 
     def _variances(self, weight: Tensor) -> Tensor:
@@ -249,7 +250,8 @@ def concrete_mask(
     if not 0 < temperature < math.inf:
         raise ValueError(f"temperature must be positive and finite, got {temperature}")
     source = None if generator is None else noise.placed(generator, 0)
-    uniform = noise.uniform(shape, generator=source, device=logit.device)
+    with noise.mode_of(logit):
+        uniform = noise.uniform(shape, generator=source, device=logit.device)
     # A draw of 0 gives −∞ here, and a mask and a slope of 0 below; 1 is never drawn. The type is set by hand, since a
     # logit without axes does not promote the draws.
     logistic = (uniform.log() - torch.log1p(-uniform)).to(logit.dtype)

@@ -71,13 +71,13 @@ class _Member(Drawing):
         if given is not None and hasattr(functional, given.name):
             cls.function = staticmethod(getattr(functional, given.name))
 
-    def __init__(self, source: tuple[Source | None, Stream | None], **arguments: Any) -> None:
+    def __init__(self, *, generator: Source | None = None, stream: Stream | None = None, **arguments: Any) -> None:
         super().__init__()
         noise.check_keep_prob(arguments["keep_prob"])
         for name, value in arguments.items():
             setattr(self, name, value)
         self.options = tuple(arguments)
-        self.own_source(*source)
+        self.own_source(generator, stream)
 
     def _arguments(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.options}
@@ -109,7 +109,7 @@ class Dropout(_Member):
         generator: Source | None = None,
         stream: Stream | None = None,
     ) -> None:
-        super().__init__((generator, stream), keep_prob=keep_prob, rescale=rescale)
+        super().__init__(keep_prob=keep_prob, rescale=rescale, generator=generator, stream=stream)
 
 
 class GaussianDropout(_Member):
@@ -124,7 +124,7 @@ class GaussianDropout(_Member):
     def __init__(
         self, keep_prob: float = 0.5, *, generator: Source | None = None, stream: Stream | None = None
     ) -> None:
-        super().__init__((generator, stream), keep_prob=keep_prob)
+        super().__init__(keep_prob=keep_prob, generator=generator, stream=stream)
         if keep_prob == 0:
             raise ValueError("GaussianDropout has no limit at keep_prob=0, where the variance would be infinite")
 
@@ -149,7 +149,7 @@ class SpatialDropout(_Member):
         generator: Source | None = None,
         stream: Stream | None = None,
     ) -> None:
-        super().__init__((generator, stream), keep_prob=keep_prob, batched=batched, rescale=rescale)
+        super().__init__(keep_prob=keep_prob, batched=batched, rescale=rescale, generator=generator, stream=stream)
 
 
 class DropBlock(_Member):
@@ -173,12 +173,13 @@ class DropBlock(_Member):
         stream: Stream | None = None,
     ) -> None:
         super().__init__(
-            (generator, stream),
             keep_prob=keep_prob,
             block_size=block_size,
             gamma=gamma,
             batched=batched,
             rescale=rescale,
+            generator=generator,
+            stream=stream,
         )
 
 
@@ -201,7 +202,7 @@ class VariationalDropout(_Member):
         generator: Source | None = None,
         stream: Stream | None = None,
     ) -> None:
-        super().__init__((generator, stream), keep_prob=keep_prob, time_dim=time_dim, rescale=rescale)
+        super().__init__(keep_prob=keep_prob, time_dim=time_dim, rescale=rescale, generator=generator, stream=stream)
 
 
 class DropPath(_Member):
@@ -224,7 +225,7 @@ class DropPath(_Member):
         generator: Source | None = None,
         stream: Stream | None = None,
     ) -> None:
-        super().__init__((generator, stream), keep_prob=keep_prob, batched=batched, rescale=rescale)
+        super().__init__(keep_prob=keep_prob, batched=batched, rescale=rescale, generator=generator, stream=stream)
 
 
 class TokenDropout(_Member):
@@ -247,7 +248,7 @@ class TokenDropout(_Member):
         generator: Source | None = None,
         stream: Stream | None = None,
     ) -> None:
-        super().__init__((generator, stream), keep_prob=keep_prob, batched=batched, rescale=rescale)
+        super().__init__(keep_prob=keep_prob, batched=batched, rescale=rescale, generator=generator, stream=stream)
 
 
 class AttentionDropout(_Member):
@@ -272,7 +273,12 @@ class AttentionDropout(_Member):
         stream: Stream | None = None,
     ) -> None:
         super().__init__(
-            (generator, stream), keep_prob=keep_prob, share_heads=share_heads, batched=batched, rescale=rescale
+            keep_prob=keep_prob,
+            share_heads=share_heads,
+            batched=batched,
+            rescale=rescale,
+            generator=generator,
+            stream=stream,
         )
 
 
@@ -304,7 +310,9 @@ class DropConnect(_Member):
         generator: Source | None = None,
         stream: Stream | None = None,
     ) -> None:
-        super().__init__((generator, stream), keep_prob=keep_prob, per_example=per_example, rescale=rescale)
+        super().__init__(
+            keep_prob=keep_prob, per_example=per_example, rescale=rescale, generator=generator, stream=stream
+        )
         if not isinstance(layer, (torch.nn.Linear, torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)):
             raise TypeError(f"DropConnect wraps a linear layer or a convolution, got {type(layer).__name__}")
         self.layer = layer

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from dropout_lab.streams import LEVELS, Draws, Source, Stream, is_plain
+from dropout_lab.streams import LEVELS, Draws, Source, Stream, is_free, is_plain, mode_of
 
 __all__ = [
     "Draws",
@@ -26,7 +26,9 @@ __all__ = [
     "check_keep_prob",
     "exceeding",
     "gaussian",
+    "is_free",
     "is_plain",
+    "mode_of",
     "normal",
     "placed",
     "uniform",
@@ -192,7 +194,7 @@ def _draws(source: Stream | Draws) -> Draws:
 
 def _prefers_bits(shape: Sequence[int], device: torch.device | str | None) -> bool:
     # While compiling, a size must not be looked at: it may be a symbol.
-    if not is_plain() or math.prod(shape) < _MANY:
+    if not is_plain() or math.prod(shape) < _MANY or not is_free():
         return False
     return (torch.get_default_device() if device is None else torch.device(device)).type == "cpu"
 

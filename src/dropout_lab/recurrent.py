@@ -166,14 +166,15 @@ class _Variational(Drawing):
         """
         chosen = self.source(generator)
         draws = self.gates if self.masks == "untied" else 1
-        device = next(self.parameters()).device
+        weight = next(self.parameters())
 
         def draw(features: int, keep_prob: float, place: int) -> Tensor | None:
             if keep_prob == 1:
                 return None
             shape = (draws, batch_size, features)
             source = None if chosen is None else noise.placed(chosen, 1, place)
-            return noise.bernoulli(shape, keep_prob, generator=source, device=device, dtype=torch.bool)
+            with noise.mode_of(weight):
+                return noise.bernoulli(shape, keep_prob, generator=source, device=weight.device, dtype=torch.bool)
 
         return [
             Masks(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -28,7 +29,9 @@ _SHARED = -1
 _ROWS = 256
 _FEW = 1 << 10
 #: Looked up once: a small mask would notice.
+_KINDS = (Tensor, torch.nn.Parameter)
 _is_transforming = pinned.transformation_test()
+_is_observed = pinned.observation_test()
 
 
 def is_plain() -> bool:
@@ -41,6 +44,35 @@ def is_plain() -> bool:
     """
     # In-place draws and reinterpreted bits have no rule for vmap.
     return not (torch.compiler.is_compiling() or _is_transforming())
+
+
+def is_free(x: Tensor | None = None) -> bool:
+    """Whether drawn values may be looked at: :func:`is_plain`, and no mode or tracer sees what runs.
+
+    With ``x`` also whether ``x`` is a tensor like any other, and neither a stand-in nor one for many.
+
+    >>> from torch._subclasses.fake_tensor import FakeTensorMode
+    >>> with FakeTensorMode():
+    ...     is_free()
+    False
+    """
+    if not is_plain() or _is_observed():
+        return False
+    return x is None or (type(x) in _KINDS and not pinned.is_mapped_gradient(x))
+
+
+def mode_of(x: Tensor) -> AbstractContextManager[object]:
+    """A context to draw in for ``x``: the mode of a stand-in for a tensor, which takes no others; else none.
+
+    >>> from torch._subclasses.fake_tensor import FakeTensorMode
+    >>> with FakeTensorMode():
+    ...     x = torch.ones(2)
+    >>> with mode_of(x):
+    ...     type(torch.ones(2)).__name__
+    'FakeTensor'
+    """
+    mode = None if type(x) in _KINDS else getattr(x, "fake_mode", None)
+    return nullcontext() if mode is None else mode
 
 
 class Stream(torch.nn.Module):
@@ -185,8 +217,7 @@ class Draws:
     def _rows(self, numbers: Tensor, count: int, device: torch.device) -> Tensor:
         """``count`` levels for each of the examples with these numbers: (rows, count)."""
         words = -(-count // 2)
-        looks = device.type == "cpu" and is_plain() and not _is_symbolic(numbers)
-        if looks and (len(numbers) < _ROWS or count > _FEW):
+        if device.type == "cpu" and is_free(numbers) and (len(numbers) < _ROWS or count > _FEW):
             words_of_key = int(self.seed), int(self.key)
             rows = np.empty((len(numbers), words), np.uint64)
             for row, number in zip(rows, numbers.tolist(), strict=True):
@@ -206,11 +237,6 @@ class Draws:
 Source = Generator | Stream | Draws
 
 
-def _is_symbolic(numbers: Tensor) -> bool:
-    """Whether the numbers cannot be looked at: they are traced, or stand for others."""
-    return type(numbers) is not Tensor
-
-
 def _checked(name: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name} must be an integer, got {type(value).__name__}")
@@ -226,7 +252,7 @@ def _numbers(examples: int | Sequence[int] | Tensor) -> Tensor:
         raise TypeError(f"examples must be integers, got {numbers.dtype}")
     if numbers.dim() > 1:
         raise ValueError(f"examples must be one number or a list of them, got shape {tuple(numbers.shape)}")
-    if is_plain() and not _is_symbolic(numbers) and numbers.numel() and int(numbers.min()) < 0:
+    if is_free(numbers) and numbers.numel() and int(numbers.min()) < 0:
         raise ValueError(f"examples must be numbers from 0 on, got {int(numbers.min())}")
     return numbers.to(torch.int64)
 

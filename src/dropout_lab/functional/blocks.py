@@ -61,15 +61,17 @@ def drop_block(
     if keep_prob == 1 or (rescale and not training):
         return x
     if not training and keep_prob > 0:
-        return _widened_product(x, _keep_probs(sizes, block_size, rate, x.device))
+        with noise.mode_of(x):
+            return _widened_product(x, _keep_probs(sizes, block_size, rate, x.device))
     places = DROP_BLOCK.mask_shape(x.shape, block_size=block_size, batched=batched)
     if generator is not None:
         generator = DROP_BLOCK.draws_from(generator, x.shape, batched=batched)
-    seeds = noise.bernoulli(places, rate, generator=generator, device=x.device, dtype=torch.int8)
-    kept = select(x, dilated(seeds, sizes, block_size).bitwise_xor(1).view(x.shape))
-    if not rescale:
-        return kept
-    return _widened_product(kept, _keep_probs(sizes, block_size, rate, x.device).reciprocal().clamp(max=_LARGEST))
+    with noise.mode_of(x):
+        seeds = noise.bernoulli(places, rate, generator=generator, device=x.device, dtype=torch.int8)
+        kept = select(x, dilated(seeds, sizes, block_size).bitwise_xor(1).view(x.shape))
+        if not rescale:
+            return kept
+        return _widened_product(kept, _keep_probs(sizes, block_size, rate, x.device).reciprocal().clamp(max=_LARGEST))
 
 
 def block_gamma(

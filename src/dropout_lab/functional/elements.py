@@ -58,7 +58,8 @@ def gaussian_dropout(
         generator = GAUSSIAN_DROPOUT.draws_from(generator, x.shape)
     wide = torch.promote_types(x.dtype, torch.float32)
     shape = GAUSSIAN_DROPOUT.mask_shape(x.shape)
-    factors = noise.gaussian(shape, keep_prob, generator=generator, device=x.device, dtype=wide)
+    with noise.mode_of(x):
+        factors = noise.gaussian(shape, keep_prob, generator=generator, device=x.device, dtype=wide)
     return (x * factors).to(x.dtype)
 
 

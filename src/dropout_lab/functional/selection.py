@@ -65,7 +65,9 @@ def drop(
     if _in_stretches(x):
         kept = noise.bernoulli(shape, keep_prob, generator=generator, device=x.device, dtype=torch.int8)
         return _Select.apply(x, kept, scale)
-    return _above(x, *noise.exceeding(shape, keep_prob, generator=generator, device=x.device), scale)
+    with noise.mode_of(x):
+        values, level = noise.exceeding(shape, keep_prob, generator=generator, device=x.device)
+    return _above(x, values, level, scale)
 
 
 def select(x: Tensor, kept: Tensor, scale: float = 1.0) -> Tensor:
@@ -78,6 +80,8 @@ def select(x: Tensor, kept: Tensor, scale: float = 1.0) -> Tensor:
 def _in_stretches(x: Tensor) -> bool:
     # Between two layouts torch's own operation would choose that of the mask, and not that of x.
     if not noise.is_plain() or (x.numel() < _MANY and x.is_contiguous()):
+        return False
+    if not noise.is_free(x):
         return False
     return x.element_size() in _INTEGERS and (x.device.type == "cpu" or not x.is_contiguous())
 
