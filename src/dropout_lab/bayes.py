@@ -3,6 +3,9 @@
 Both add a regularizer in nats to the loss: a divergence of the weights' approximate posterior from a prior, for the
 whole data set. With a loss in nats per example and N training examples, minimize ``loss + sum(layer.regularizer() for
 …) / N``.
+
+``stream`` or ``generator`` is a layer's own source of draws (:mod:`dropout_lab.nn`). Under activation checkpointing take
+a stream: a generator of your own is drawn from again when the forward pass is repeated.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from dropout_lab import noise
+from dropout_lab.arguments import positive
 from dropout_lab.constraints import LAYERS
 from dropout_lab.drawing import Drawing
 from dropout_lab.functional import variants
@@ -226,9 +230,7 @@ class LearnedGaussianDropout(Drawing, nn.Linear):
     @torch.no_grad()
     def bound_alpha_(self, bound: float = 1.0) -> None:
         """Bring every α down to ``bound``, in place, after the step: Kingma et al. keep α ≤ 1, which is p ≥ ½."""
-        if not 0 < bound < math.inf:
-            raise ValueError(f"bound must be positive and finite, got {bound}")
-        self.log_alpha.clamp_(max=math.log(bound))
+        self.log_alpha.clamp_(max=math.log(positive("bound", bound)))
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, sharing={self.sharing!r}, kl={self.kl!r}"
@@ -247,8 +249,7 @@ def concrete_mask(
     >>> round((mask > 0.5).float().mean().item(), 2), round(torch.sigmoid(torch.tensor(2.0)).item(), 2)
     (0.88, 0.88)
     """
-    if not 0 < temperature < math.inf:
-        raise ValueError(f"temperature must be positive and finite, got {temperature}")
+    temperature = positive("temperature", temperature)
     source = None if generator is None else noise.placed(generator, 0)
     with noise.mode_of(logit):
         uniform = noise.uniform(shape, generator=source, device=logit.device)
@@ -293,13 +294,10 @@ class ConcreteDropout(Drawing):
         self.own_source(generator, stream)
         if not isinstance(layer, LAYERS):
             raise TypeError(f"ConcreteDropout wraps a linear layer or a convolution, got {type(layer).__name__}")
-        for name, value in (("precision", precision), ("temperature", temperature)):
-            if not 0 < value < math.inf:
-                raise ValueError(f"{name} must be positive and finite, got {value}")
         keep_prob = _open_keep_prob(keep_prob)
         self.layer = layer
-        self.precision = precision
-        self.temperature = temperature
+        self.precision = positive("precision", precision)
+        self.temperature = positive("temperature", temperature)
         self.rescale = rescale
         # The logit stays in float32: in half precision its steps would be those of keep_prob near 1.
         dtype = torch.promote_types(layer.weight.dtype, torch.float32)

@@ -34,6 +34,12 @@ class Drawing(torch.nn.Module):
         self.stream = None if stream is None else stream.next_layer()
         self._held = None if generator is None else _Held(generator)
 
+    def set_aside(self) -> tuple[Generator | None, Stream | None]:
+        """Draw from torch's global generator from now on; gives what :meth:`own_source` takes to undo it."""
+        own = None if self._held is None else self._held.generator, self.stream
+        self.own_source(None, None)
+        return own
+
     def source(self, given: Source | None = None) -> Source | None:
         """What to draw from; None for torch's global generator."""
         if given is not None:

@@ -1,7 +1,10 @@
 """The family of variants as torch modules: :mod:`dropout_lab.functional` with its arguments remembered.
 
 ``train()`` switches the noise on, ``eval()`` off. Every module's ``forward`` takes ``generator=`` as its function does;
-shapes, conventions, errors and sources are the function's. The members that are layers of their own, recurrent ones and
+shapes, conventions, errors and sources are the function's. Every module may own its source: ``stream=`` a
+:class:`~dropout_lab.noise.Stream` (masks as a function of seed, layer, step and example) or ``generator=`` a
+``torch.Generator`` when it is made, or :func:`add_streams` for a whole model. Under activation checkpointing take a
+stream: a generator of your own is drawn from again when the forward pass is repeated. The members that are layers of their own, recurrent ones and
 those with learned rates, are defined in :mod:`dropout_lab.recurrent` and :mod:`dropout_lab.bayes` and stand here too,
 loaded when they are first asked for.
 
@@ -25,13 +28,15 @@ import torch
 from torch import Tensor
 
 from dropout_lab import functional, noise, pinned
+from dropout_lab.arguments import flag, integer
 from dropout_lab.drawing import Drawing
 from dropout_lab.drawing import add_streams as add_streams
 from dropout_lab.drawing import set_streams as set_streams
 from dropout_lab.drawing import streams as streams
-from dropout_lab.functional import variants
+from dropout_lab.functional import blocks, variants
 from dropout_lab.functional.variants import Variant
 from dropout_lab.noise import Source, Stream
+from dropout_lab.wrapped import beyond_weights
 
 if TYPE_CHECKING:
     from dropout_lab.bayes import ConcreteDropout as ConcreteDropout
@@ -51,6 +56,10 @@ def __getattr__(name: str) -> type[torch.nn.Module]:
     if name not in _ELSEWHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"dropout_lab.{_ELSEWHERE[name]}"), name)
+
+
+#: Arguments that are True or False.
+_FLAGS = ("batched", "rescale", "share_heads", "per_example")
 
 
 class _Member(Drawing):
@@ -75,7 +84,7 @@ class _Member(Drawing):
         super().__init__()
         noise.check_keep_prob(arguments["keep_prob"])
         for name, value in arguments.items():
-            setattr(self, name, value)
+            setattr(self, name, flag(name, value) if name in _FLAGS else value)
         self.options = tuple(arguments)
         self.own_source(generator, stream)
 
@@ -174,7 +183,7 @@ class DropBlock(_Member):
     ) -> None:
         super().__init__(
             keep_prob=keep_prob,
-            block_size=block_size,
+            block_size=blocks.check_block(block_size, gamma),
             gamma=gamma,
             batched=batched,
             rescale=rescale,
@@ -202,6 +211,7 @@ class VariationalDropout(_Member):
         generator: Source | None = None,
         stream: Stream | None = None,
     ) -> None:
+        time_dim = integer("time_dim", time_dim)
         super().__init__(keep_prob=keep_prob, time_dim=time_dim, rescale=rescale, generator=generator, stream=stream)
 
 
@@ -286,7 +296,9 @@ class DropConnect(_Member):
     """A linear layer or a convolution whose weights are dropped: :func:`dropout_lab.functional.drop_connect`.
 
     Wraps ``layer``, trained weights and all: a ``torch.nn.Linear``, ``Conv1d``, ``Conv2d`` or ``Conv3d``, which stays
-    what it was and is reached as ``.layer``. Raises TypeError for another kind of layer.
+    what it was and is reached as ``.layer``. Raises TypeError for another kind of layer, and ValueError for one that
+    does more than its linear map when it is called: hooks, a ``forward`` of its own. In ``eval()`` and at keep
+    probability 1 it is the layer as it is called, hooks included.
 
     >>> layer = DropConnect(torch.nn.Linear(3, 2), 0.5)
     >>> x = torch.ones(4, 3)
@@ -316,6 +328,15 @@ class DropConnect(_Member):
         if not isinstance(layer, (torch.nn.Linear, torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)):
             raise TypeError(f"DropConnect wraps a linear layer or a convolution, got {type(layer).__name__}")
         self.layer = layer
+        self._check_layer()
+
+    def _check_layer(self) -> None:
+        more = beyond_weights(self.layer)
+        if more is not None:
+            raise ValueError(
+                f"DropConnect masks the weights of a linear layer or a convolution, and {type(self.layer).__name__} "
+                f"has {more}, which it would pass by"
+            )
 
     def linear_map(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """What the wrapped layer does to ``x``, with another weight and bias."""
@@ -325,6 +346,10 @@ class DropConnect(_Member):
         return pinned.apply_convolution(self.layer, x, weight, bias)
 
     def forward(self, x: Tensor, *, generator: Source | None = None) -> Tensor:
+        # Exactly the layer as it is called, with whatever was hooked to it since.
+        if self.keep_prob == 1 or (self.rescale and not self.training):
+            return self.layer(x)
+        self._check_layer()
         return functional.drop_connect(
             x,
             self.layer.weight,

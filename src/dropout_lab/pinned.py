@@ -73,6 +73,19 @@ def apply_convolution(
     return layer._conv_forward(x, weight, bias)
 
 
+#: The method of a convolution that :func:`apply_convolution` calls; one of the layer's own does something else.
+CONVOLUTION = ("_conv_forward",)
+
+
+def has_hooks(module: torch.nn.Module) -> bool:
+    """Whether a module has hooks on its forward pass, which may change what goes in and what comes out.
+
+    ``torch.nn.Module`` keeps them in ``_forward_pre_hooks`` and ``_forward_hooks``; there is no public question for
+    them. Without it, a hook of a layer whose weights are read would be passed by without a word.
+    """
+    return bool(module._forward_pre_hooks or module._forward_hooks)
+
+
 def joblib_is_configured() -> bool:
     """Whether ``joblib.parallel_config`` is in force, so that its backend decides where stacks are trained.
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from dropout_lab import noise
+from dropout_lab.arguments import integer
 from dropout_lab.drawing import Drawing
 from dropout_lab.functional.selection import inverse, scaled
 from dropout_lab.functional.variants import RECURRENT_DROPOUT
@@ -81,8 +82,7 @@ class _Variational(Drawing):
     ) -> None:
         super().__init__()
         for name, size in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
-            if size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
+            integer(name, size, least=1)
         if masks not in ("input", "tied", "untied"):
             raise ValueError(f"masks must be 'input', 'tied' or 'untied', got {masks!r}")
         if masks == "input" and recurrent_keep_prob is not None:
@@ -280,6 +280,9 @@ _ARGUMENTS = """
     state by their keep probabilities.
 
     Shapes: input (T, N, input_size), or (N, T, input_size) with ``batch_first``; state (num_layers, N, hidden_size).
+    ``stream`` or ``generator`` is the layer's own source of draws (:mod:`dropout_lab.nn`). Under activation
+    checkpointing take a stream: a generator of your own is drawn from again when the forward pass is repeated.
+
     Raises ValueError for a keep probability outside [0, 1], sizes below 1, and inputs, states or masks of another
     shape; TypeError for integer input and packed sequences.
     """

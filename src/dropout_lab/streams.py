@@ -9,6 +9,7 @@ checkpointing computes a layer again, compiled or not, and inside ``torch.vmap``
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -20,6 +21,7 @@ import torch
 from torch import Generator, Tensor
 
 from dropout_lab import philox, pinned
+from dropout_lab.arguments import integer
 
 #: Draws are numbers from 0 to 2^32 − 1: two come from a word.
 LEVELS = 2**32
@@ -32,6 +34,21 @@ _FEW = 1 << 10
 _KINDS = (Tensor, torch.nn.Parameter)
 _is_transforming = pinned.transformation_test()
 _is_observed = pinned.observation_test()
+
+
+_drawn = itertools.count()
+_times = 0
+
+
+def times_drawn() -> int:
+    """How often streams gave numbers to be looked at: whoever watches a model sees by it that the model drew.
+
+    >>> before = times_drawn()
+    >>> _ = Stream(0).at().levels((2,))
+    >>> times_drawn() > before
+    True
+    """
+    return _times
 
 
 def is_plain() -> bool:
@@ -216,6 +233,8 @@ class Draws:
 
     def _rows(self, numbers: Tensor, count: int, device: torch.device) -> Tensor:
         """``count`` levels for each of the examples with these numbers: (rows, count)."""
+        if is_plain():
+            _note_draw()
         words = -(-count // 2)
         if device.type == "cpu" and is_free(numbers) and (len(numbers) < _ROWS or count > _FEW):
             words_of_key = int(self.seed), int(self.key)
@@ -233,16 +252,21 @@ class Draws:
         return levels[:, :count]
 
 
+def _note_draw() -> None:
+    global _times
+    # Atomic, unlike a sum: streams may be drawn from in several threads.
+    _times = next(_drawn) + 1
+
+
 #: Where draws come from: torch's next numbers, or those of a place in a stream.
 Source = Generator | Stream | Draws
 
 
 def _checked(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} must be an integer, got {type(value).__name__}")
-    if not 0 <= value < 2**63:
+    number = integer(name, value)
+    if not 0 <= number < 2**63:
         raise ValueError(f"{name} must lie between 0 and 2^63 - 1, got {value}")
-    return int(value)
+    return number
 
 
 def _numbers(examples: int | Sequence[int] | Tensor) -> Tensor:

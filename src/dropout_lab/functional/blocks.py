@@ -7,12 +7,14 @@ import operator
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
+from numbers import Integral
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from dropout_lab import noise, pinned
+from dropout_lab.arguments import integer, real
 from dropout_lab.functional.selection import select
 from dropout_lab.functional.variants import DROP_BLOCK
 from dropout_lab.noise import Source
@@ -87,17 +89,34 @@ def block_gamma(
     (0.0209, 0.0198)
     """
     keep_prob = noise.check_keep_prob(keep_prob)
-    if isinstance(block_size, bool) or not isinstance(block_size, int) or not 1 <= block_size <= min(sizes):
-        raise ValueError(
-            f"block_size must be an integer from 1 to the smallest extent of the map, {min(sizes)}; got {block_size!r}"
-        )
-    if rule not in _RULES:
-        raise ValueError(f"gamma must be one of {', '.join(_RULES)}; got {rule!r}")
+    block_size = check_block(block_size, rule)
+    _check_fits(sizes, block_size)
     if keep_prob in (0, 1):
         return 1 - keep_prob
     if rule == "exact":
         return _exact_gamma(*keep_prob.as_integer_ratio(), block_size, *map(operator.index, sizes))
     return (1 - keep_prob) * math.prod([size / block_size / (size - block_size + 1) for size in sizes])
+
+
+def check_block(block_size: int, rule: str) -> int:
+    """``block_size`` as an int, if it is a size and ``rule`` is a rule for γ; raises as :func:`drop_block` does.
+
+    >>> check_block(7, "exact")
+    7
+    """
+    if isinstance(block_size, bool) or not isinstance(block_size, Integral) or block_size < 1:
+        raise ValueError(f"block_size must be an integer from 1 to the smallest extent of the map; got {block_size!r}")
+    if rule not in _RULES:
+        raise ValueError(f"gamma must be one of {', '.join(_RULES)}; got {rule!r}")
+    return int(block_size)
+
+
+def _check_fits(sizes: Sequence[int], block_size: int) -> None:
+    if not len(sizes) or block_size > min(sizes):
+        raise ValueError(
+            f"block_size must be an integer from 1 to the smallest extent of the map, {min(sizes, default=0)}; "
+            f"got {block_size!r}"
+        )
 
 
 def block_keep_probs(sizes: Sequence[int], block_size: int, gamma: float) -> Tensor:
@@ -107,7 +126,16 @@ def block_keep_probs(sizes: Sequence[int], block_size: int, gamma: float) -> Ten
     tensor([[0.5000, 0.2500, 0.5000],
             [0.2500, 0.0625, 0.2500],
             [0.5000, 0.2500, 0.5000]], dtype=torch.float64)
+
+    Raises TypeError for a ``gamma`` that is no number, ValueError for one outside [0, 1] and for a block that does not
+    fit.
     """
+    sizes = [integer("an extent of sizes", size, least=1) for size in sizes]
+    block_size = check_block(block_size, "exact")
+    _check_fits(sizes, block_size)
+    gamma = real("gamma", gamma)
+    if not 0 <= gamma <= 1:
+        raise ValueError(f"gamma is a probability between 0 and 1, got {gamma}")
     return _keep_probs(sizes, block_size, gamma, torch.device("cpu"))
 
 
