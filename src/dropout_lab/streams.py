@@ -233,23 +233,48 @@ class Draws:
 
     def _rows(self, numbers: Tensor, count: int, device: torch.device) -> Tensor:
         """``count`` levels for each of the examples with these numbers: (rows, count)."""
+        words = [word.to(device) for word in (self.seed, self.key, self.step)]
         if is_plain():
             _note_draw()
-        words = -(-count // 2)
-        if device.type == "cpu" and is_free(numbers) and (len(numbers) < _ROWS or count > _FEW):
-            words_of_key = int(self.seed), int(self.key)
-            rows = np.empty((len(numbers), words), np.uint64)
-            for row, number in zip(rows, numbers.tolist(), strict=True):
-                row[:] = philox.stretch((0, self.place, number, int(self.step)), words_of_key, words)
-            levels = torch.from_numpy(rows.view(np.uint32).astype(np.int64))
-        else:
-            block = torch.arange(1, -(-words // philox.WORDS) + 1, device=device)
-            seed, key, step = (word.to(device) for word in (self.seed, self.key, self.step))
-            place = torch.full((), self.place, dtype=torch.int64, device=device)
-            counter = (block, place, numbers.unsqueeze(1), step)
-            both = philox.blocks(counter, (seed, key)).flatten(1)
-            levels = torch.stack((both & (LEVELS - 1), (both >> 32) & (LEVELS - 1)), -1).flatten(1)
-        return levels[:, :count]
+        if is_free(numbers):
+            return _levels(*words, numbers, self.place, count)
+        return _opaque_levels(*words, numbers, self.place, count)
+
+
+def _levels(seed: Tensor, key: Tensor, step: Tensor, numbers: Tensor, place: int, count: int) -> Tensor:
+    """Levels (rows, count) of the examples with ``numbers``, int64."""
+    words = -(-count // 2)
+    if numbers.device.type == "cpu" and (len(numbers) < _ROWS or count > _FEW):
+        pair, at = (int(seed), int(key)), int(step)
+        rows = np.empty((len(numbers), words), np.uint64)
+        for row, number in zip(rows, numbers.tolist(), strict=True):
+            row[:] = philox.stretch((0, place, number, at), pair, words)
+        levels = torch.from_numpy(rows.view(np.uint32).astype(np.int64))
+    else:
+        block = torch.arange(1, -(-words // philox.WORDS) + 1, device=numbers.device)
+        counter = (block, torch.full_like(seed, place), numbers.unsqueeze(1), step)
+        both = philox.blocks(counter, (seed, key)).flatten(1)
+        levels = torch.stack((both & (LEVELS - 1), (both >> 32) & (LEVELS - 1)), -1).flatten(1)
+    return levels[:, :count].contiguous()
+
+
+#: The same as one operation, into which no compiler and no tracer looks: it has no source of randomness but its inputs.
+_opaque_levels = torch.library.custom_op("dropout_lab::levels", _levels, mutates_args=())
+
+
+@_opaque_levels.register_fake
+def _levels_of_stand_ins(seed: Tensor, key: Tensor, step: Tensor, numbers: Tensor, place: int, count: int) -> Tensor:
+    return numbers.new_empty((numbers.shape[0], count), dtype=torch.int64)
+
+
+@_opaque_levels.register_vmap
+def _mapped_levels(info: Any, axes: tuple[int | None, ...], *given: Any) -> tuple[Tensor, int]:
+    """One call for each element that is mapped over."""
+
+    def element(place: int) -> list[Any]:
+        return [value if axis is None else value.select(axis, place) for value, axis in zip(given, axes, strict=True)]
+
+    return torch.stack([_opaque_levels(*element(place)) for place in range(info.batch_size)]), 0
 
 
 def _note_draw() -> None:
