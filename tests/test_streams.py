@@ -1,4 +1,4 @@
-"""Masks as a function of (seed, layer, step, example): the same in every context, and told apart by each of the four."""
+"""Masks as a function of (seed, layer, step, example): the same in every context, told apart by each of the four."""
 
 from __future__ import annotations
 
@@ -90,15 +90,15 @@ def test_order_of_calls_and_the_global_seed_do_not_matter():
     assert torch.equal(model[1](x), second) and torch.equal(model[0](x), first)
 
 
-@pytest.mark.parametrize("threads", (1, 2))
-def test_threads_do_not_matter(threads):
-    before = torch.get_num_threads()
+def test_threads_do_not_matter():
+    before, found = torch.get_num_threads(), []
     try:
-        torch.set_num_threads(threads)
-        found = functional.dropout(torch.ones(3, 70_000), generator=noise.Stream(2)).nonzero().sum()
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            found.append(functional.dropout(torch.ones(3, 70_000), generator=noise.Stream(2)))
     finally:
         torch.set_num_threads(before)
-    assert found == 7_351_206_098
+    assert torch.equal(*found)
 
 
 def masks_of(examples):
@@ -238,7 +238,7 @@ def test_a_model_gets_streams_by_the_names_of_its_layers():
     assert {int(stream.step) for stream in nn.streams(model)} == {4}
     with pytest.raises(ValueError, match="Linear has no layer of dropout_lab"):
         nn.add_streams(torch.nn.Linear(2, 2), 0)
-    with pytest.raises(ValueError, match="Linear has no streams: nn.add_streams gives"):
+    with pytest.raises(ValueError, match="Linear has no streams"):
         nn.set_streams(torch.nn.Linear(2, 2), step=0)
 
 

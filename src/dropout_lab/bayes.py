@@ -4,8 +4,8 @@ Both add a regularizer in nats to the loss: a divergence of the weights' approxi
 whole data set. With a loss in nats per example and N training examples, minimize ``loss + sum(layer.regularizer() for
 …) / N``.
 
-``stream`` or ``generator`` is a layer's own source of draws (:mod:`dropout_lab.nn`). Under activation checkpointing take
-a stream: a generator of your own is drawn from again when the forward pass is repeated.
+``stream`` or ``generator`` is a layer's own source of draws (:mod:`dropout_lab.nn`). Under activation checkpointing
+take a stream: a generator of your own is drawn from again when the forward pass is repeated.
 """
 
 from __future__ import annotations

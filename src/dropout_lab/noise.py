@@ -53,7 +53,7 @@ def check_keep_prob(value: float) -> float:
     ValueError: keep_prob must lie between 0 and 1, got 1.5
     """
     # The usual type first: to ask for the others costs a small input as much as a call of torch.
-    if type(value) is not float and (isinstance(value, bool) or not isinstance(value, Real)):
+    if not isinstance(value, float) and (isinstance(value, bool) or not isinstance(value, Real)):
         raise TypeError(f"keep_prob must be a number between 0 and 1, got {type(value).__name__}")
     if not 0 <= value <= 1:
         raise ValueError(f"keep_prob must lie between 0 and 1, got {value}")
@@ -177,13 +177,16 @@ def uniform(
 
 
 def placed(source: Source, axis: int | None, place: int = 0) -> Source:
-    """What to draw from: a generator as it is, of a stream the numbers of ``place`` with the examples along ``axis``.
+    """What to draw from: a generator as it is, of a stream the numbers of a place with the examples along ``axis``.
+
+    ``place`` counts from the one that is given.
 
     >>> placed(Stream(0), 1).axis
     1
     """
     if isinstance(source, (Stream, Draws)):
-        return _draws(source).along(axis).at_place(place)
+        draws = _draws(source).along(axis)
+        return draws.at_place(draws.place + place)
     return source
 
 

@@ -115,7 +115,8 @@ def _predict(
     generator: Generator | None,
     also: tuple[type[nn.Module], ...],
 ) -> Predictive:
-    _check_all_is_sampled(model, batches[0], also)
+    with _from_the_first_step(model, slice(0, len(batches[0]))):
+        _check_all_is_sampled(model, batches[0], also)
     if not any(asking.is_random(module) or isinstance(module, also) for module in model.modules()):
         raise ValueError(
             f"nothing to sample: {type(model).__name__} has no dropout layer with a keep_prob strictly between 0 and 1"
@@ -211,7 +212,7 @@ def _check_all_is_sampled(model: nn.Module, x: Tensor, also: tuple[type[nn.Modul
 
 @contextmanager
 def _own_sources(model: nn.Module, generator: Generator | None) -> Iterator[None]:
-    """With ``generator``, the layers draw from torch's global ones, which are seeded from it, and not from their own."""
+    """With ``generator``, the layers draw from torch's global ones, seeded from it, and not from their own."""
     layers = [module for module in model.modules() if isinstance(module, Drawing)] if generator is not None else []
     own = [layer.set_aside() for layer in layers]
     try:
