@@ -16,6 +16,10 @@ class Drawing(torch.nn.Module):
 
     ``stream`` is its own :class:`~dropout_lab.noise.Stream` or None. A layer that was made with ``generator`` has that
     generator's state in its ``state_dict``. Raises TypeError for another kind of source, ValueError for both at once.
+
+    >>> from dropout_lab import nn
+    >>> nn.Dropout(stream=Stream(0, "first")).source()
+    Stream(seed=0, layer='first', step=0)
     """
 
     stream: Stream | None

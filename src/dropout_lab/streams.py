@@ -196,6 +196,10 @@ class Draws:
 
     ``axis`` is that of the examples in the shape that is drawn, None where one draw serves all of them. ``place`` tells
     apart what a layer draws for several purposes.
+
+    >>> draws = Stream(0).at(step=3, examples=[7])
+    >>> torch.equal(draws.levels((1, 2)), Stream(0, step=3).at(examples=[7]).levels((1, 2)))
+    True
     """
 
     seed: Tensor

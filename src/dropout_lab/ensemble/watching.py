@@ -9,6 +9,7 @@ source that cannot be seen show as a difference between two passes that start fr
 
 from __future__ import annotations
 
+import collections
 import copy
 import random
 import threading
@@ -40,6 +41,8 @@ _STREAMS: dict[type, Callable[[Any], object]] = {
     random.Random: lambda stream: stream.getstate(),
 }
 
+#: A module without anything of its own.
+_BARE = torch.nn.Module()
 #: The rules change global random states for a while.
 _RULES = threading.RLock()
 
@@ -230,13 +233,23 @@ def alone(model: torch.nn.Module) -> Iterator[torch.nn.Module]:
     """
     with _RULES:
         owned = [part for module in model.modules() if not isinstance(module, Stream) for part in _tensors_of(module)]
-        shared: dict[int, Any] = {id(part): part for part in owned}
+        shared: dict[int, Any] = {id(part): part for part in (*owned, *_notes(model))}
         try:
             twin = model if any(map(is_lazy, model.parameters())) else copy.deepcopy(model, shared)
         # A module may hold anything.
         except Exception:
             twin = model
         yield twin
+
+
+def _notes(model: torch.nn.Module) -> Iterator[object]:
+    """The lists, dictionaries and sets of a model's modules that hold data only, so that notes taken there are kept."""
+    for module in model.modules():
+        for name, value in vars(module).items():
+            if isinstance(value, (list, dict, set, collections.deque)) and name not in vars(_BARE):
+                parts = list(value.values()) if isinstance(value, dict) else list(value)
+                if not any(callable(part) for part in parts):
+                    yield value
 
 
 def _tensors_of(module: torch.nn.Module) -> Iterator[Tensor]:

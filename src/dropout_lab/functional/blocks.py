@@ -89,8 +89,7 @@ def block_gamma(
     (0.0209, 0.0198)
     """
     keep_prob = noise.check_keep_prob(keep_prob)
-    block_size = check_block(block_size, rule)
-    _check_fits(sizes, block_size)
+    block_size = check_block(block_size, rule, sizes)
     if keep_prob in (0, 1):
         return 1 - keep_prob
     if rule == "exact":
@@ -98,25 +97,24 @@ def block_gamma(
     return (1 - keep_prob) * math.prod([size / block_size / (size - block_size + 1) for size in sizes])
 
 
-def check_block(block_size: int, rule: str) -> int:
-    """``block_size`` as an int, if it is a size and ``rule`` is a rule for γ; raises as :func:`drop_block` does.
+def check_block(block_size: int, rule: str, sizes: Sequence[int] | None = None) -> int:
+    """``block_size`` as an int, if it is a size, fits into ``sizes``, and ``rule`` is a rule for γ.
+
+    Raises as :func:`drop_block` does.
 
     >>> check_block(7, "exact")
     7
     """
-    if isinstance(block_size, bool) or not isinstance(block_size, Integral) or block_size < 1:
-        raise ValueError(f"block_size must be an integer from 1 to the smallest extent of the map; got {block_size!r}")
+    most = None if sizes is None else min(sizes, default=0)
+    is_size = isinstance(block_size, Integral) and not isinstance(block_size, bool) and block_size >= 1
+    if not is_size or (most is not None and block_size > most):
+        end = "" if most is None else f", {most}"
+        raise ValueError(
+            f"block_size must be an integer from 1 to the smallest extent of the map{end}; got {block_size!r}"
+        )
     if rule not in _RULES:
         raise ValueError(f"gamma must be one of {', '.join(_RULES)}; got {rule!r}")
     return int(block_size)
-
-
-def _check_fits(sizes: Sequence[int], block_size: int) -> None:
-    if not len(sizes) or block_size > min(sizes):
-        raise ValueError(
-            f"block_size must be an integer from 1 to the smallest extent of the map, {min(sizes, default=0)}; "
-            f"got {block_size!r}"
-        )
 
 
 def block_keep_probs(sizes: Sequence[int], block_size: int, gamma: float) -> Tensor:
@@ -131,8 +129,7 @@ def block_keep_probs(sizes: Sequence[int], block_size: int, gamma: float) -> Ten
     fit.
     """
     sizes = [integer("an extent of sizes", size, least=1) for size in sizes]
-    block_size = check_block(block_size, "exact")
-    _check_fits(sizes, block_size)
+    block_size = check_block(block_size, "exact", sizes)
     gamma = real("gamma", gamma)
     if not 0 <= gamma <= 1:
         raise ValueError(f"gamma is a probability between 0 and 1, got {gamma}")

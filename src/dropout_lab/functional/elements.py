@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from dropout_lab import noise
-from dropout_lab.arguments import integer
 from dropout_lab.functional.selection import drop, inverse
 from dropout_lab.functional.variants import (
     DROP_PATH,
@@ -139,13 +139,15 @@ def drop_path(
 def linear_decay(blocks: int, last: float = 0.5) -> list[float]:
     """The keep probabilities of ``blocks`` residual blocks, the first block's first: 1 − (l/L)(1 − ``last``).
 
-    Source: Huang et al. 2016 (stochastic depth), equation 4. Raises TypeError for ``blocks`` that is no integer,
-    ValueError for one below 1 and for ``last`` outside [0, 1].
+    Source: Huang et al. 2016 (stochastic depth), equation 4. Raises ValueError for ``blocks`` that is no integer
+    of at least 1 and for ``last`` outside [0, 1].
 
     >>> linear_decay(5, 0.5)
     [0.9, 0.8, 0.7, 0.6, 0.5]
     """
-    blocks = integer("blocks", blocks, least=1)
+    if isinstance(blocks, bool) or not isinstance(blocks, Integral) or blocks < 1:
+        raise ValueError(f"blocks must be an integer of at least 1, got {blocks!r}")
+    blocks = int(blocks)
     last = noise.check_keep_prob(last)
     # Written so that the last one is ``last``, without rounding.
     return [(blocks - block + block * last) / blocks for block in range(1, blocks)] + [last]
