@@ -184,7 +184,7 @@ def test_probabilities_outside_the_unit_interval_are_refused(keep_prob: float | 
 def test_other_bad_requests_name_what_is_wrong() -> None:
     with pytest.raises(ValueError, match="expected one keep_prob or 3"):
         ensemble.masks(3, [0.5, 0.5])
-    with pytest.raises(TypeError, match="must be an int, got float"):
+    with pytest.raises(TypeError, match="must be an integer, got float"):
         ensemble.masks(3.0)
     with pytest.raises(ValueError, match="at least 0, got -1"):
         ensemble.masks(-1)

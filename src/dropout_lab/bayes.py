@@ -3,6 +3,9 @@
 Both add a regularizer in nats to the loss: a divergence of the weights' approximate posterior from a prior, for the
 whole data set. With a loss in nats per example and N training examples, minimize ``loss + sum(layer.regularizer() for
 …) / N``.
+
+``stream`` or ``generator`` is a layer's own source of draws (:mod:`dropout_lab.nn`). Under activation checkpointing
+take a stream: a generator of your own is drawn from again when the forward pass is repeated.
 """
 
 from __future__ import annotations
@@ -13,11 +16,14 @@ from typing import Literal, Self
 
 import numpy as np
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
 from dropout_lab import noise
+from dropout_lab.arguments import positive
 from dropout_lab.constraints import LAYERS
+from dropout_lab.drawing import Drawing
 from dropout_lab.functional import variants
+from dropout_lab.noise import Source, Stream
 
 # ∫₀¹ by Gauss and Legendre: the integrand is even, so the positive half of 80 nodes on [−1, 1] does the work of all
 # of them.
@@ -52,7 +58,9 @@ def exact_kl(log_alpha: Tensor) -> Tensor:
     series = _LIMIT - log_alpha / 2 - expansion
     falling, weight = (log_alpha.new_tensor(values) for values in (_FALLING, _WEIGHTS))
     half_u = (-log_alpha.clamp(min=math.log(_SMALL_ALPHA))).exp() / 2
-    integral = torch.expm1(-half_u.unsqueeze(-1) * falling) @ -weight
+    # Where products are cast to half precision, this one must not be.
+    with torch.autocast(log_alpha.device.type, enabled=False):
+        integral = torch.expm1(-half_u.unsqueeze(-1) * falling) @ -weight
     return torch.where(log_alpha < math.log(_SMALL_ALPHA), series, integral)
 
 
@@ -89,14 +97,6 @@ def sigmoid_kl(log_alpha: Tensor) -> Tensor:
 _KLS: dict[str, Callable[[Tensor], Tensor]] = {"exact": exact_kl, "cubic": cubic_kl, "sigmoid": sigmoid_kl}
 
 
-def _draw(sampler: Callable[..., Tensor], shape: tuple[int, ...], like: Tensor, generator: Generator | None) -> Tensor:
-    """float32 numbers from ``torch.rand`` or ``torch.randn``, on the device of ``like``."""
-    # torch.compile cannot trace generator=None when shapes vary, and in-place draws refuse vmap's independent
-    # randomness.
-    source = {} if generator is None else {"generator": generator}
-    return sampler(shape, device=like.device, dtype=torch.float32, **source)
-
-
 def _open_keep_prob(keep_prob: float) -> float:
     keep_prob = noise.check_keep_prob(keep_prob)
     if keep_prob in (0, 1):
@@ -113,7 +113,7 @@ def _check_input(owner: nn.Module, x: Tensor, channel_axis: int, channels: int, 
         raise ValueError(f"{name} needs input of shape {expected}, got {tuple(x.shape)}")
 
 
-class LearnedGaussianDropout(nn.Linear):
+class LearnedGaussianDropout(Drawing, nn.Linear):
     """A linear layer with multiplicative Gaussian noise on its weights, whose variance α is learned.
 
     Each weight is w ~ N(θ, α θ²). Training samples the outputs, not the weights (the local reparametrization of
@@ -147,6 +147,8 @@ class LearnedGaussianDropout(nn.Linear):
         kl: Literal["exact", "cubic", "sigmoid"] = "exact",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
+        generator: Source | None = None,
+        stream: Stream | None = None,
     ) -> None:
         super().__init__(in_features, out_features, bias, device=device, dtype=dtype)
         shapes = {"layer": (1, 1), "unit": (1, in_features), "weight": (out_features, in_features)}
@@ -155,6 +157,7 @@ class LearnedGaussianDropout(nn.Linear):
         if kl not in _KLS:
             raise ValueError(f"kl must be one of {', '.join(_KLS)}; got {kl!r}")
         keep_prob = _open_keep_prob(keep_prob)
+        self.own_source(generator, stream)
         self.sharing = sharing
         self.kl = kl
         start = math.log((1 - keep_prob) / keep_prob)
@@ -192,19 +195,31 @@ class LearnedGaussianDropout(nn.Linear):
         """The learned keep probabilities 1/(1 + α): shape (1, 1), (1, in_features) or (out_features, in_features)."""
         return torch.sigmoid(-self.log_alpha)
 
-    def forward(self, x: Tensor, *, generator: Generator | None = None) -> Tensor:
+    def forward(self, x: Tensor, *, generator: Source | None = None) -> Tensor:
         _check_input(self, x, -1, self.in_features)
         mean = super().forward(x)
         if not self.training:
             return mean
-        # Squares overflow and vanish in half precision, so the variance and the draw are in float32 at least.
-        wide = torch.promote_types(mean.dtype, torch.float32)
-        variances = self.weight.to(wide).square() * self.log_alpha.to(wide).exp()
-        variance = nn.functional.linear(x.to(wide).square(), variances)
-        # √ has no finite slope at 0, which an input of zeros reaches.
-        random = variance > 0
-        deviation = torch.where(random, torch.where(random, variance, 1.0).sqrt(), 0.0)
-        return mean + (deviation * _draw(torch.randn, mean.shape, mean, generator)).to(mean.dtype)
+        # Squares overflow and vanish in half precision, so all is in float32 at least and is rounded once.
+        dtype, wide = mean.dtype, torch.promote_types(mean.dtype, torch.float32)
+        with torch.autocast(x.device.type, enabled=False):
+            x, weight = x.to(wide), self.weight.to(wide)
+            if dtype != wide:
+                mean = nn.functional.linear(x, weight, None if self.bias is None else self.bias.to(wide))
+            variance = nn.functional.linear(x.square(), self._variances(weight))
+            # √ has no finite slope at 0, which an input of zeros reaches. A NaN is not 0, and stays in sight.
+            silent = variance == 0
+            deviation = torch.where(silent, 0.0, torch.where(silent, 1.0, variance).sqrt())
+            chosen = self.source(generator)
+            source = None if chosen is None else noise.placed(chosen, 0)
+            with noise.mode_of(mean):
+                draws = noise.normal(mean.shape, generator=source, device=mean.device)
+            return (mean + deviation * draws).to(dtype)
+
+    def _variances(self, weight: Tensor) -> Tensor:
+        """α θ² for each weight, finite: a weight or an input of 0 adds no noise, also where α is beyond the range."""
+        log_alpha = torch.where(weight == 0, 0.0, self.log_alpha.to(weight.dtype))
+        return (weight.square() * log_alpha.exp()).clamp(max=torch.finfo(weight.dtype).max / self.in_features)
 
     def regularizer(self) -> Tensor:
         """The divergence from the log-uniform prior of all weights together, in nats; 0 if every α were infinite."""
@@ -215,16 +230,14 @@ class LearnedGaussianDropout(nn.Linear):
     @torch.no_grad()
     def bound_alpha_(self, bound: float = 1.0) -> None:
         """Bring every α down to ``bound``, in place, after the step: Kingma et al. keep α ≤ 1, which is p ≥ ½."""
-        if not 0 < bound < math.inf:
-            raise ValueError(f"bound must be positive and finite, got {bound}")
-        self.log_alpha.clamp_(max=math.log(bound))
+        self.log_alpha.clamp_(max=math.log(positive("bound", bound)))
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, sharing={self.sharing!r}, kl={self.kl!r}"
 
 
 def concrete_mask(
-    shape: tuple[int, ...], logit: Tensor, temperature: float = 0.1, *, generator: Generator | None = None
+    shape: tuple[int, ...], logit: Tensor, temperature: float = 0.1, *, generator: Source | None = None
 ) -> Tensor:
     """A keep mask between 0 and 1, smooth in its rate: σ((logit + log u − log(1 − u)) / temperature) with u uniform.
 
@@ -236,16 +249,17 @@ def concrete_mask(
     >>> round((mask > 0.5).float().mean().item(), 2), round(torch.sigmoid(torch.tensor(2.0)).item(), 2)
     (0.88, 0.88)
     """
-    if not 0 < temperature < math.inf:
-        raise ValueError(f"temperature must be positive and finite, got {temperature}")
-    uniform = _draw(torch.rand, shape, logit, generator)
+    temperature = positive("temperature", temperature)
+    source = None if generator is None else noise.placed(generator, 0)
+    with noise.mode_of(logit):
+        uniform = noise.uniform(shape, generator=source, device=logit.device)
     # A draw of 0 gives −∞ here, and a mask and a slope of 0 below; 1 is never drawn. The type is set by hand, since a
     # logit without axes does not promote the draws.
     logistic = (uniform.log() - torch.log1p(-uniform)).to(logit.dtype)
     return torch.sigmoid((logit + logistic) / temperature)
 
 
-class ConcreteDropout(nn.Module):
+class ConcreteDropout(Drawing):
     """A layer with dropout before it whose keep probability is learned (Gal, Hron and Kendall 2017).
 
     Wraps ``layer``, trained weights and all: a linear layer, whose input units are dropped, or a convolution
@@ -273,17 +287,17 @@ class ConcreteDropout(nn.Module):
         precision: float = 1.0,
         temperature: float = 0.1,
         rescale: bool = True,
+        generator: Source | None = None,
+        stream: Stream | None = None,
     ) -> None:
         super().__init__()
+        self.own_source(generator, stream)
         if not isinstance(layer, LAYERS):
             raise TypeError(f"ConcreteDropout wraps a linear layer or a convolution, got {type(layer).__name__}")
-        for name, value in (("precision", precision), ("temperature", temperature)):
-            if not 0 < value < math.inf:
-                raise ValueError(f"{name} must be positive and finite, got {value}")
         keep_prob = _open_keep_prob(keep_prob)
         self.layer = layer
-        self.precision = precision
-        self.temperature = temperature
+        self.precision = positive("precision", precision)
+        self.temperature = positive("temperature", temperature)
         self.rescale = rescale
         # The logit stays in float32: in half precision its steps would be those of keep_prob near 1.
         dtype = torch.promote_types(layer.weight.dtype, torch.float32)
@@ -300,7 +314,7 @@ class ConcreteDropout(nn.Module):
         """How many input units or channels have a mask of their own."""
         return self.layer.in_features if isinstance(self.layer, nn.Linear) else self.layer.in_channels
 
-    def forward(self, x: Tensor, *, generator: Generator | None = None) -> Tensor:
+    def forward(self, x: Tensor, *, generator: Source | None = None) -> Tensor:
         if isinstance(self.layer, nn.Linear):
             _check_input(self, x, -1, self.units)
             shape = tuple(x.shape)
@@ -308,8 +322,11 @@ class ConcreteDropout(nn.Module):
             _check_input(self, x, 1 if x.dim() > 1 else 0, self.units, self.layer.weight.dim())
             shape = (*x.shape[:2], *(1 for _ in x.shape[2:]))
         if self.training:
-            mask = concrete_mask(shape, self.logit, self.temperature, generator=generator)
-            x = x * (mask / self.keep_prob if self.rescale else mask).to(x.dtype)
+            mask = concrete_mask(shape, self.logit, self.temperature, generator=self.source(generator))
+            if self.rescale:
+                # Beyond the range a mask is 0 as well, and 0/0 is none.
+                mask = mask / self.keep_prob.clamp(min=torch.finfo(self.logit.dtype).tiny)
+            x = x * mask.to(x.dtype)
         elif not self.rescale:
             x = x * self.keep_prob.to(x.dtype)
         return self.layer(x)

@@ -10,24 +10,16 @@ free.
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
+
+from dropout_lab.arguments import positive
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 #: The layers whose weights are constrained when a module is given.
 LAYERS = (nn.Linear, *_CONVOLUTIONS, *_TRANSPOSED)
-
-
-def _check_bound(bound: float) -> float:
-    if isinstance(bound, bool) or not isinstance(bound, (int, float)):
-        raise TypeError(f"bound must be a number, got {type(bound).__name__}")
-    if not 0 < bound < math.inf:
-        raise ValueError(f"bound must be positive and finite, got {bound}")
-    return float(bound)
 
 
 def _by_unit(weight: Tensor, unit_axis: int, groups: int) -> tuple[Tensor, tuple[int, ...]]:
@@ -126,7 +118,7 @@ def max_norm_(target: nn.Module | Tensor, bound: float, *, unit_axis: int = 0, g
     tensor([[0.6000, 0.8000],
             [0.0000, 0.5000]])
     """
-    bound = _check_bound(bound)
+    bound = positive("bound", bound)
     if isinstance(target, Tensor):
         weights = [("the weight", target, unit_axis, groups)]
     elif (unit_axis, groups) != (0, 1):
@@ -167,7 +159,7 @@ class MaxNorm(nn.Module):
 
     def __init__(self, bound: float, *, unit_axis: int = 0, groups: int = 1) -> None:
         super().__init__()
-        self.bound = _check_bound(bound)
+        self.bound = positive("bound", bound)
         self.unit_axis = unit_axis
         self.groups = groups
 
@@ -193,7 +185,7 @@ def bound_weights(module: nn.Module, bound: float) -> nn.Module:
     >>> bool((unit_norms(layer.weight) <= 0.1).all())
     True
     """
-    bound = _check_bound(bound)
+    bound = positive("bound", bound)
     for _, layer in _layers(module):
         unit_axis, groups = _layout(layer)
         parametrize.register_parametrization(layer, "weight", MaxNorm(bound, unit_axis=unit_axis, groups=groups))

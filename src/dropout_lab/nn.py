@@ -1,9 +1,12 @@
 """The family of variants as torch modules: :mod:`dropout_lab.functional` with its arguments remembered.
 
 ``train()`` switches the noise on, ``eval()`` off. Every module's ``forward`` takes ``generator=`` as its function does;
-shapes, conventions, errors and sources are the function's. The members that are layers of their own, recurrent ones and
-those with learned rates, are defined in :mod:`dropout_lab.recurrent` and :mod:`dropout_lab.bayes` and stand here too,
-loaded when they are first asked for.
+shapes, conventions, errors and sources are the function's. Every module may own its source: ``stream=`` a
+:class:`~dropout_lab.noise.Stream` (masks as a function of seed, layer, step and example) or ``generator=`` a
+``torch.Generator`` when it is made, or :func:`add_streams` for a whole model. Under activation checkpointing take a
+stream: a generator of your own is drawn from again when the forward pass is repeated. The members that are layers of
+their own, recurrent ones and those with learned rates, are defined in :mod:`dropout_lab.recurrent` and
+:mod:`dropout_lab.bayes` and stand here too, loaded when they are first asked for.
 
 Each class names its :class:`~dropout_lab.functional.Variant`, and :func:`variant_of` asks a module for it, torch's own
 dropout layers included.
@@ -22,11 +25,18 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from dropout_lab import functional, noise, pinned
-from dropout_lab.functional import variants
+from dropout_lab.arguments import flag, integer
+from dropout_lab.drawing import Drawing
+from dropout_lab.drawing import add_streams as add_streams
+from dropout_lab.drawing import set_streams as set_streams
+from dropout_lab.drawing import streams as streams
+from dropout_lab.functional import blocks, variants
 from dropout_lab.functional.variants import Variant
+from dropout_lab.noise import Source, Stream
+from dropout_lab.wrapped import beyond_weights
 
 if TYPE_CHECKING:
     from dropout_lab.bayes import ConcreteDropout as ConcreteDropout
@@ -48,7 +58,11 @@ def __getattr__(name: str) -> type[torch.nn.Module]:
     return getattr(importlib.import_module(f"dropout_lab.{_ELSEWHERE[name]}"), name)
 
 
-class _Member(torch.nn.Module):
+#: Arguments that are True or False.
+_FLAGS = ("batched", "rescale", "share_heads", "per_example")
+
+
+class _Member(Drawing):
     """A member of the family: its variant, which is its function too, and the arguments that the module remembers.
 
     A subclass gives ``variant`` and hands its arguments to ``super().__init__``. One that computes something else in a
@@ -66,18 +80,19 @@ class _Member(torch.nn.Module):
         if given is not None and hasattr(functional, given.name):
             cls.function = staticmethod(getattr(functional, given.name))
 
-    def __init__(self, **arguments: Any) -> None:
+    def __init__(self, *, generator: Source | None = None, stream: Stream | None = None, **arguments: Any) -> None:
         super().__init__()
         noise.check_keep_prob(arguments["keep_prob"])
         for name, value in arguments.items():
-            setattr(self, name, value)
+            setattr(self, name, flag(name, value) if name in _FLAGS else value)
         self.options = tuple(arguments)
+        self.own_source(generator, stream)
 
     def _arguments(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.options}
 
-    def forward(self, x: Tensor, *, generator: Generator | None = None) -> Tensor:
-        return type(self).function(x, **self._arguments(), training=self.training, generator=generator)
+    def forward(self, x: Tensor, *, generator: Source | None = None) -> Tensor:
+        return type(self).function(x, **self._arguments(), training=self.training, generator=self.source(generator))
 
     def extra_repr(self) -> str:
         return ", ".join(f"{name}={value!r}" for name, value in self._arguments().items())
@@ -95,8 +110,15 @@ class Dropout(_Member):
 
     variant = variants.DROPOUT
 
-    def __init__(self, keep_prob: float = 0.5, *, rescale: bool = True) -> None:
-        super().__init__(keep_prob=keep_prob, rescale=rescale)
+    def __init__(
+        self,
+        keep_prob: float = 0.5,
+        *,
+        rescale: bool = True,
+        generator: Source | None = None,
+        stream: Stream | None = None,
+    ) -> None:
+        super().__init__(keep_prob=keep_prob, rescale=rescale, generator=generator, stream=stream)
 
 
 class GaussianDropout(_Member):
@@ -108,8 +130,10 @@ class GaussianDropout(_Member):
 
     variant = variants.GAUSSIAN_DROPOUT
 
-    def __init__(self, keep_prob: float = 0.5) -> None:
-        super().__init__(keep_prob=keep_prob)
+    def __init__(
+        self, keep_prob: float = 0.5, *, generator: Source | None = None, stream: Stream | None = None
+    ) -> None:
+        super().__init__(keep_prob=keep_prob, generator=generator, stream=stream)
         if keep_prob == 0:
             raise ValueError("GaussianDropout has no limit at keep_prob=0, where the variance would be infinite")
 
@@ -125,8 +149,16 @@ class SpatialDropout(_Member):
 
     variant = variants.SPATIAL_DROPOUT
 
-    def __init__(self, keep_prob: float = 0.5, *, batched: bool = True, rescale: bool = True) -> None:
-        super().__init__(keep_prob=keep_prob, batched=batched, rescale=rescale)
+    def __init__(
+        self,
+        keep_prob: float = 0.5,
+        *,
+        batched: bool = True,
+        rescale: bool = True,
+        generator: Source | None = None,
+        stream: Stream | None = None,
+    ) -> None:
+        super().__init__(keep_prob=keep_prob, batched=batched, rescale=rescale, generator=generator, stream=stream)
 
 
 class DropBlock(_Member):
@@ -146,8 +178,18 @@ class DropBlock(_Member):
         gamma: Literal["exact", "published"] = "exact",
         batched: bool = True,
         rescale: bool = True,
+        generator: Source | None = None,
+        stream: Stream | None = None,
     ) -> None:
-        super().__init__(keep_prob=keep_prob, block_size=block_size, gamma=gamma, batched=batched, rescale=rescale)
+        super().__init__(
+            keep_prob=keep_prob,
+            block_size=blocks.check_block(block_size, gamma),
+            gamma=gamma,
+            batched=batched,
+            rescale=rescale,
+            generator=generator,
+            stream=stream,
+        )
 
 
 class VariationalDropout(_Member):
@@ -160,8 +202,17 @@ class VariationalDropout(_Member):
 
     variant = variants.VARIATIONAL_DROPOUT
 
-    def __init__(self, keep_prob: float = 0.5, *, time_dim: int = 1, rescale: bool = True) -> None:
-        super().__init__(keep_prob=keep_prob, time_dim=time_dim, rescale=rescale)
+    def __init__(
+        self,
+        keep_prob: float = 0.5,
+        *,
+        time_dim: int = 1,
+        rescale: bool = True,
+        generator: Source | None = None,
+        stream: Stream | None = None,
+    ) -> None:
+        time_dim = integer("time_dim", time_dim)
+        super().__init__(keep_prob=keep_prob, time_dim=time_dim, rescale=rescale, generator=generator, stream=stream)
 
 
 class DropPath(_Member):
@@ -175,8 +226,16 @@ class DropPath(_Member):
 
     variant = variants.DROP_PATH
 
-    def __init__(self, keep_prob: float = 0.5, *, batched: bool = True, rescale: bool = True) -> None:
-        super().__init__(keep_prob=keep_prob, batched=batched, rescale=rescale)
+    def __init__(
+        self,
+        keep_prob: float = 0.5,
+        *,
+        batched: bool = True,
+        rescale: bool = True,
+        generator: Source | None = None,
+        stream: Stream | None = None,
+    ) -> None:
+        super().__init__(keep_prob=keep_prob, batched=batched, rescale=rescale, generator=generator, stream=stream)
 
 
 class TokenDropout(_Member):
@@ -190,8 +249,16 @@ class TokenDropout(_Member):
 
     variant = variants.TOKEN_DROPOUT
 
-    def __init__(self, keep_prob: float = 0.5, *, batched: bool = True, rescale: bool = True) -> None:
-        super().__init__(keep_prob=keep_prob, batched=batched, rescale=rescale)
+    def __init__(
+        self,
+        keep_prob: float = 0.5,
+        *,
+        batched: bool = True,
+        rescale: bool = True,
+        generator: Source | None = None,
+        stream: Stream | None = None,
+    ) -> None:
+        super().__init__(keep_prob=keep_prob, batched=batched, rescale=rescale, generator=generator, stream=stream)
 
 
 class AttentionDropout(_Member):
@@ -206,16 +273,32 @@ class AttentionDropout(_Member):
     variant = variants.ATTENTION_DROPOUT
 
     def __init__(
-        self, keep_prob: float = 0.5, *, share_heads: bool = False, batched: bool = True, rescale: bool = True
+        self,
+        keep_prob: float = 0.5,
+        *,
+        share_heads: bool = False,
+        batched: bool = True,
+        rescale: bool = True,
+        generator: Source | None = None,
+        stream: Stream | None = None,
     ) -> None:
-        super().__init__(keep_prob=keep_prob, share_heads=share_heads, batched=batched, rescale=rescale)
+        super().__init__(
+            keep_prob=keep_prob,
+            share_heads=share_heads,
+            batched=batched,
+            rescale=rescale,
+            generator=generator,
+            stream=stream,
+        )
 
 
 class DropConnect(_Member):
     """A linear layer or a convolution whose weights are dropped: :func:`dropout_lab.functional.drop_connect`.
 
     Wraps ``layer``, trained weights and all: a ``torch.nn.Linear``, ``Conv1d``, ``Conv2d`` or ``Conv3d``, which stays
-    what it was and is reached as ``.layer``. Raises TypeError for another kind of layer.
+    what it was and is reached as ``.layer``. Raises TypeError for another kind of layer, and ValueError for one that
+    does more than its linear map when it is called: hooks, a ``forward`` of its own. In ``eval()`` and at keep
+    probability 1 it is the layer as it is called, hooks included.
 
     >>> layer = DropConnect(torch.nn.Linear(3, 2), 0.5)
     >>> x = torch.ones(4, 3)
@@ -230,12 +313,30 @@ class DropConnect(_Member):
     per_example: bool
 
     def __init__(
-        self, layer: torch.nn.Module, keep_prob: float = 0.5, *, per_example: bool = True, rescale: bool = True
+        self,
+        layer: torch.nn.Module,
+        keep_prob: float = 0.5,
+        *,
+        per_example: bool = True,
+        rescale: bool = True,
+        generator: Source | None = None,
+        stream: Stream | None = None,
     ) -> None:
-        super().__init__(keep_prob=keep_prob, per_example=per_example, rescale=rescale)
+        super().__init__(
+            keep_prob=keep_prob, per_example=per_example, rescale=rescale, generator=generator, stream=stream
+        )
         if not isinstance(layer, (torch.nn.Linear, torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)):
             raise TypeError(f"DropConnect wraps a linear layer or a convolution, got {type(layer).__name__}")
         self.layer = layer
+        self._check_layer()
+
+    def _check_layer(self) -> None:
+        more = beyond_weights(self.layer)
+        if more is not None:
+            raise ValueError(
+                f"DropConnect masks the weights of a linear layer or a convolution, and {type(self.layer).__name__} "
+                f"has {more}, which it would pass by"
+            )
 
     def linear_map(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """What the wrapped layer does to ``x``, with another weight and bias."""
@@ -244,7 +345,11 @@ class DropConnect(_Member):
         # A convolution's own way, for it knows its stride, padding and groups.
         return pinned.apply_convolution(self.layer, x, weight, bias)
 
-    def forward(self, x: Tensor, *, generator: Generator | None = None) -> Tensor:
+    def forward(self, x: Tensor, *, generator: Source | None = None) -> Tensor:
+        # Exactly the layer as it is called, with whatever was hooked to it since.
+        if self.keep_prob == 1 or (self.rescale and not self.training):
+            return self.layer(x)
+        self._check_layer()
         return functional.drop_connect(
             x,
             self.layer.weight,
@@ -252,7 +357,7 @@ class DropConnect(_Member):
             **self._arguments(),
             linear_map=self.linear_map,
             training=self.training,
-            generator=generator,
+            generator=self.source(generator),
         )
 
 

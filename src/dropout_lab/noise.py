@@ -1,25 +1,41 @@
 """The ground of every variant: random 0/1 masks and Gaussian noise.
 
-Shape, keep probability and generator go in; nothing here knows what the noise is for. Numbers are drawn in the logical
-order of the shape, one after the other, so the same generator state gives the same mask for any number of threads and
-for any memory layout of what is masked.
+Shape, keep probability and the source of the draws go in; nothing here knows what the noise is for. From a torch
+generator, numbers are drawn in the logical order of the shape, one after the other, so the same generator state gives
+the same mask for any number of threads and for any memory layout of what is masked. From a :class:`Stream` each number
+is computed from its place (:mod:`dropout_lab.streams`).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
-from dropout_lab import pinned
+from dropout_lab.streams import LEVELS, Draws, Source, Stream, is_free, is_plain, mode_of
+
+__all__ = [
+    "Draws",
+    "Source",
+    "Stream",
+    "bernoulli",
+    "check_keep_prob",
+    "exceeding",
+    "gaussian",
+    "is_free",
+    "is_plain",
+    "mode_of",
+    "normal",
+    "placed",
+    "uniform",
+]
 
 #: From this many draws on, masks are made from bits: below, the calls cost more than the numbers.
 _MANY = 1 << 15
-#: Looked up once: a small mask would notice.
-_is_transforming = pinned.transformation_test()
 #: How many digits of the keep probability are compared for every draw; one draw in 2^12 needs the others too.
 _DIGITS = 12
 
@@ -27,7 +43,8 @@ _DIGITS = 12
 def check_keep_prob(value: float) -> float:
     """``value`` as a float, if it is a keep probability.
 
-    Raises TypeError for what is not a number (bool included), ValueError outside [0, 1] and for NaN.
+    NumPy's numbers are numbers. Raises TypeError for what is none (bool included), ValueError outside [0, 1] and for
+    NaN.
 
     >>> check_keep_prob(1)
     1.0
@@ -35,38 +52,27 @@ def check_keep_prob(value: float) -> float:
     Traceback (most recent call last):
     ValueError: keep_prob must lie between 0 and 1, got 1.5
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    # The usual type first: to ask for the others costs a small input as much as a call of torch.
+    if not isinstance(value, float) and (isinstance(value, bool) or not isinstance(value, Real)):
         raise TypeError(f"keep_prob must be a number between 0 and 1, got {type(value).__name__}")
     if not 0 <= value <= 1:
         raise ValueError(f"keep_prob must lie between 0 and 1, got {value}")
     return float(value)
 
 
-def is_plain() -> bool:
-    """Whether operations run now, one by one: not while compiled or exported, nor inside vmap and its relatives.
-
-    >>> is_plain()
-    True
-    >>> torch.vmap(lambda x: x + is_plain())(torch.zeros(2))
-    tensor([0., 0.])
-    """
-    # In-place draws and reinterpreted bits have no rule for vmap.
-    return not (torch.compiler.is_compiling() or _is_transforming())
-
-
 def bernoulli(
     shape: Sequence[int],
     keep_prob: float,
     *,
-    generator: Generator | None = None,
+    generator: Source | None = None,
     device: torch.device | str | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
     """Independent draws: 1 with probability ``keep_prob``, else 0, as a contiguous tensor of ``shape`` and ``dtype``.
 
     At 0 and 1 nothing is drawn. On the CPU, from 2^15 draws on, the rate is ``keep_prob`` to 2^-64; for fewer, on other
-    devices, and under ``torch.compile`` and ``vmap`` it is ``keep_prob`` rounded to 24 binary digits. Raises as
-    :func:`check_keep_prob` does.
+    devices, and under ``torch.compile`` and ``vmap`` it is ``keep_prob`` rounded to 24 binary digits, and from a stream
+    it is rounded to 32. Raises as :func:`check_keep_prob` does.
 
     >>> bernoulli((2, 5), 0.5, generator=torch.Generator().manual_seed(0))
     tensor([[0., 1., 0., 0., 0.],
@@ -75,6 +81,8 @@ def bernoulli(
     keep_prob = check_keep_prob(keep_prob)
     if keep_prob in (0, 1):
         return torch.full(shape, bool(keep_prob), dtype=dtype, device=device)
+    if isinstance(generator, (Stream, Draws)):
+        return (_draws(generator).levels(shape, device) < round(keep_prob * LEVELS)).to(dtype)
     if _prefers_bits(shape, device):
         return _from_bits(shape, keep_prob, generator, dtype)
     values, level = exceeding(shape, keep_prob, generator=generator, device=device)
@@ -85,7 +93,7 @@ def exceeding(
     shape: Sequence[int],
     keep_prob: float,
     *,
-    generator: Generator | None = None,
+    generator: Source | None = None,
     device: torch.device | str | None = None,
 ) -> tuple[Tensor, float]:
     """A mask in its cheapest form: float32 numbers and a level; what exceeds the level is kept.
@@ -96,7 +104,7 @@ def exceeding(
     >>> torch.equal(values > level, bernoulli((2, 5), 0.5, generator=torch.Generator().manual_seed(0)) == 1)
     True
     """
-    if keep_prob in (0, 1) or _prefers_bits(shape, device):
+    if keep_prob in (0, 1) or isinstance(generator, (Stream, Draws)) or _prefers_bits(shape, device):
         return bernoulli(shape, keep_prob, generator=generator, device=device), 0.5
     # torch.rand gives k / 2^24 with k below 2^24, of which this many shall exceed the level. (Spelled out, the extents
     # of a shape are read faster than as one torch.Size; a shape without axes has to stay whole.)
@@ -110,7 +118,7 @@ def gaussian(
     shape: Sequence[int],
     keep_prob: float,
     *,
-    generator: Generator | None = None,
+    generator: Source | None = None,
     device: torch.device | str | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
@@ -128,12 +136,68 @@ def gaussian(
         raise ValueError("Gaussian noise has variance (1 - keep_prob) / keep_prob: keep_prob must be above 0, got 0")
     wide = torch.promote_types(dtype, torch.float32)
     deviation = math.sqrt((1 - keep_prob) / keep_prob)
+    if isinstance(generator, (Stream, Draws)):
+        return (1 + deviation * normal(shape, generator=generator, device=device, dtype=wide)).to(dtype)
     return torch.normal(1.0, deviation, tuple(shape), device=device, dtype=wide, **_source(generator)).to(dtype)
+
+
+def normal(
+    shape: Sequence[int],
+    *,
+    generator: Source | None = None,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    """Independent draws from N(0, 1). From a stream they are the quantiles of its levels, and so within ±6.4.
+
+    >>> normal((2,), generator=torch.Generator().manual_seed(0))
+    tensor([ 1.5410, -0.2934])
+    """
+    if isinstance(generator, (Stream, Draws)):
+        levels = _draws(generator).levels(shape, device).to(torch.float64)
+        return torch.special.ndtri((levels + 0.5) / LEVELS).to(dtype)
+    return torch.randn(tuple(shape), device=device, dtype=dtype, **_source(generator))
+
+
+def uniform(
+    shape: Sequence[int],
+    *,
+    generator: Source | None = None,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    """Independent draws from [0, 1). From a stream they are multiples of 2^-24, as torch's own are in float32.
+
+    >>> uniform((2,), generator=torch.Generator().manual_seed(0))
+    tensor([0.4963, 0.7682])
+    """
+    if isinstance(generator, (Stream, Draws)):
+        return (_draws(generator).levels(shape, device) >> 8).to(dtype) / 2**24
+    return torch.rand(tuple(shape), device=device, dtype=dtype, **_source(generator))
+
+
+def placed(source: Source, axis: int | None, place: int = 0) -> Source:
+    """What to draw from: a generator as it is, of a stream the numbers of a place with the examples along ``axis``.
+
+    ``place`` counts from the one that is given.
+
+    >>> placed(Stream(0), 1).axis
+    1
+    """
+    if isinstance(source, (Stream, Draws)):
+        draws = _draws(source).along(axis)
+        return draws.at_place(draws.place + place)
+    return source
+
+
+def _draws(source: Stream | Draws) -> Draws:
+    """What a stream gives at its present step."""
+    return source.at() if isinstance(source, Stream) else source
 
 
 def _prefers_bits(shape: Sequence[int], device: torch.device | str | None) -> bool:
     # While compiling, a size must not be looked at: it may be a symbol.
-    if not is_plain() or math.prod(shape) < _MANY:
+    if not is_plain() or math.prod(shape) < _MANY or not is_free():
         return False
     return (torch.get_default_device() if device is None else torch.device(device)).type == "cpu"
 

@@ -26,6 +26,30 @@ def transformation_test() -> Callable[[], bool]:
     return torch._C._are_functorch_transforms_active
 
 
+def observation_test() -> Callable[[], bool]:
+    """The function that says whether a mode of torch or ``torch.jit.trace`` looks at every operation that runs now.
+
+    Modes are fake tensors, ``make_fx``, counters of operations and whatever a user derives from ``TorchDispatchMode``.
+    ``torch.utils._python_dispatch`` asks the same two counters. Without it, the fast ways on the CPU would be traced,
+    which look at drawn values and write into memory that was there before.
+    """
+    import torch
+
+    modes, tracing = torch._C._len_torch_dispatch_stack, torch._C._get_tracing_state
+    return lambda: modes() > 0 or tracing() is not None
+
+
+def is_mapped_gradient(gradient: torch.Tensor) -> bool:
+    """Whether a gradient stands for a batch of them, as in ``torch.autograd.grad(…, is_grads_batched=True)``.
+
+    That has a machinery of its own, older than ``torch.vmap``, and no public name. Without it, the gradient of a large
+    tensor would write with ``out=``, which has no rule there.
+    """
+    import torch
+
+    return torch._C._functorch.is_legacy_batchedtensor(gradient)
+
+
 def assume_constant_result(function: Callable[..., object]) -> None:
     """Make ``torch.compile`` take what ``function`` returns, for the constants that it is given, as a constant.
 
@@ -47,6 +71,19 @@ def apply_convolution(
     free weight behind it. Without this, DropConnect would not work on convolutions.
     """
     return layer._conv_forward(x, weight, bias)
+
+
+#: The method of a convolution that :func:`apply_convolution` calls; one of the layer's own does something else.
+CONVOLUTION = ("_conv_forward",)
+
+
+def has_hooks(module: torch.nn.Module) -> bool:
+    """Whether a module has hooks on its forward pass, which may change what goes in and what comes out.
+
+    ``torch.nn.Module`` keeps them in ``_forward_pre_hooks`` and ``_forward_hooks``; there is no public question for
+    them. Without it, a hook of a layer whose weights are read would be passed by without a word.
+    """
+    return bool(module._forward_pre_hooks or module._forward_hooks)
 
 
 def joblib_is_configured() -> bool:

@@ -15,11 +15,15 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, Self
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from dropout_lab import noise
+from dropout_lab.arguments import integer
+from dropout_lab.drawing import Drawing
+from dropout_lab.functional.selection import inverse, scaled
 from dropout_lab.functional.variants import RECURRENT_DROPOUT
+from dropout_lab.noise import Source, Stream
 
 #: What is masked: the inputs alone, or inputs and state with one mask for all gates or with one mask a gate.
 MaskKind = Literal["input", "tied", "untied"]
@@ -42,7 +46,7 @@ class Masks(NamedTuple):
 
 def _project(x: Tensor, mask: Tensor | None, scale: float, weight: Tensor, bias: Tensor | None) -> Tensor:
     """``weight`` applied to ``x`` (T, N, features) under a mask that all T steps share: (T, N, gates · hidden)."""
-    x = x if scale == 1.0 else x * scale
+    x = x if scale == 1.0 else scaled(x, scale)
     if mask is None:
         return nn.functional.linear(x, weight, bias)
     # Selecting, not multiplying, makes a dropped inf or NaN exactly 0. One block of gates reads each draw.
@@ -51,7 +55,7 @@ def _project(x: Tensor, mask: Tensor | None, scale: float, weight: Tensor, bias:
     return projected if bias is None else projected + bias
 
 
-class _Variational(nn.Module):
+class _Variational(Drawing):
     """What the two layers share: parameters, masks, the loops over layers and time. Subclasses give the cell."""
 
     #: How many gates each projection feeds, how many tensors the state holds, and the torch layer of the same cell.
@@ -73,11 +77,12 @@ class _Variational(nn.Module):
         rescale: bool = True,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
+        generator: Source | None = None,
+        stream: Stream | None = None,
     ) -> None:
         super().__init__()
         for name, size in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
-            if size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
+            integer(name, size, least=1)
         if masks not in ("input", "tied", "untied"):
             raise ValueError(f"masks must be 'input', 'tied' or 'untied', got {masks!r}")
         if masks == "input" and recurrent_keep_prob is not None:
@@ -104,6 +109,7 @@ class _Variational(nn.Module):
             for name, shape in shapes.items():
                 parameter = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
                 self.register_parameter(f"{name}_l{layer}", parameter)
+        self.own_source(generator, stream)
         self.reset_parameters()
 
     def _features(self, layer: int) -> int:
@@ -153,32 +159,38 @@ class _Variational(nn.Module):
         layer.load_state_dict(module.state_dict())
         return layer.train(module.training)
 
-    def draw_masks(self, batch_size: int, *, generator: Generator | None = None) -> list[Masks]:
+    def draw_masks(self, batch_size: int, *, generator: Source | None = None) -> list[Masks]:
         """Masks for ``batch_size`` sequences, one :class:`Masks` a layer; each sequence has its own.
 
         Pass them to ``forward`` to keep them over several calls, as when a long sequence is cut into pieces.
         """
+        chosen = self.source(generator)
         draws = self.gates if self.masks == "untied" else 1
-        device = next(self.parameters()).device
+        weight = next(self.parameters())
 
-        def draw(features: int, keep_prob: float) -> Tensor | None:
+        def draw(features: int, keep_prob: float, place: int) -> Tensor | None:
             if keep_prob == 1:
                 return None
             shape = (draws, batch_size, features)
-            return noise.bernoulli(shape, keep_prob, generator=generator, device=device, dtype=torch.bool)
+            source = None if chosen is None else noise.placed(chosen, 1, place)
+            with noise.mode_of(weight):
+                return noise.bernoulli(shape, keep_prob, generator=source, device=weight.device, dtype=torch.bool)
 
         return [
-            Masks(draw(self._features(layer), self.keep_prob), draw(self.hidden_size, self.recurrent_keep_prob))
+            Masks(
+                draw(self._features(layer), self.keep_prob, 2 * layer),
+                draw(self.hidden_size, self.recurrent_keep_prob, 2 * layer + 1),
+            )
             for layer in range(self.num_layers)
         ]
 
     def _scale(self, keep_prob: float) -> float:
         if self.training:
-            return 1 / keep_prob if self.rescale and keep_prob > 0 else 1.0
+            return inverse(keep_prob) if self.rescale else 1.0
         return 1.0 if self.rescale else keep_prob
 
     def _run(
-        self, x: Tensor, state: Sequence[Tensor], masks: list[Masks] | None, generator: Generator | None
+        self, x: Tensor, state: Sequence[Tensor], masks: list[Masks] | None, generator: Source | None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Outputs and last state. ``state`` holds tensors (layers, N, hidden), or nothing for zeros."""
         x = self._checked(x)
@@ -268,6 +280,9 @@ _ARGUMENTS = """
     state by their keep probabilities.
 
     Shapes: input (T, N, input_size), or (N, T, input_size) with ``batch_first``; state (num_layers, N, hidden_size).
+    ``stream`` or ``generator`` is the layer's own source of draws (:mod:`dropout_lab.nn`). Under activation
+    checkpointing take a stream: a generator of your own is drawn from again when the forward pass is repeated.
+
     Raises ValueError for a keep probability outside [0, 1], sizes below 1, and inputs, states or masks of another
     shape; TypeError for integer input and packed sequences.
     """
@@ -287,7 +302,7 @@ class VariationalLSTM(_Variational):
         state: tuple[Tensor, Tensor] | None = None,
         *,
         masks: list[Masks] | None = None,
-        generator: Generator | None = None,
+        generator: Source | None = None,
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Outputs (T, N, hidden_size) and the last (hidden, cell); ``state`` is such a pair, zeros if not given.
 
@@ -321,7 +336,7 @@ class VariationalGRU(_Variational):
         state: Tensor | None = None,
         *,
         masks: list[Masks] | None = None,
-        generator: Generator | None = None,
+        generator: Source | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Outputs (T, N, hidden_size) and the last hidden state; ``state`` is such a state, zeros if not given.
 

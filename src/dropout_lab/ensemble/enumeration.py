@@ -7,13 +7,16 @@ layers at inputs x: ``exact_mean(model, x)``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, NamedTuple, overload
 
 import torch
 from torch import Tensor, nn
 
+from dropout_lab.arguments import integer
 from dropout_lab.ensemble.members import members
 from dropout_lab.ensemble.tables import check_count, keep_probs, stretch
+from dropout_lab.ensemble.watching import alone
 
 #: How a member's output is read: as it is, as logits of classes on the last axis, or as logits of one binary output.
 Output = Literal["raw", "softmax", "sigmoid"]
@@ -89,8 +92,8 @@ def _stream(
 ) -> _Stream:
     if output not in (None, "raw", "softmax", "sigmoid"):
         raise ValueError(f"output must be 'raw', 'softmax' or 'sigmoid', got {output!r}")
-    if chunk is not None and chunk < 1:
-        raise ValueError(f"chunk must be at least 1 mask, got {chunk}")
+    if chunk is not None:
+        chunk = integer("chunk", chunk, least=1)
     if isinstance(over, Tensor):
         if not isinstance(source, nn.Module):
             raise TypeError(
@@ -107,6 +110,11 @@ def _stream(
         raise TypeError(f"expected a function of masks or a torch model, got {type(source).__name__}")
     probabilities = keep_probs(0.5 if keep_prob is None else keep_prob, over)
     return _Stream(source, probabilities, output or "raw", chunk or CHUNK)
+
+
+def _alone(source: nn.Module | MaskFunction) -> AbstractContextManager[nn.Module | MaskFunction]:
+    """A model's copy to work on (:func:`.watching.alone`), a function as it is."""
+    return alone(source) if isinstance(source, nn.Module) else nullcontext(source)
 
 
 def _values(values: Tensor, output: Output) -> Tensor:
@@ -208,7 +216,8 @@ def exact_mean(
     >>> exact_mean(model, torch.tensor([[1.0, -1.0]]), output="raw")
     tensor([[1., 0.]], dtype=torch.float64)
     """
-    mean = _stream(source, over, keep_prob, output, chunk).mean(_values, max_masks)
+    with _alone(source) as unchanged:
+        mean = _stream(unchanged, over, keep_prob, output, chunk).mean(_values, max_masks)
     # The weights of all masks sum to 1 up to rounding.
     return mean.clamp(0, 1) if _is_probability(source, output) else mean
 
@@ -263,7 +272,8 @@ def exact_geometric_mean(
     >>> exact_geometric_mean(two, 1, 0.5)
     tensor([0.5000, 0.5000], dtype=torch.float64)
     """
-    logs = _stream(source, over, keep_prob, output, chunk).mean(_log_probabilities, max_masks)
+    with _alone(source) as unchanged:
+        logs = _stream(unchanged, over, keep_prob, output, chunk).mean(_log_probabilities, max_masks)
     if normalize:
         total = logs.logsumexp(-1, keepdim=True)
         if total.isneginf().any():

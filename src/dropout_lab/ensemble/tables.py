@@ -6,10 +6,12 @@ import math
 import time
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from dropout_lab import noise
+from dropout_lab.arguments import integer
 
 #: A table of masks may take this many bytes; 2^22 masks of 22 units fit.
 _TABLE_BYTES = 2**30
@@ -24,11 +26,8 @@ def keep_probs(keep_prob: float | Sequence[float] | Tensor, n: int) -> Tensor:
 
     Raises ValueError for a probability outside [0, 1] and for another number of them than ``n``.
     """
-    if isinstance(n, bool) or not isinstance(n, int):
-        raise TypeError(f"the number of units must be an int, got {type(n).__name__}")
-    if n < 0:
-        raise ValueError(f"the number of units must be at least 0, got {n}")
-    if isinstance(keep_prob, Tensor):
+    n = integer("the number of units", n, least=0)
+    if isinstance(keep_prob, (Tensor, np.ndarray)):
         keep_prob = keep_prob.tolist()
     if not isinstance(keep_prob, Sequence):
         return torch.full((n,), noise.check_keep_prob(keep_prob), dtype=torch.float64)

@@ -9,8 +9,10 @@ source that cannot be seen show as a difference between two passes that start fr
 
 from __future__ import annotations
 
+import collections
 import copy
 import random
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -22,7 +24,9 @@ from torch import Tensor
 from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 
+from dropout_lab import streams
 from dropout_lab.ensemble import asking
+from dropout_lab.streams import Stream
 
 #: Batch normalization needs more than one example in training mode, and draws nothing.
 _NORMS = (
@@ -36,6 +40,11 @@ _STREAMS: dict[type, Callable[[Any], object]] = {
     np.random.RandomState: lambda stream: _of_numpy(stream.get_state()),
     random.Random: lambda stream: stream.getstate(),
 }
+
+#: A module without anything of its own.
+_BARE = torch.nn.Module()
+#: The rules change global random states for a while.
+_RULES = threading.RLock()
 
 #: Brings a copy of a model into the state that a pass is to have, and returns the context to run it in.
 Prepare = Callable[[torch.nn.Module], AbstractContextManager[object]]
@@ -215,6 +224,40 @@ def _parting(one: list[tuple[str, str, tuple[float, ...]]], two: list[tuple[str,
 
 
 @contextmanager
+def alone(model: torch.nn.Module) -> Iterator[torch.nn.Module]:
+    """A copy of ``model`` that shares its parameters and buffers, for one test-time rule at a time.
+
+    What a rule changes for a while, modes and hooks, it changes on the copy, so others may use the model meanwhile. The
+    random states of torch, NumPy and Python are global: hence one rule waits for another. The copy has streams and
+    generators of its own. A model that cannot be copied, or whose weights are still to be made, is given itself.
+    """
+    with _RULES:
+        owned = [part for module in model.modules() if not isinstance(module, Stream) for part in _tensors_of(module)]
+        shared: dict[int, Any] = {id(part): part for part in (*owned, *_notes(model))}
+        try:
+            twin = model if any(map(is_lazy, model.parameters())) else copy.deepcopy(model, shared)
+        # A module may hold anything.
+        except Exception:
+            twin = model
+        yield twin
+
+
+def _notes(model: torch.nn.Module) -> Iterator[object]:
+    """The lists, dictionaries and sets of a model's modules that hold data only, so that notes taken there are kept."""
+    for module in model.modules():
+        for name, value in vars(module).items():
+            if isinstance(value, (list, dict, set, collections.deque)) and name not in vars(_BARE):
+                parts = list(value.values()) if isinstance(value, dict) else list(value)
+                if not any(callable(part) for part in parts):
+                    yield value
+
+
+def _tensors_of(module: torch.nn.Module) -> Iterator[Tensor]:
+    yield from module.parameters(recurse=False)
+    yield from module.buffers(recurse=False)
+
+
+@contextmanager
 def _twin(model: torch.nn.Module, x: Tensor) -> Iterator[torch.nn.Module]:
     """A copy of ``model`` that shares its parameters; the model itself, put back afterwards, if it cannot be copied."""
     shared: dict[int, Any] = {id(weight): weight for weight in model.parameters() if not is_lazy(weight)}
@@ -239,8 +282,13 @@ def _twin(model: torch.nn.Module, x: Tensor) -> Iterator[torch.nn.Module]:
 
 
 def global_states() -> tuple[object, ...]:
-    """The global random states of torch on the CPU, of NumPy and of Python, to be compared."""
-    return torch.get_rng_state().numpy().tobytes(), _of_numpy(np.random.get_state()), random.getstate()
+    """The global random states of torch on the CPU, of NumPy and of Python, and how often streams gave numbers."""
+    return (
+        streams.times_drawn(),
+        torch.get_rng_state().numpy().tobytes(),
+        _of_numpy(np.random.get_state()),
+        random.getstate(),
+    )
 
 
 @contextmanager

@@ -2,7 +2,10 @@
 
 Common to all: ``keep_prob`` is the probability p of keeping. ``training=False`` is the identity. With ``rescale``
 (inverted dropout) what is kept is divided by p, so that E[y] = x; without it (the original convention) it is not, and
-``training=False`` multiplies by p instead. ``generator`` is the source of the draws, torch's own by default. A dropped
+``training=False`` multiplies by p instead. ``generator`` is the source of the draws: a ``torch.Generator``, a
+:class:`~dropout_lab.noise.Stream`, or torch's global generator by default. A generator of your own is drawn from again
+where a forward pass is repeated, as ``torch.utils.checkpoint`` does it in the backward pass: the gradient then belongs
+to another mask than the output. Pass a stream there, whose masks are the same in both passes. A dropped
 element is exactly 0, even where it was inf or NaN, and passes exactly 0 gradient. ``batched=False`` says that ``x`` is
 a single sample without the axis N, as it is inside ``torch.vmap`` over samples.
 

@@ -7,14 +7,17 @@ import operator
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
+from numbers import Integral
 from typing import Literal
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from dropout_lab import noise, pinned
+from dropout_lab.arguments import integer, real
 from dropout_lab.functional.selection import select
 from dropout_lab.functional.variants import DROP_BLOCK
+from dropout_lab.noise import Source
 
 _RULES = ("exact", "published")
 #: The largest factor that a position can get: finite in float32, and so harmless where everything is dropped.
@@ -30,7 +33,7 @@ def drop_block(
     batched: bool = True,
     training: bool = True,
     rescale: bool = True,
-    generator: Generator | None = None,
+    generator: Source | None = None,
 ) -> Tensor:
     """Drop blocks of ``block_size`` positions a side, in each channel by itself.
 
@@ -60,13 +63,17 @@ def drop_block(
     if keep_prob == 1 or (rescale and not training):
         return x
     if not training and keep_prob > 0:
-        return _widened_product(x, _keep_probs(sizes, block_size, rate, x.device))
+        with noise.mode_of(x):
+            return _widened_product(x, _keep_probs(sizes, block_size, rate, x.device))
     places = DROP_BLOCK.mask_shape(x.shape, block_size=block_size, batched=batched)
-    seeds = noise.bernoulli(places, rate, generator=generator, device=x.device, dtype=torch.int8)
-    kept = select(x, dilated(seeds, sizes, block_size).bitwise_xor(1).view(x.shape))
-    if not rescale:
-        return kept
-    return _widened_product(kept, _keep_probs(sizes, block_size, rate, x.device).reciprocal().clamp(max=_LARGEST))
+    if generator is not None:
+        generator = DROP_BLOCK.draws_from(generator, x.shape, batched=batched)
+    with noise.mode_of(x):
+        seeds = noise.bernoulli(places, rate, generator=generator, device=x.device, dtype=torch.int8)
+        kept = select(x, dilated(seeds, sizes, block_size).bitwise_xor(1).view(x.shape))
+        if not rescale:
+            return kept
+        return _widened_product(kept, _keep_probs(sizes, block_size, rate, x.device).reciprocal().clamp(max=_LARGEST))
 
 
 def block_gamma(
@@ -82,17 +89,32 @@ def block_gamma(
     (0.0209, 0.0198)
     """
     keep_prob = noise.check_keep_prob(keep_prob)
-    if isinstance(block_size, bool) or not isinstance(block_size, int) or not 1 <= block_size <= min(sizes):
-        raise ValueError(
-            f"block_size must be an integer from 1 to the smallest extent of the map, {min(sizes)}; got {block_size!r}"
-        )
-    if rule not in _RULES:
-        raise ValueError(f"gamma must be one of {', '.join(_RULES)}; got {rule!r}")
+    block_size = check_block(block_size, rule, sizes)
     if keep_prob in (0, 1):
         return 1 - keep_prob
     if rule == "exact":
         return _exact_gamma(*keep_prob.as_integer_ratio(), block_size, *map(operator.index, sizes))
     return (1 - keep_prob) * math.prod([size / block_size / (size - block_size + 1) for size in sizes])
+
+
+def check_block(block_size: int, rule: str, sizes: Sequence[int] | None = None) -> int:
+    """``block_size`` as an int, if it is a size, fits into ``sizes``, and ``rule`` is a rule for γ.
+
+    Raises as :func:`drop_block` does.
+
+    >>> check_block(7, "exact")
+    7
+    """
+    most = None if sizes is None else min(sizes, default=0)
+    is_size = isinstance(block_size, Integral) and not isinstance(block_size, bool) and block_size >= 1
+    if not is_size or (most is not None and block_size > most):
+        end = "" if most is None else f", {most}"
+        raise ValueError(
+            f"block_size must be an integer from 1 to the smallest extent of the map{end}; got {block_size!r}"
+        )
+    if rule not in _RULES:
+        raise ValueError(f"gamma must be one of {', '.join(_RULES)}; got {rule!r}")
+    return int(block_size)
 
 
 def block_keep_probs(sizes: Sequence[int], block_size: int, gamma: float) -> Tensor:
@@ -102,7 +124,15 @@ def block_keep_probs(sizes: Sequence[int], block_size: int, gamma: float) -> Ten
     tensor([[0.5000, 0.2500, 0.5000],
             [0.2500, 0.0625, 0.2500],
             [0.5000, 0.2500, 0.5000]], dtype=torch.float64)
+
+    Raises TypeError for a ``gamma`` that is no number, ValueError for one outside [0, 1] and for a block that does not
+    fit.
     """
+    sizes = [integer("an extent of sizes", size, least=1) for size in sizes]
+    block_size = check_block(block_size, "exact", sizes)
+    gamma = real("gamma", gamma)
+    if not 0 <= gamma <= 1:
+        raise ValueError(f"gamma is a probability between 0 and 1, got {gamma}")
     return _keep_probs(sizes, block_size, gamma, torch.device("cpu"))
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from dropout_lab import noise
-from dropout_lab.functional.selection import drop
+from dropout_lab.functional.selection import drop, inverse
 from dropout_lab.functional.variants import (
     DROP_PATH,
     DROPOUT,
@@ -17,6 +18,7 @@ from dropout_lab.functional.variants import (
     VARIATIONAL_DROPOUT,
     Variant,
 )
+from dropout_lab.noise import Source
 
 
 def dropout(
@@ -25,7 +27,7 @@ def dropout(
     *,
     training: bool = True,
     rescale: bool = True,
-    generator: Generator | None = None,
+    generator: Source | None = None,
 ) -> Tensor:
     """Drop each element by itself. ``x`` has any shape. Source: Srivastava et al. 2014, section 4.
 
@@ -36,7 +38,7 @@ def dropout(
 
 
 def gaussian_dropout(
-    x: Tensor, keep_prob: float = 0.5, *, training: bool = True, generator: Generator | None = None
+    x: Tensor, keep_prob: float = 0.5, *, training: bool = True, generator: Source | None = None
 ) -> Tensor:
     """Multiply each element by noise with the mean and the variance of r/p: N(1, (1 − p)/p). ``x`` has any shape.
 
@@ -53,9 +55,12 @@ def gaussian_dropout(
         raise ValueError("gaussian_dropout has no limit at keep_prob=0, where the variance would be infinite")
     if not training or keep_prob == 1:
         return x
+    if generator is not None:
+        generator = GAUSSIAN_DROPOUT.draws_from(generator, x.shape)
     wide = torch.promote_types(x.dtype, torch.float32)
     shape = GAUSSIAN_DROPOUT.mask_shape(x.shape)
-    factors = noise.gaussian(shape, keep_prob, generator=generator, device=x.device, dtype=wide)
+    with noise.mode_of(x):
+        factors = noise.gaussian(shape, keep_prob, generator=generator, device=x.device, dtype=wide)
     return (x * factors).to(x.dtype)
 
 
@@ -66,7 +71,7 @@ def spatial_dropout(
     batched: bool = True,
     training: bool = True,
     rescale: bool = True,
-    generator: Generator | None = None,
+    generator: Source | None = None,
 ) -> Tensor:
     """Drop whole channels, each by itself. ``x`` is (N, C, L), (N, C, H, W) or (N, C, D, H, W).
 
@@ -89,7 +94,7 @@ def variational_dropout(
     time_dim: int = 1,
     training: bool = True,
     rescale: bool = True,
-    generator: Generator | None = None,
+    generator: Source | None = None,
 ) -> Tensor:
     """Drop features for a whole sequence: one mask, the same at every step along ``time_dim``.
 
@@ -117,7 +122,7 @@ def drop_path(
     batched: bool = True,
     training: bool = True,
     rescale: bool = True,
-    generator: Generator | None = None,
+    generator: Source | None = None,
 ) -> Tensor:
     """Drop the whole of ``x``, a residual branch, for each sample by itself. ``x`` is (N, …).
 
@@ -134,14 +139,15 @@ def drop_path(
 def linear_decay(blocks: int, last: float = 0.5) -> list[float]:
     """The keep probabilities of ``blocks`` residual blocks, the first block's first: 1 − (l/L)(1 − ``last``).
 
-    Source: Huang et al. 2016 (stochastic depth), equation 4. Raises ValueError for ``blocks`` below 1 and for ``last``
-    outside [0, 1].
+    Source: Huang et al. 2016 (stochastic depth), equation 4. Raises ValueError for ``blocks`` that is no integer
+    of at least 1 and for ``last`` outside [0, 1].
 
     >>> linear_decay(5, 0.5)
     [0.9, 0.8, 0.7, 0.6, 0.5]
     """
-    if isinstance(blocks, bool) or not isinstance(blocks, int) or blocks < 1:
+    if isinstance(blocks, bool) or not isinstance(blocks, Integral) or blocks < 1:
         raise ValueError(f"blocks must be an integer of at least 1, got {blocks!r}")
+    blocks = int(blocks)
     last = noise.check_keep_prob(last)
     # Written so that the last one is ``last``, without rounding.
     return [(blocks - block + block * last) / blocks for block in range(1, blocks)] + [last]
@@ -154,7 +160,7 @@ def masked(
     *,
     training: bool = True,
     rescale: bool = True,
-    generator: Generator | None = None,
+    generator: Source | None = None,
     **options: Any,
 ) -> Tensor:
     """``x`` with the Bernoulli mask of a variant, in one of the two conventions: what most members do, and no more.
@@ -178,5 +184,7 @@ def masked(
         return x
     if not training and keep_prob > 0:
         return x * keep_prob
-    scale = 1 / keep_prob if rescale and keep_prob > 0 else 1.0
+    scale = inverse(keep_prob) if rescale else 1.0
+    if generator is not None:
+        generator = variant.draws_from(generator, x.shape, **options)
     return drop(x, variant.mask_shape(x.shape, **options), keep_prob, scale, generator=generator)

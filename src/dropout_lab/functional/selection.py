@@ -8,13 +8,15 @@ CPU the memory traffic counts: there the bits of what is dropped are cleared, a 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from dropout_lab import noise
+from dropout_lab.noise import Source
 
 #: From this many elements on, stretches pay.
 _MANY = 1 << 18
@@ -22,14 +24,39 @@ _MANY = 1 << 18
 _STRETCH = 1 << 16
 #: The shortest row that is handled as one.
 _ROW = 1 << 8
+#: No type that is computed in has a smaller range than this factor; and the least number with an inverse.
+_FACTOR = 2.0**64
+_LEAST = 1 / sys.float_info.max
 #: Integers as wide as the floating point numbers, by bytes.
 _INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 # The gradient of relu, as its one overload: to look it up among several would cost a small input as much as the call.
 _relu_gradient = torch.ops.aten.threshold_backward.default
 
 
+def inverse(keep_prob: float) -> float:
+    """What a kept element is multiplied by: 1/p, as far as floating point goes, and 1 for p = 0, where none is kept.
+
+    >>> inverse(0.5), inverse(0.0)
+    (2.0, 1.0)
+    """
+    if not keep_prob:
+        return 1.0
+    return 1 / keep_prob if keep_prob > _LEAST else sys.float_info.max
+
+
+def scaled(x: Tensor, scale: float) -> Tensor:
+    """``scale · x``, where 0 stays 0 though the scale be beyond the range of the type.
+
+    >>> scaled(torch.tensor([0.0, 1.0]), 1e40)
+    tensor([0., inf])
+    """
+    while scale > _FACTOR:
+        x, scale = x * _FACTOR, scale / _FACTOR
+    return x * scale
+
+
 def drop(
-    x: Tensor, shape: Sequence[int], keep_prob: float, scale: float = 1.0, *, generator: Generator | None = None
+    x: Tensor, shape: Sequence[int], keep_prob: float, scale: float = 1.0, *, generator: Source | None = None
 ) -> Tensor:
     """Each draw of a mask of ``shape`` keeps ``scale · x`` with probability ``keep_prob``, and else leaves exactly 0.
 
@@ -38,7 +65,9 @@ def drop(
     if _in_stretches(x):
         kept = noise.bernoulli(shape, keep_prob, generator=generator, device=x.device, dtype=torch.int8)
         return _Select.apply(x, kept, scale)
-    return _above(x, *noise.exceeding(shape, keep_prob, generator=generator, device=x.device), scale)
+    with noise.mode_of(x):
+        values, level = noise.exceeding(shape, keep_prob, generator=generator, device=x.device)
+    return _above(x, values, level, scale)
 
 
 def select(x: Tensor, kept: Tensor, scale: float = 1.0) -> Tensor:
@@ -51,6 +80,8 @@ def select(x: Tensor, kept: Tensor, scale: float = 1.0) -> Tensor:
 def _in_stretches(x: Tensor) -> bool:
     # Between two layouts torch's own operation would choose that of the mask, and not that of x.
     if not noise.is_plain() or (x.numel() < _MANY and x.is_contiguous()):
+        return False
+    if not noise.is_free(x):
         return False
     return x.element_size() in _INTEGERS and (x.device.type == "cpu" or not x.is_contiguous())
 
@@ -67,7 +98,9 @@ def _times(kept: Tensor, scale: float) -> Tensor:
         return kept
     # The gradient of a sum is handed on as it is, that of a product is multiplied again: for p = 1/2, the usual case,
     # this saves a small input a fifth of its time.
-    return kept + kept if scale == 2 else kept.mul_(scale)
+    if scale == 2:
+        return kept + kept
+    return kept.mul_(scale) if scale <= _FACTOR else scaled(kept, scale)
 
 
 class _Select(torch.autograd.Function):
@@ -105,7 +138,7 @@ def _by_rows(x: Tensor, kept: Tensor, scale: float) -> Tensor:
     chosen = kept.flatten()
     index = chosen.nonzero().squeeze(1)
     starts = chosen.cumsum(0) - chosen
-    weights = x.new_full(index.shape, scale)
+    weights = scaled(x.new_ones(index.shape), scale)
     rows = x.view(chosen.numel(), -1)
     sums = torch.nn.functional.embedding_bag(index, rows, starts, mode="sum", per_sample_weights=weights)
     return sums.view(x.shape)

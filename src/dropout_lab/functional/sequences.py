@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from torch import Generator, Tensor
+from torch import Tensor
 
 from dropout_lab.functional.elements import masked
 from dropout_lab.functional.variants import ATTENTION_DROPOUT, TOKEN_DROPOUT
+from dropout_lab.noise import Source
 
 
 def token_dropout(
@@ -15,7 +16,7 @@ def token_dropout(
     batched: bool = True,
     training: bool = True,
     rescale: bool = True,
-    generator: Generator | None = None,
+    generator: Source | None = None,
 ) -> Tensor:
     """Drop whole tokens of a sequence, each by itself. ``x`` is (N, T, D).
 
@@ -40,7 +41,7 @@ def attention_dropout(
     batched: bool = True,
     training: bool = True,
     rescale: bool = True,
-    generator: Generator | None = None,
+    generator: Source | None = None,
 ) -> Tensor:
     """Drop attention probabilities. ``x`` is (N, H, T, S): how much each of T targets reads from each of S sources.
 

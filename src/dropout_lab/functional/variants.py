@@ -22,6 +22,8 @@ from typing import Literal
 
 from torch import Tensor
 
+from dropout_lab.noise import Source, placed
+
 #: The shape of one draw of the noise. An axis of extent 1 shares a draw.
 Shape = tuple[int, ...]
 
@@ -87,6 +89,20 @@ class Variant:
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
+
+    def draws_from(
+        self, given: Source, shape: Shape, *, batched: bool = True, time_dim: int | None = None, **others: object
+    ) -> Source:
+        """What to draw a mask for ``shape`` from: a generator as it is, of a stream the numbers of the examples.
+
+        Their axis is the first one, or the second one after that of time; ``batched=False`` says that there is none.
+
+        >>> from dropout_lab.noise import Stream
+        >>> VARIATIONAL_DROPOUT.draws_from(Stream(0), (9, 2, 5), time_dim=0).axis
+        1
+        """
+        after_time = time_dim is not None and time_dim % len(shape) == 0
+        return placed(given, int(after_time) if batched else None)
 
     def check(self, x: Tensor, batched: bool = True) -> None:
         """Raise TypeError if ``x`` is not floating point, and ValueError if it has none of the layouts.

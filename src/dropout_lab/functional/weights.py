@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from dropout_lab import noise
-from dropout_lab.functional.selection import drop
+from dropout_lab.functional.selection import drop, inverse
 from dropout_lab.functional.variants import DROP_CONNECT
+from dropout_lab.noise import Source
 
 
 def drop_connect(
@@ -22,7 +23,7 @@ def drop_connect(
     linear_map: Callable[[Tensor, Tensor, Tensor | None], Tensor] = torch.nn.functional.linear,
     training: bool = True,
     rescale: bool = True,
-    generator: Generator | None = None,
+    generator: Source | None = None,
 ) -> Tensor:
     """A linear map with masked weights: each weight is dropped by itself, the bias never.
 
@@ -52,8 +53,12 @@ def drop_connect(
         return linear_map(x, weight, bias)
     if not training and keep_prob > 0:
         return linear_map(x, weight * keep_prob, bias)
-    scale = 1 / keep_prob if rescale and keep_prob > 0 else 1.0
-    if not per_example or x.dim() < axes:
+    scale = inverse(keep_prob) if rescale else 1.0
+    own = per_example and x.dim() >= axes
+    if generator is not None:
+        generator = DROP_CONNECT.draws_from(generator, x.shape, batched=own)
+    # No example draws nothing, and a convolution that is mapped over none of them fails.
+    if not own or not len(x):
         shape = DROP_CONNECT.mask_shape(weight.shape)
         return linear_map(x, drop(weight, shape, keep_prob, scale, generator=generator), bias)
     shape = DROP_CONNECT.mask_shape(weight.shape, examples=x.shape[0])

@@ -9,6 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from dropout_lab import noise
+from dropout_lab.arguments import integer
 
 
 class Moments(NamedTuple):
@@ -24,11 +25,10 @@ class Moments(NamedTuple):
 
     def sample(self, samples: int, *, generator: Generator | None = None) -> Tensor:
         """Independent Gaussians with these moments, shape (samples, …)."""
-        if samples < 1:
-            raise ValueError(f"samples must be at least 1, got {samples}")
-        shape = (samples, *self.mean.shape)
-        normal = torch.randn(shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype)
-        return self.mean + self.variance.sqrt() * normal
+        shape = (integer("samples", samples, least=1), *self.mean.shape)
+        mean, variance = _widened(self.mean), _widened(self.variance)
+        normal = torch.randn(shape, generator=generator, device=mean.device, dtype=mean.dtype)
+        return (mean + variance.sqrt() * normal).to(self.mean.dtype)
 
     def relu(self) -> Moments:
         """The moments of max(0, u) for Gaussian u with these moments, in closed form.
@@ -36,10 +36,11 @@ class Moments(NamedTuple):
         With t = μ/σ the mean is σ (t Φ(t) + φ(t)) and E max(0, u)² = σ² ((t² + 1) Φ(t) + t φ(t)). Where the variance is
         0 they are max(0, μ) and 0.
         """
-        random = self.variance > 0
-        # A variance of 0 takes another road, so that neither the value nor the gradient meets 0/0.
-        deviation = torch.where(random, self.variance, 1.0).sqrt()
-        ratio = self.mean / deviation
+        given, spread = _widened(self.mean), _widened(self.variance)
+        # A variance of 0 takes another road, so that neither the value nor the gradient meets 0/0. A NaN is not 0.
+        random = spread != 0
+        deviation = torch.where(random, spread, 1.0).sqrt()
+        ratio = given / deviation
         above, below = torch.special.ndtr(ratio), torch.special.ndtr(-ratio)
         density = torch.exp(-ratio.square() / 2) / math.sqrt(2 * math.pi)
         mean = deviation * (ratio * above + density)
@@ -47,9 +48,9 @@ class Moments(NamedTuple):
         shape = above + ratio.square() * above * below + ratio * density * (below - above) - density.square()
         # Far below 0 the terms cancel to less than nothing.
         variance = deviation.square() * shape.clamp(min=0)
-        return Moments(
-            torch.where(random, mean.clamp(min=0), self.mean.clamp(min=0)), torch.where(random, variance, 0.0)
-        )
+        mean = torch.where(random, mean.clamp(min=0), given.clamp(min=0))
+        variance = torch.where(random, variance, 0.0)
+        return Moments(mean.to(self.mean.dtype), variance.to(self.variance.dtype))
 
 
 def moment_matching(
@@ -89,7 +90,17 @@ def moment_matching(
     # Per unit of weight: p(1 − p)(E x)² + p Var x, over p² if rescaled. At p = 0 everything is 0 in both conventions.
     mask_noise = kept * (1 - keep_prob) * (kept / keep_prob if keep_prob > 0 else 0.0)
     input_noise = kept * (kept / keep_prob if keep_prob > 0 else 0.0)
-    variance = torch.nn.functional.linear(
-        mask_noise * inputs.mean.square() + input_noise * inputs.variance, weight.square()
-    )
-    return Moments(torch.nn.functional.linear(kept * inputs.mean, weight, bias), variance)
+    # Squares overflow and vanish in half precision: all is in float32 at least, also under autocast, and rounded once.
+    with torch.autocast(weight.device.type, enabled=False):
+        mean, spread, wide = _widened(inputs.mean), _widened(inputs.variance), _widened(weight)
+        noisy = mask_noise * mean.square() + input_noise * spread
+        variance = torch.nn.functional.linear(noisy, wide.square())
+        shift = None if bias is None else _widened(bias)
+        mean = torch.nn.functional.linear(kept * mean, wide, shift)
+    dtype = torch.promote_types(inputs.mean.dtype, weight.dtype)
+    return Moments(mean.to(dtype), variance.to(dtype))
+
+
+def _widened(values: Tensor) -> Tensor:
+    """In float32 at least."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
 
+from dropout_lab.arguments import integer
+from dropout_lab.drawing import Drawing, streams
 from dropout_lab.ensemble import asking
-from dropout_lab.ensemble.watching import Watched, switch_on
+from dropout_lab.ensemble.watching import Watched, alone, switch_on
 
 
 class Predictive(NamedTuple):
@@ -80,8 +82,11 @@ def monte_carlo(
 
     Copies of the model run first, in training mode too. What draws there and would not be sampled is an error.
 
-    The layers draw from torch's global generators. With ``generator`` these are seeded from it for the time of the
-    call, and then are what they were: the same state of ``generator`` gives the same result, for torch's layers too.
+    The layers draw from their own sources: a layer's stream gives the masks of its present step to the first sample,
+    those of the next step to the second, and so on, for the same examples; all sources stand afterwards where they
+    stood. Layers without a source draw from torch's global generators. With ``generator`` all layers draw from these,
+    seeded from it for the time of the call: the same state of ``generator`` gives the same result, for torch's layers
+    too. Calls from several threads wait for one another.
 
     Raises ValueError for a model in which nothing samples, for a module that draws random numbers in training and is
     neither known nor in ``also`` (the error names it), for a dropout layer that is called in training alone, for a
@@ -93,21 +98,36 @@ def monte_carlo(
     >>> found.mean.shape, found.entropy.shape, found.samples
     (torch.Size([5, 2]), torch.Size([5]), 20)
     """
-    if samples < 2:
+    if integer("samples", samples) < 2:
         raise ValueError(f"samples must be at least 2, or there is no variance; got {samples}")
     if output not in _READ:
         raise ValueError(f"output must be 'softmax', 'sigmoid' or 'raw', got {output!r}")
-    if batch_size is not None and batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-    batches = [x] if batch_size is None else x.split(batch_size)
-    _check_all_is_sampled(model, batches[0], also)
+    batches = [x] if batch_size is None else x.split(integer("batch_size", batch_size, least=1))
+    with alone(model) as copied:
+        return _predict(copied, batches, samples, output, generator, also)
+
+
+def _predict(
+    model: nn.Module,
+    batches: Sequence[Tensor],
+    samples: int,
+    output: str,
+    generator: Generator | None,
+    also: tuple[type[nn.Module], ...],
+) -> Predictive:
+    with _from_the_first_step(model, slice(0, len(batches[0]))):
+        _check_all_is_sampled(model, batches[0], also)
     if not any(asking.is_random(module) or isinstance(module, also) for module in model.modules()):
         raise ValueError(
             f"nothing to sample: {type(model).__name__} has no dropout layer with a keep_prob strictly between 0 and 1"
         )
-    with asking.evaluating(model), _seeded(generator, x.device):
+    parts, start = [], 0
+    with asking.evaluating(model), _seeded(generator, batches[0].device), _own_sources(model, generator):
         _sampling(model, also)
-        parts = [_sample(model, batch, samples, output) for batch in batches]
+        for batch in batches:
+            with _from_the_first_step(model, slice(start, start + len(batch))):
+                parts.append(_sample(model, batch, samples, output))
+            start += len(batch)
     mean, variance = (torch.cat([part[place] for part in parts]) for place in (0, 1))
     if output == "raw":
         return Predictive(mean, variance, None, None, samples)
@@ -136,6 +156,8 @@ def _sample(model: nn.Module, x: Tensor, samples: int, output: str) -> tuple[Ten
         squares = squares + deviation * (values - mean)
         if entropy_of:
             member_entropy = member_entropy + entropy_of(values) / samples
+        for stream in streams(model):
+            stream.advance()
     variance = squares / (samples - 1)
     # A mean of integers is none, and half precision holds neither a mean nor a variance.
     dtype = torch.promote_types(raw.dtype, torch.float32) if raw.is_floating_point() else torch.float64
@@ -186,6 +208,31 @@ def _check_all_is_sampled(model: nn.Module, x: Tensor, also: tuple[type[nn.Modul
         raise ValueError(
             f"{named(name)} changes its buffers when it is sampled, so every sample would come from another model"
         )
+
+
+@contextmanager
+def _own_sources(model: nn.Module, generator: Generator | None) -> Iterator[None]:
+    """With ``generator``, the layers draw from torch's global ones, seeded from it, and not from their own."""
+    layers = [module for module in model.modules() if isinstance(module, Drawing)] if generator is not None else []
+    own = [layer.set_aside() for layer in layers]
+    try:
+        yield
+    finally:
+        for layer, source in zip(layers, own, strict=True):
+            layer.own_source(*source)
+
+
+@contextmanager
+def _from_the_first_step(model: nn.Module, rows: slice) -> Iterator[None]:
+    """The streams stand at their present step, for the examples of some rows, and are afterwards what they were."""
+    before = [(stream, int(stream.step), stream.examples) for stream in streams(model)]
+    for stream, step, examples in before:
+        stream.set(step=step, examples=None if examples is None else examples[rows])
+    try:
+        yield
+    finally:
+        for stream, step, examples in before:
+            stream.set(step=step, examples=examples)
 
 
 @contextmanager

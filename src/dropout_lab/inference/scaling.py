@@ -15,10 +15,11 @@ from typing import Any
 import torch
 from torch import fx
 
-from dropout_lab import nn
+from dropout_lab import nn, pinned
 from dropout_lab.constraints import LAYERS
 from dropout_lab.ensemble.asking import described, evaluating
-from dropout_lab.ensemble.watching import global_states, states_kept
+from dropout_lab.ensemble.watching import alone, global_states, states_kept
+from dropout_lab.wrapped import beyond_weights
 
 #: What only moves or averages numbers: a factor before it is a factor after it.
 _TRANSPARENT = (
@@ -81,7 +82,8 @@ def weight_scaling(model: torch.nn.Module) -> torch.nn.Module:
     >>> torch.allclose(scaled(torch.ones(1, 3)), model(torch.ones(1, 3)))
     True
     """
-    return _convert(model, to_inverted=True).eval()
+    with alone(model) as unchanged:
+        return _convert(unchanged, to_inverted=True).eval()
 
 
 def undo_weight_scaling(model: torch.nn.Module) -> torch.nn.Module:
@@ -96,7 +98,8 @@ def undo_weight_scaling(model: torch.nn.Module) -> torch.nn.Module:
     >>> undone[0], torch.equal(undone[1].weight, model[1].weight)
     (Dropout(keep_prob=0.5, rescale=False), True)
     """
-    return _convert(model, to_inverted=False)
+    with alone(model) as unchanged:
+        return _convert(unchanged, to_inverted=False)
 
 
 def _convert(model: torch.nn.Module, *, to_inverted: bool) -> torch.nn.Module:
@@ -120,6 +123,9 @@ def _convert(model: torch.nn.Module, *, to_inverted: bool) -> torch.nn.Module:
             raise ValueError(f"{described(name, module)} has no weights of the next layer to scale")
         if module.keep_prob == 0 and not to_inverted:
             raise ValueError(f"{described(name, module)} has keep_prob 0: the weights cannot be divided by it")
+        _check_plain(name, module)
+        if isinstance(module, nn.DropConnect):
+            _check_plain(f"{name}.layer", module.layer)
     with torch.no_grad():
         for layer, factor in _factors(converted, modules, changing):
             _own(layer)["weight"].mul_(factor if to_inverted else 1 / factor)
@@ -230,6 +236,7 @@ def _readers(dropout: fx.Node, node: fx.Node, modules: _Modules) -> Iterator[fx.
     for user in node.users:
         if user.op == "call_module":
             module = modules[_target(user)]
+            _check_plain(_target(user), module)
             if isinstance(module, (*LAYERS, nn.DropConnect)):
                 yield user
             elif isinstance(module, _TRANSPARENT) or _multiplies_activations(module):
@@ -255,6 +262,18 @@ def _readers(dropout: fx.Node, node: fx.Node, modules: _Modules) -> Iterator[fx.
                 f"{source} is read by {called}(), not by a linear layer or a convolution: no factor on weights does "
                 "what the factor on activations does. Use inference.monte_carlo"
             )
+
+
+def _check_plain(name: str, module: torch.nn.Module) -> None:
+    """Raise ValueError for a module that does more when it is called than a trace of it shows."""
+    more = "hooks" if pinned.has_hooks(module) else None
+    if isinstance(module, LAYERS):
+        more = beyond_weights(module)
+    if more is not None:
+        raise ValueError(
+            f"{described(name, module)} has {more}: what it does with a factor on its input is not known, so no "
+            "weights can be scaled for it"
+        )
 
 
 def _own(module: torch.nn.Module) -> dict[str, torch.nn.Parameter]:

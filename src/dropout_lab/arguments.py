@@ -1,0 +1,58 @@
+"""Numbers as arguments: Python's and NumPy's, by the name that the caller knows."""
+
+from __future__ import annotations
+
+import math
+import operator
+from numbers import Integral, Real
+from typing import Any
+
+
+def real(name: str, value: Any) -> float:
+    """``value`` as a float. Raises TypeError for what is not a real number (bool included).
+
+    >>> import numpy as np
+    >>> real("bound", np.float32(0.5))
+    0.5
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, got {type(value).__name__}")
+    return float(value)
+
+
+def positive(name: str, value: Any) -> float:
+    """``value`` as a float above 0. Raises as :func:`real` does, and ValueError for another number, inf and NaN.
+
+    >>> positive("bound", 0)
+    Traceback (most recent call last):
+    ValueError: bound must be positive and finite, got 0
+    """
+    number = real(name, value)
+    if not 0 < number < math.inf:
+        raise ValueError(f"{name} must be positive and finite, got {value}")
+    return number
+
+
+def integer(name: str, value: Any, least: int | None = None) -> int:
+    """``value`` as an int. Raises TypeError for what is no integer (bool included), ValueError below ``least``.
+
+    >>> integer("samples", 1, least=2)
+    Traceback (most recent call last):
+    ValueError: samples must be at least 2, got 1
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{name} must be an integer, got {type(value).__name__}")
+    if least is not None and value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
+    return operator.index(value)
+
+
+def flag(name: str, value: Any) -> bool:
+    """``value``, if it is True or False; else TypeError.
+
+    >>> flag("batched", True)
+    True
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return value

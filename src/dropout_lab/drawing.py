@@ -1,0 +1,125 @@
+"""A layer's own source of draws: a stream or a generator that it is given when it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from dropout_lab.noise import Source, Stream
+
+
+class Drawing(torch.nn.Module):
+    """A layer that draws: from what its ``forward`` is given, else from its own source, else from torch's global one.
+
+    ``stream`` is its own :class:`~dropout_lab.noise.Stream` or None. A layer that was made with ``generator`` has that
+    generator's state in its ``state_dict``. Raises TypeError for another kind of source, ValueError for both at once.
+
+    >>> from dropout_lab import nn
+    >>> nn.Dropout(stream=Stream(0, "first")).source()
+    Stream(seed=0, layer='first', step=0)
+    """
+
+    stream: Stream | None
+    _held: _Held | None
+
+    def own_source(self, generator: Source | None, stream: Stream | None) -> None:
+        """Take what the layer was given when it was made."""
+        if generator is not None and stream is not None:
+            raise ValueError("a layer has one source of draws: give generator or stream, not both")
+        if isinstance(generator, Stream):
+            generator, stream = None, generator
+        if not (generator is None or isinstance(generator, Generator)):
+            raise TypeError(f"generator must be a torch.Generator or a noise.Stream, got {type(generator).__name__}")
+        if not (stream is None or isinstance(stream, Stream)):
+            raise TypeError(f"stream must be a noise.Stream, such as Stream(0); got {type(stream).__name__}")
+        self.stream = None if stream is None else stream.next_layer()
+        self._held = None if generator is None else _Held(generator)
+
+    def set_aside(self) -> tuple[Generator | None, Stream | None]:
+        """Draw from torch's global generator from now on; gives what :meth:`own_source` takes to undo it."""
+        own = None if self._held is None else self._held.generator, self.stream
+        self.own_source(None, None)
+        return own
+
+    def source(self, given: Source | None = None) -> Source | None:
+        """What to draw from; None for torch's global generator."""
+        if given is not None:
+            return given
+        if self.stream is not None:
+            return self.stream
+        return None if self._held is None else self._held.generator
+
+
+class _Held(torch.nn.Module):
+    """A generator as a part of a model: its state goes with the model's."""
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def get_extra_state(self) -> Tensor:
+        return self.generator.get_state()
+
+    def set_extra_state(self, state: Tensor) -> None:
+        self.generator.set_state(state.cpu())
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
+        # A state dict from before the layer had a generator of its own holds nothing of it.
+        if any(name.startswith(prefix) for name in state_dict):
+            super()._load_from_state_dict(state_dict, prefix, *others)
+
+    def extra_repr(self) -> str:
+        return f"seed={self.generator.initial_seed()}"
+
+
+def streams(model: torch.nn.Module) -> Iterator[Stream]:
+    """The streams of a model's layers, each once.
+
+    >>> from dropout_lab import nn
+    >>> [stream.layer for stream in streams(nn.Dropout(0.5, stream=Stream(0, "only")))]
+    ['only']
+    """
+    return (module for module in model.modules() if isinstance(module, Stream))
+
+
+def add_streams(model: torch.nn.Module, seed: int) -> torch.nn.Module:
+    """Give every layer of the family in ``model`` a stream of its own, named as the layer is in the model; in place.
+
+    What a layer had before is replaced. Layers that were copied, as ``torch.nn.TransformerEncoder`` copies its own, are
+    told apart by it. Raises ValueError for a model without a layer of the family.
+
+    >>> from dropout_lab import nn
+    >>> model = add_streams(torch.nn.Sequential(nn.Dropout(), torch.nn.Linear(2, 2), nn.Dropout()), 3)
+    >>> [stream.layer for stream in streams(model)]
+    ['0', '2']
+    """
+    layers = [(name, module) for name, module in model.named_modules() if isinstance(module, Drawing)]
+    if not layers:
+        raise ValueError(f"{type(model).__name__} has no layer of dropout_lab.nn, so nothing in it takes a stream")
+    device = next((parameter.device for parameter in model.parameters()), None)
+    for name, module in layers:
+        module.own_source(None, Stream(seed, name).to(device))
+    return model
+
+
+def set_streams(
+    model: torch.nn.Module, *, step: int | None = None, examples: Sequence[int] | Tensor | None = None
+) -> torch.nn.Module:
+    """Set the step of all streams of ``model``, if one is given, and the numbers of the examples to come; in place.
+
+    Raises ValueError for a model without streams.
+
+    >>> from dropout_lab import nn
+    >>> model = set_streams(nn.Dropout(0.5, stream=Stream(0)), step=7, examples=[4, 1])
+    >>> int(model.stream.step), model.stream.examples
+    (7, tensor([4, 1]))
+    """
+    found = list(streams(model))
+    if not found:
+        raise ValueError(f"{type(model).__name__} has no streams: nn.add_streams gives its layers some")
+    for stream in found:
+        stream.set(step=step, examples=examples)
+    return model
