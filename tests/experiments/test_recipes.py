@@ -32,10 +32,9 @@ EXPERIMENTS = [
     pytest.param(function, id=f"{module.__name__.rpartition('.')[2]}.{name}")
     for module in MODULES
     for name, function in inspect.getmembers(module, inspect.isfunction)
-    if getattr(inspect.signature(function).parameters.get("base"), "default", inspect.Parameter.empty)
-    is not inspect.Parameter.empty
+    if "base" in inspect.signature(function).parameters
     and function.__module__ == module.__name__
-    and function not in (scales.dense, practice.strengths)
+    and function not in (scales.dense, practice.strengths, variants.sweep, variants.tuned)
 ]
 
 
