@@ -11,6 +11,7 @@ import pytest
 import torch
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace, patch_docutils
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from dropout_lab import pinned
 
@@ -85,3 +86,51 @@ def test_torchs_convolutions_can_be_given_another_weight():
     found = pinned.apply_convolution(layer, x, weight, bias)
     expected = torch.func.functional_call(layer, {"weight": weight, "bias": bias}, (x,))
     assert torch.equal(found, expected)
+
+
+def test_torch_says_whether_somebody_looks_at_each_operation():
+    """Without it the fast ways on the CPU would be traced, which look at drawn values and write into given memory."""
+    is_observed = pinned.observation_test()
+    seen = []
+    with FakeTensorMode():
+        seen.append(is_observed())
+    torch.jit.trace(lambda x: seen.append(is_observed()) or x + 1, torch.ones(2), check_trace=False)
+    assert seen == [True, True]
+    assert not is_observed()
+
+
+def test_torch_tells_a_gradient_that_stands_for_many():
+    """Without it the gradients of a large tensor could not be computed in batches."""
+    seen = []
+
+    class Look(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, gradient):
+            seen.append(pinned.is_mapped_gradient(gradient))
+            return gradient
+
+    x = torch.ones(2, requires_grad=True)
+    y = Look.apply(x)
+    torch.autograd.grad(y, x, torch.ones(3, 2), is_grads_batched=True, retain_graph=True)
+    torch.autograd.grad(y, x, torch.ones(2))
+    assert seen == [True, False]
+
+
+def test_torch_keeps_the_hooks_of_a_module():
+    """Without it a hook of a layer whose weights are read would be passed by without a word."""
+    layer = torch.nn.Linear(2, 2)
+    assert not pinned.has_hooks(layer)
+    for register in (layer.register_forward_hook, layer.register_forward_pre_hook):
+        handle = register(lambda *_: None)
+        assert pinned.has_hooks(layer)
+        handle.remove()
+    assert not pinned.has_hooks(layer)
+
+
+def test_a_convolution_calls_the_method_that_is_named():
+    """Without it a convolution with a way of its own would be passed by without a word."""
+    assert all(hasattr(torch.nn.Conv2d, name) for name in pinned.CONVOLUTION)

@@ -39,7 +39,7 @@ class Drawing(torch.nn.Module):
         self._held = None if generator is None else _Held(generator)
 
     def set_aside(self) -> tuple[Generator | None, Stream | None]:
-        """Draw from torch's global generator from now on; gives what :meth:`own_source` takes to undo it."""
+        """Draw from torch's global generator from now on; gives what ``own_source`` takes to undo it."""
         own = None if self._held is None else self._held.generator, self.stream
         self.own_source(None, None)
         return own

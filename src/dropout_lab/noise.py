@@ -3,7 +3,7 @@
 Shape, keep probability and the source of the draws go in; nothing here knows what the noise is for. From a torch
 generator, numbers are drawn in the logical order of the shape, one after the other, so the same generator state gives
 the same mask for any number of threads and for any memory layout of what is masked. From a :class:`Stream` each number
-is computed from its place (:mod:`dropout_lab.streams`).
+is computed from its place.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from dropout_lab.streams import LEVELS, Draws, Source, Stream, is_free, is_plain
 
 __all__ = [
     "Draws",
-    "Source",
     "Stream",
     "bernoulli",
     "check_keep_prob",

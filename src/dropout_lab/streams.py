@@ -93,14 +93,14 @@ def mode_of(x: Tensor) -> AbstractContextManager[object]:
 
 
 class Stream(torch.nn.Module):
-    """A source of masks that depend on ``seed``, ``layer``, :attr:`step` and the example, and on nothing else.
+    """A source of masks that depend on ``seed``, ``layer``, ``step`` and the example, and on nothing else.
 
     Every function of the family takes it as ``generator=``, every layer as ``stream=``. A layer that is given a stream
-    without a ``layer`` takes the next one of it (:meth:`next_layer`), so layers are told apart. The user moves it on
-    from step to step with :meth:`advance`; as long as the step is the same, so are the masks. Hence a layer that is
+    without a ``layer`` takes the next one of it (:meth:`.Stream.next_layer`), so layers are told apart. The user moves it on
+    from step to step with :meth:`.Stream.advance`; as long as the step is the same, so are the masks. Hence a layer that is
     called twice in one step masks the same places twice: give each place a layer of its own.
 
-    The example is what :attr:`examples` says, the number of each along the axis of examples. Where it is None, it is
+    The example is what ``examples`` says, the number of each along the axis of examples. Where it is None, it is
     the row, counted from 0: then a mask stays with the row, and not with the example that happens to stand there.
 
     It is a module without parameters, so its state is part of a model's ``state_dict`` (a state dict without it is
@@ -153,7 +153,7 @@ class Stream(torch.nn.Module):
 
     @torch.no_grad()
     def set(self, *, step: int | None = None, examples: Sequence[int] | Tensor | None = None) -> Self:
-        """Set :attr:`examples`, and the step if one is given, in place, for the calls to come.
+        """Set ``examples``, and the step if one is given, in place, for the calls to come.
 
         >>> Stream(0).set(step=5, examples=[3, 1]).examples
         tensor([3, 1])
@@ -181,7 +181,7 @@ class Stream(torch.nn.Module):
         return {"layer": self.layer, "layers": self._layers}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """What :meth:`get_extra_state` gave."""
+        """What ``get_extra_state`` gave."""
         self.layer, self._layers = state["layer"], state["layers"]
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
@@ -237,12 +237,12 @@ class Draws:
 
     def _rows(self, numbers: Tensor, count: int, device: torch.device) -> Tensor:
         """``count`` levels for each of the examples with these numbers: (rows, count)."""
-        words = [word.to(device) for word in (self.seed, self.key, self.step)]
+        seed, key, step = (word.to(device) for word in (self.seed, self.key, self.step))
         if is_plain():
             _note_draw()
         if is_free(numbers):
-            return _levels(*words, numbers, self.place, count)
-        return _opaque_levels(*words, numbers, self.place, count)
+            return _levels(seed, key, step, numbers, self.place, count)
+        return _opaque_levels(seed, key, step, numbers, self.place, count)
 
 
 def _levels(seed: Tensor, key: Tensor, step: Tensor, numbers: Tensor, place: int, count: int) -> Tensor:

@@ -29,7 +29,7 @@ from sphinx.writers.html5 import HTML5Translator
 
 PACKAGE = "dropout_lab"
 #: The floors that a reader does not call: the Sphinx side, and the one that holds other libraries' private names.
-INTERNAL = ("book", "pinned")
+INTERNAL = ("arguments", "book", "philox", "pinned", "streams", "wrapped")
 #: Libraries whose names are plain text: their inventories of links lie on the network, and the build needs none.
 FOREIGN = (
     "collections",
@@ -93,7 +93,7 @@ def names(module: str) -> list[str]:
     Modules have pages of their own. A function or a class that comes from another public module is offered there.
 
     >>> names("dropout_lab.noise")[:2]
-    ['Source', 'bernoulli']
+    ['bernoulli', 'check_keep_prob']
     """
     found = import_module(module)
     listed = getattr(found, "__all__", None)

@@ -53,7 +53,7 @@ def random_labels(base: Recipe = MNIST) -> dict[str, Recipe]:
 def memorizing(base: Recipe = MNIST) -> dict[str, Recipe]:
     """Arms for memorizing under dropout (beside claim 1.1): random labels, with and without dropout of hidden units.
 
-    Each arm is trained to the end of its steps with p = 1/2 or without masks, at the rate of :data:`MEMORIZING`: of
+    Each arm is trained to the end of its steps with p = 1/2 or without masks, at the rate of ``MEMORIZING``: of
     0.02, 0.05, 0.1 and 0.2 the one with the fewest training errors on four tuning seeds, and among equals the least
     training loss. So no arm is slow because its rate was chosen for another one.
 
