@@ -3,10 +3,11 @@
 ``train()`` switches the noise on, ``eval()`` off. Every module's ``forward`` takes ``generator=`` as its function does;
 shapes, conventions, errors and sources are the function's. Every module may own its source: ``stream=`` a
 :class:`~dropout_lab.noise.Stream` (masks as a function of seed, layer, step and example) or ``generator=`` a
-``torch.Generator`` when it is made, or :func:`~dropout_lab.drawing.add_streams` for a whole model. Under activation checkpointing take a
-stream: a generator of your own is drawn from again when the forward pass is repeated. The members that are layers of
-their own, recurrent ones and those with learned rates, are defined in :mod:`dropout_lab.recurrent` and
-:mod:`dropout_lab.bayes` and stand here too, loaded when they are first asked for.
+``torch.Generator`` when it is made, or :func:`~dropout_lab.drawing.add_streams` for a whole model. Under activation
+checkpointing take a stream: a generator of your own is drawn from again when the forward pass is repeated.
+
+The members that are layers of their own, recurrent ones and those with learned rates, are defined in
+:mod:`dropout_lab.recurrent` and :mod:`dropout_lab.bayes` and stand here too, loaded when they are first asked for.
 
 Each class names its :class:`~dropout_lab.functional.Variant`, and :func:`variant_of` asks a module for it, torch's own
 dropout layers included.

@@ -96,9 +96,9 @@ class Stream(torch.nn.Module):
     """A source of masks that depend on ``seed``, ``layer``, ``step`` and the example, and on nothing else.
 
     Every function of the family takes it as ``generator=``, every layer as ``stream=``. A layer that is given a stream
-    without a ``layer`` takes the next one of it (:meth:`.Stream.next_layer`), so layers are told apart. The user moves it on
-    from step to step with :meth:`.Stream.advance`; as long as the step is the same, so are the masks. Hence a layer that is
-    called twice in one step masks the same places twice: give each place a layer of its own.
+    without a ``layer`` takes the next one of it (:meth:`.Stream.next_layer`), so layers are told apart. The user moves
+    it on from step to step with :meth:`.Stream.advance`; as long as the step is the same, so are the masks. Hence a
+    layer that is called twice in one step masks the same places twice: give each place a layer of its own.
 
     The example is what ``examples`` says, the number of each along the axis of examples. Where it is None, it is
     the row, counted from 0: then a mask stays with the row, and not with the example that happens to stand there.
