@@ -213,3 +213,14 @@ def test_numbers_of_numpy_are_numbers(number):
 def test_what_is_not_allowed_is_refused_when_it_is_made(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+@pytest.mark.parametrize("keep_prob", (1 / 4, 1 / 3, 1 / 2, 2 / 3))
+@pytest.mark.parametrize("shape", ((20, 5), (2, 1 << 18)))
+def test_what_is_kept_is_divided_by_its_keep_probability(keep_prob, shape):
+    """Twice is a sum, other factors are products, small inputs and large ones go different ways."""
+    x = torch.full(shape, 3.0, requires_grad=True)
+    y = functional.dropout(x, keep_prob)
+    y.sum().backward()
+    assert torch.allclose(y[y != 0], torch.tensor(3 / keep_prob)) and (y != 0).any()
+    assert torch.allclose(x.grad, y.detach() / 3)
