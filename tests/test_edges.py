@@ -224,3 +224,56 @@ def test_what_is_kept_is_divided_by_its_keep_probability(keep_prob, shape):
     y.sum().backward()
     assert torch.allclose(y[y != 0], torch.tensor(3 / keep_prob)) and (y != 0).any()
     assert torch.allclose(x.grad, y.detach() / 3)
+
+
+class TestEnsembles:
+    @pytest.mark.parametrize("output", ("sigmoid", "softmax"))
+    def test_a_mean_of_probabilities_is_at_most_1_where_the_weights_of_the_masks_are_more(self, output):
+        n, keep_prob = 5, 0.2
+        assert ensemble.exact_mean(lambda table: torch.ones(len(table)), n, keep_prob) > 1
+        shape = () if output == "sigmoid" else (2,)
+        sure = torch.tensor([1e9, -1e9])[: shape[0]] if shape else torch.tensor(1e9)
+        assert (
+            ensemble.exact_mean(lambda table: sure.expand(len(table), *shape), n, keep_prob, output=output).max() == 1
+        )
+
+    def test_what_overflows_together_is_refused_though_no_unit_does_alone(self):
+        large = 0.1 * torch.finfo(torch.float64).max
+        hidden = torch.ones(2, dtype=torch.float64)
+        with pytest.raises(ValueError, match="overflows float64"):
+            ensemble.softmax_mean(hidden, torch.tensor([[large, large], [0.0, 0.0]], dtype=torch.float64))
+        small = ensemble.softmax_mean(hidden, torch.tensor([[large, 0.0], [large, 0.0]], dtype=torch.float64))
+        assert torch.allclose(small, torch.full_like(small, 0.5))
+
+    def test_examples_of_which_one_drops_otherwise_are_taken_as_a_whole(self):
+        """The number of dropout calls of an example follows from its first value: 0, 1 or 2 of them."""
+
+        class Turns(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.drop = torch.nn.Dropout(0.5)
+
+            def forward(self, x):
+                rows = []
+                for row in x:
+                    for _ in range(1 + int(row[0] > 1)):
+                        row = self.drop(row.unsqueeze(0)).squeeze(0)
+                    rows.append(row)
+                return torch.stack(rows)
+
+        for first in ([1.0, 1.0, 2.0], [2.0, 1.0, 1.0], [1.0, 2.0, 1.0]):
+            x = torch.tensor([[value, 3.0] for value in first])
+            assert torch.allclose(ensemble.exact_mean(Turns(), x, output="raw"), x.double())
+
+
+def test_a_layer_that_reads_what_is_never_kept_and_something_else_is_refused():
+    class Both(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.drop, self.read = nn.Dropout(0.0, rescale=False), torch.nn.Linear(3, 3)
+
+        def forward(self, x):
+            return self.read(self.drop(x)) + self.read(x)
+
+    with pytest.raises(ValueError, match="called more than once, and not always on units dropped at the same rate"):
+        inference.weight_scaling(Both().eval())

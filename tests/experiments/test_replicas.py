@@ -276,3 +276,10 @@ def test_read_only_data_as_workers_get_them_are_taken_without_a_warning(blobs):
             train(replace(blobs, inputs=arrays[0], labels=arrays[1]), [Replica("none", 0, replace(SMALL, steps=1))])
     finally:
         torch.set_warn_always(False)
+
+
+def test_a_line_shows_the_stacks_that_are_done_if_it_is_asked_for(blobs, capsys):
+    arms = {"none": replace(SMALL, steps=1)}
+    for progress, shown in ((None, False), (False, False), (True, True)):
+        replicas.run(blobs, arms, [0, 1], measures.error, workers=1, progress=progress)
+        assert ("stacks" in capsys.readouterr().err) is shown
