@@ -2,18 +2,23 @@
 
 :func:`weight_scaling` makes one deterministic pass of it (and :func:`undo_weight_scaling` takes that back),
 :func:`monte_carlo` draws subnetworks from any model, and :func:`moment_matching` replaces a DropConnect layer's
-pre-activations by Gaussians.
+pre-activations by Gaussians. :func:`record` and :func:`replay` hold one subnetwork fixed over several passes.
 """
 
 from dropout_lab.inference.moments import Moments, moment_matching
+from dropout_lab.inference.recording import Factor, Recording, record, replay
 from dropout_lab.inference.sampling import Predictive, monte_carlo
 from dropout_lab.inference.scaling import undo_weight_scaling, weight_scaling
 
 __all__ = [
+    "Factor",
     "Moments",
     "Predictive",
+    "Recording",
     "moment_matching",
     "monte_carlo",
+    "record",
+    "replay",
     "undo_weight_scaling",
     "weight_scaling",
 ]
