@@ -277,3 +277,30 @@ def test_a_layer_that_reads_what_is_never_kept_and_something_else_is_refused():
 
     with pytest.raises(ValueError, match="called more than once, and not always on units dropped at the same rate"):
         inference.weight_scaling(Both().eval())
+
+
+@pytest.mark.parametrize(
+    "layer",
+    (
+        nn.Dropout(),
+        nn.GaussianDropout(),
+        nn.VariationalDropout(),
+        nn.DropPath(),
+        nn.DropConnect(torch.nn.Linear(4, 4)),
+        nn.LearnedGaussianDropout(4, 4),
+        nn.ConcreteDropout(torch.nn.Linear(4, 4)),
+    ),
+)
+def test_a_symbolic_trace_keeps_a_layer_and_its_mode(layer):
+    traced = torch.fx.symbolic_trace(torch.nn.Sequential(layer, torch.nn.Linear(4, 4)))
+    x = torch.ones(5, 4)
+    assert torch.equal(traced.eval()(x), traced(x))
+    assert not torch.equal(traced.train()(x), traced(x))
+    with pytest.raises(TypeError, match=f"{type(layer).__name__} needs a tensor, got list"):
+        layer([1.0])
+
+
+@pytest.mark.parametrize("function", (functional.dropout, functional.gaussian_dropout, functional.drop_path))
+def test_what_is_no_tensor_is_named(function):
+    with pytest.raises(TypeError, match=f"{function.__name__} needs a tensor, got ndarray"):
+        function(np.ones(3))

@@ -196,6 +196,8 @@ class LearnedGaussianDropout(Drawing, nn.Linear):
         return torch.sigmoid(-self.log_alpha)
 
     def forward(self, x: Tensor, *, generator: Source | None = None) -> Tensor:
+        if not isinstance(x, Tensor):
+            return self.traced(x)
         _check_input(self, x, -1, self.in_features)
         mean = super().forward(x)
         if not self.training:
@@ -315,6 +317,8 @@ class ConcreteDropout(Drawing):
         return self.layer.in_features if isinstance(self.layer, nn.Linear) else self.layer.in_channels
 
     def forward(self, x: Tensor, *, generator: Source | None = None) -> Tensor:
+        if not isinstance(x, Tensor):
+            return self.traced(x)
         if isinstance(self.layer, nn.Linear):
             _check_input(self, x, -1, self.units)
             shape = tuple(x.shape)

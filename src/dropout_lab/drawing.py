@@ -38,6 +38,21 @@ class Drawing(torch.nn.Module):
         self.stream = None if stream is None else stream.next_layer()
         self._held = None if generator is None else _Held(generator)
 
+    def traced(self, x: object) -> Any:
+        """What stands for the output where ``torch.fx`` traces the model: a call of this layer, as of torch's own.
+
+        Raises TypeError for an ``x`` that is neither a tensor nor a tracer's stand-in for one.
+
+        >>> from dropout_lab import nn
+        >>> graph = torch.fx.symbolic_trace(torch.nn.Sequential(nn.Dropout(0.5), torch.nn.Linear(2, 2))).graph
+        >>> [node.op for node in graph.nodes]
+        ['placeholder', 'call_module', 'call_module', 'output']
+        """
+        if isinstance(x, torch.fx.Proxy):
+            tracer: Any = x.tracer
+            return tracer.create_proxy("call_module", tracer.path_of_module(self), (x,), {})
+        raise TypeError(f"{type(self).__name__} needs a tensor, got {type(x).__name__}")
+
     def set_aside(self) -> tuple[Generator | None, Stream | None]:
         """Draw from torch's global generator from now on; gives what ``own_source`` takes to undo it."""
         own = None if self._held is None else self._held.generator, self.stream

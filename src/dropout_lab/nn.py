@@ -9,7 +9,7 @@ checkpointing take a stream: a generator of your own is drawn from again when th
 The members that are layers of their own, recurrent ones and those with learned rates, are defined in
 :mod:`dropout_lab.recurrent` and :mod:`dropout_lab.bayes` and stand here too, loaded when they are first asked for.
 
-Each class names its :class:`~dropout_lab.functional.Variant`, and :func:`variant_of` asks a module for it, torch's own
+Each class names its :class:`~dropout_lab.functional.Variant`, and :func:`~dropout_lab.membership.variant_of` asks a module for it, torch's own
 dropout layers included.
 
 >>> layer = SpatialDropout(0.8)
@@ -22,7 +22,7 @@ True
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -36,6 +36,9 @@ from dropout_lab.drawing import set_streams as set_streams
 from dropout_lab.drawing import streams as streams
 from dropout_lab.functional import blocks, variants
 from dropout_lab.functional.variants import Variant
+from dropout_lab.membership import OF_TORCH as OF_TORCH
+from dropout_lab.membership import mask_shape as mask_shape
+from dropout_lab.membership import variant_of as variant_of
 from dropout_lab.noise import Source, Stream
 from dropout_lab.wrapped import beyond_weights
 
@@ -67,7 +70,7 @@ class _Member(Drawing):
     """A member of the family: its variant, which is its function too, and the arguments that the module remembers.
 
     A subclass gives ``variant`` and hands its arguments to ``super().__init__``. One that computes something else in a
-    ``forward`` of its own gives its variant anew, or the test-time rules refuse it (:func:`variant_of`).
+    ``forward`` of its own gives its variant anew, or the test-time rules refuse it.
     """
 
     variant: Variant
@@ -93,6 +96,8 @@ class _Member(Drawing):
         return {name: getattr(self, name) for name in self.options}
 
     def forward(self, x: Tensor, *, generator: Source | None = None) -> Tensor:
+        if not isinstance(x, Tensor):
+            return self.traced(x)
         return type(self).function(x, **self._arguments(), training=self.training, generator=self.source(generator))
 
     def extra_repr(self) -> str:
@@ -347,6 +352,8 @@ class DropConnect(_Member):
         return pinned.apply_convolution(self.layer, x, weight, bias)
 
     def forward(self, x: Tensor, *, generator: Source | None = None) -> Tensor:
+        if not isinstance(x, Tensor):
+            return self.traced(x)
         # Exactly the layer as it is called, with whatever was hooked to it since.
         if self.keep_prob == 1 or (self.rescale and not self.training):
             return self.layer(x)
@@ -360,72 +367,3 @@ class DropConnect(_Member):
             training=self.training,
             generator=self.source(generator),
         )
-
-
-#: torch's own dropout layers, and the number of axes of an input without the axis N, where torch takes such.
-_OF_TORCH: Mapping[type[torch.nn.Module], tuple[Variant, int | None]] = {
-    torch.nn.Dropout: (variants.DROPOUT, None),
-    torch.nn.Dropout1d: (variants.SPATIAL_DROPOUT, 2),
-    torch.nn.Dropout2d: (variants.SPATIAL_DROPOUT, None),
-    torch.nn.Dropout3d: (variants.SPATIAL_DROPOUT, 4),
-    torch.nn.AlphaDropout: (variants.ALPHA_DROPOUT, None),
-    torch.nn.FeatureAlphaDropout: (variants.ALPHA_DROPOUT, None),
-}
-#: torch's own dropout layers.
-OF_TORCH = tuple(_OF_TORCH)
-
-
-def variant_of(module: torch.nn.Module) -> Variant | None:
-    """The variant of a module's own noise: ours give it, torch's dropout layers have theirs here.
-
-    None for a module that is no member of the family. That does not say that it draws nothing. Raises TypeError for a
-    subclass of ours or of torch's dropout layers whose noise is not known: one that gives no variant, or that has a
-    ``forward`` of its own and does not give its variant anew.
-
-    >>> variant_of(torch.nn.Dropout2d(0.1)).name, variant_of(torch.nn.Linear(2, 2))
-    ('spatial_dropout', None)
-    """
-    kind = type(module)
-    given = next((parent for parent in kind.__mro__ if _variant_given_by(parent) is not None), None)
-    if given is None and not isinstance(module, _Member):
-        return None
-    if given is not None and "forward" not in vars(module):
-        computed = next(parent for parent in kind.__mro__ if "forward" in vars(parent))
-        if issubclass(given, computed):
-            return _variant_given_by(given)
-    reason = "gives no variant" if given is None else f"has a forward of its own, and not that of {given.__name__}"
-    raise TypeError(
-        f"{kind.__name__} {reason}: what noise it has is not known. Give its class the attribute "
-        "variant = dropout_lab.functional.Variant(…) that describes it"
-    )
-
-
-def _variant_given_by(kind: type) -> Variant | None:
-    """The variant that a class itself gives, or that stands for it in the table above."""
-    given = vars(kind).get("variant")
-    if isinstance(given, Variant):
-        return given
-    return next((variant for one, (variant, _) in _OF_TORCH.items() if one is kind), None)
-
-
-def mask_shape(module: torch.nn.Module, x: Tensor) -> tuple[int, ...]:
-    """The shape of the mask that a module with an enumerable variant draws for its input ``x``.
-
-    It broadcasts against ``x``, or for noise on weights against the weights of each example. Raises TypeError for a
-    module without such a mask.
-
-    >>> mask_shape(VariationalDropout(), torch.ones(2, 9, 5))
-    (2, 1, 5)
-    """
-    variant = variant_of(module)
-    if variant is None or not variant.enumerable:
-        raise TypeError(f"{type(module).__name__} has no mask that could be given from outside")
-    if isinstance(module, DropConnect):
-        weight = module.layer.weight
-        own = module.per_example and x.dim() >= weight.dim()
-        return tuple(variant.mask_shape(weight.shape, examples=x.shape[0] if own else None))
-    options = {name: getattr(module, name) for name in variant.options if hasattr(module, name)}
-    alone = next((axes for kind, (_, axes) in _OF_TORCH.items() if isinstance(module, kind)), None)
-    if alone is not None:
-        options["batched"] = x.dim() != alone
-    return tuple(variant.mask_shape(x.shape, **options))

@@ -105,18 +105,20 @@ class Variant:
         return placed(given, int(after_time) if batched else None)
 
     def check(self, x: Tensor, batched: bool = True) -> None:
-        """Raise TypeError if ``x`` is not floating point, and ValueError if it has none of the layouts.
+        """Raise TypeError if ``x`` is no floating point tensor, and ValueError if it has none of the layouts.
 
         ``batched=False`` says that ``x`` is one sample, without the axis N.
         """
         # Not by way of another method: a small input would notice.
-        if not x.is_floating_point():
+        if not isinstance(x, Tensor) or not x.is_floating_point():
             self.check_type(x)
         if not self._least <= (x.dim() if batched else x.dim() + 1) <= self._most:
             raise ValueError(f"{self.name} needs input of shape {self.expected(batched)}, got {tuple(x.shape)}")
 
     def check_type(self, x: Tensor) -> None:
-        """Raise TypeError if ``x``, input or weights, is not floating point."""
+        """Raise TypeError if ``x``, input or weights, is no floating point tensor."""
+        if not isinstance(x, Tensor):
+            raise TypeError(f"{self.name} needs a tensor, got {type(x).__name__}")
         if not x.is_floating_point():
             raise TypeError(f"{self.name} needs floating point input, got {x.dtype}")
 

@@ -104,6 +104,13 @@ def replay(model: torch.nn.Module, masks: Sequence[Factor]) -> Iterator[None]:
 
     Raises what :func:`record` raises, and ValueError for a pass in which other layers are called, or in another order,
     and for an input that the recorded noise does not fit: only axes along which it has extent 1 may be longer.
+
+    >>> layer = nn.Dropout(0.5)
+    >>> with replay(layer, [Factor("", torch.tensor([[0.0, 2.0]]))]):
+    ...     layer(torch.ones(3, 2))
+    tensor([[0., 2.],
+            [0., 2.],
+            [0., 2.]])
     """
     position = 0
 
