@@ -9,8 +9,8 @@ checkpointing take a stream: a generator of your own is drawn from again when th
 The members that are layers of their own, recurrent ones and those with learned rates, are defined in
 :mod:`dropout_lab.recurrent` and :mod:`dropout_lab.bayes` and stand here too, loaded when they are first asked for.
 
-Each class names its :class:`~dropout_lab.functional.Variant`, and :func:`~dropout_lab.membership.variant_of` asks a module for it, torch's own
-dropout layers included.
+Each class names its :class:`~dropout_lab.functional.Variant`, and :func:`~dropout_lab.membership.variant_of` asks a
+module for it, torch's own dropout layers included.
 
 >>> layer = SpatialDropout(0.8)
 >>> layer
