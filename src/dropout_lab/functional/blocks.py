@@ -105,7 +105,7 @@ def check_block(block_size: int, rule: str, sizes: Sequence[int] | None = None) 
     >>> check_block(7, "exact")
     7
     """
-    most = None if sizes is None else min(sizes, default=0)
+    most = None if sizes is None else (min(sizes) if len(sizes) else 0)
     is_size = isinstance(block_size, Integral) and not isinstance(block_size, bool) and block_size >= 1
     if not is_size or (most is not None and block_size > most):
         end = "" if most is None else f", {most}"
