@@ -298,6 +298,8 @@ def test_a_symbolic_trace_keeps_a_layer_and_its_mode(layer):
     assert not torch.equal(traced.train()(x), traced(x))
     with pytest.raises(TypeError, match=f"{type(layer).__name__} needs a tensor, got list"):
         layer([1.0])
+    with pytest.raises(TypeError, match=f"{type(layer).__name__} cannot be traced by itself"):
+        torch.fx.symbolic_trace(layer)
 
 
 @pytest.mark.parametrize("function", (functional.dropout, functional.gaussian_dropout, functional.drop_path))
