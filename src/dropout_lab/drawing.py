@@ -41,8 +41,8 @@ class Drawing(torch.nn.Module):
     def traced(self, x: object) -> Any:
         """What stands for the output where ``torch.fx`` traces the model: a call of this layer, as of torch's own.
 
-        Raises TypeError for an ``x`` that is neither a tensor nor a tracer's stand-in for one, and where the layer is all
-        of the model.
+        Raises TypeError for an ``x`` that is neither a tensor nor a tracer's stand-in for one, and where the layer
+        is all of the model.
 
         >>> from dropout_lab import nn
         >>> graph = torch.fx.symbolic_trace(torch.nn.Sequential(nn.Dropout(0.5), torch.nn.Linear(2, 2))).graph
