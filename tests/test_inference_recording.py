@@ -44,7 +44,9 @@ def test_what_was_recorded_is_given_again(name):
     layer.train()
 
 
-@pytest.mark.parametrize("name", set(LAYERS) - {"block", "gaussian", "connect", "connect, one mask", "convolution"})
+@pytest.mark.parametrize(
+    "name", sorted(LAYERS.keys() - {"block", "gaussian", "connect", "connect, one mask", "convolution"})
+)
 def test_the_recorded_noise_is_what_training_draws(name):
     """The recorded values are 0 and 1/p (or 1), each as often as training has them: 40 passes of 100 draws or more.
 

@@ -212,8 +212,7 @@ class LearnedGaussianDropout(Drawing, nn.Linear):
             # √ has no finite slope at 0, which an input of zeros reaches. A NaN is not 0, and stays in sight.
             silent = variance == 0
             deviation = torch.where(silent, 0.0, torch.where(silent, 1.0, variance).sqrt())
-            chosen = self.source(generator)
-            source = None if chosen is None else noise.placed(chosen, 0)
+            source = noise.placed(self.source(generator), 0)
             with noise.mode_of(mean):
                 draws = noise.normal(mean.shape, generator=source, device=mean.device)
             return (mean + deviation * draws).to(dtype)
@@ -252,7 +251,7 @@ def concrete_mask(
     (0.88, 0.88)
     """
     temperature = positive("temperature", temperature)
-    source = None if generator is None else noise.placed(generator, 0)
+    source = noise.placed(generator, 0)
     with noise.mode_of(logit):
         uniform = noise.uniform(shape, generator=source, device=logit.device)
     # A draw of 0 gives −∞ here, and a mask and a slope of 0 below; 1 is never drawn. The type is set by hand, since a

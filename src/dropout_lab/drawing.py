@@ -9,6 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from dropout_lab.noise import Source, Stream
+from dropout_lab.streams import OptionalState
 
 
 class Drawing(torch.nn.Module):
@@ -71,7 +72,7 @@ class Drawing(torch.nn.Module):
         return None if self._held is None else self._held.generator
 
 
-class _Held(torch.nn.Module):
+class _Held(OptionalState):
     """A generator as a part of a model: its state goes with the model's."""
 
     def __init__(self, generator: Generator) -> None:
@@ -83,11 +84,6 @@ class _Held(torch.nn.Module):
 
     def set_extra_state(self, state: Tensor) -> None:
         self.generator.set_state(state.cpu())
-
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
-        # A state dict from before the layer had a generator of its own holds nothing of it.
-        if any(name.startswith(prefix) for name in state_dict):
-            super()._load_from_state_dict(state_dict, prefix, *others)
 
     def extra_repr(self) -> str:
         return f"seed={self.generator.initial_seed()}"

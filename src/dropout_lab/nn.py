@@ -351,6 +351,13 @@ class DropConnect(_Member):
         # A convolution's own way, for it knows its stride, padding and groups.
         return pinned.apply_convolution(self.layer, x, weight, bias)
 
+    def with_weights(self, x: Tensor, weights: Tensor) -> Tensor:
+        """What the wrapped layer does to ``x`` with other weights, given once, or for each example of ``x``."""
+        weight, bias = self.layer.weight, self.layer.bias
+        if weights.dim() == weight.dim() or len(weights) == 1:
+            return self.linear_map(x, weights.view(weight.shape), bias)
+        return torch.vmap(self.linear_map, (0, 0, None))(x, weights, bias)
+
     def forward(self, x: Tensor, *, generator: Source | None = None) -> Tensor:
         if not isinstance(x, Tensor):
             return self.traced(x)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Real
 from typing import Any
 
@@ -175,7 +176,7 @@ def uniform(
     return torch.rand(tuple(shape), device=device, dtype=dtype, **_source(generator))
 
 
-def placed(source: Source, axis: int | None, place: int = 0) -> Source:
+def placed(source: Source | None, axis: int | None, place: int = 0) -> Source | None:
     """What to draw from: a generator as it is, of a stream the numbers of a place with the examples along ``axis``.
 
     ``place`` counts from the one that is given.
@@ -184,8 +185,8 @@ def placed(source: Source, axis: int | None, place: int = 0) -> Source:
     1
     """
     if isinstance(source, (Stream, Draws)):
-        draws = _draws(source).along(axis)
-        return draws.at_place(draws.place + place)
+        draws = _draws(source)
+        return replace(draws, axis=axis, place=draws.place + place)
     return source
 
 

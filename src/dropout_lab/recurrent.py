@@ -172,7 +172,7 @@ class _Variational(Drawing):
             if keep_prob == 1:
                 return None
             shape = (draws, batch_size, features)
-            source = None if chosen is None else noise.placed(chosen, 1, place)
+            source = noise.placed(chosen, 1, place)
             with noise.mode_of(weight):
                 return noise.bernoulli(shape, keep_prob, generator=source, device=weight.device, dtype=torch.bool)
 

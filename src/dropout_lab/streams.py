@@ -32,6 +32,7 @@ _ROWS = 256
 _FEW = 1 << 10
 #: Looked up once: a small mask would notice.
 _KINDS = (Tensor, torch.nn.Parameter)
+_NO_MODE = nullcontext()
 _is_transforming = pinned.transformation_test()
 _is_observed = pinned.observation_test()
 
@@ -88,11 +89,22 @@ def mode_of(x: Tensor) -> AbstractContextManager[object]:
     ...     type(torch.ones(2)).__name__
     'FakeTensor'
     """
-    mode = None if type(x) in _KINDS else getattr(x, "fake_mode", None)
-    return nullcontext() if mode is None else mode
+    return _NO_MODE if type(x) in _KINDS else getattr(x, "fake_mode", None) or _NO_MODE
 
 
-class Stream(torch.nn.Module):
+class OptionalState(torch.nn.Module):
+    """A part of a model that a state dict need not hold: one from before the model had it leaves it as it is.
+
+    >>> OptionalState().load_state_dict({})
+    <All keys matched successfully>
+    """
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
+        if any(name.startswith(prefix) for name in state_dict):
+            super()._load_from_state_dict(state_dict, prefix, *others)
+
+
+class Stream(OptionalState):
     """A source of masks that depend on ``seed``, ``layer``, ``step`` and the example, and on nothing else.
 
     Every function of the family takes it as ``generator=``, every layer as ``stream=``. A layer that is given a stream
@@ -184,11 +196,6 @@ class Stream(torch.nn.Module):
         """What ``get_extra_state`` gave."""
         self.layer, self._layers = state["layer"], state["layers"]
 
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
-        # A state dict from before the model had streams holds nothing of them.
-        if any(name.startswith(prefix) for name in state_dict):
-            super()._load_from_state_dict(state_dict, prefix, *others)
-
 
 @dataclass(frozen=True, eq=False)
 class Draws:
@@ -209,10 +216,6 @@ class Draws:
     axis: int | None = 0
     place: int = 0
 
-    def along(self, axis: int | None) -> Draws:
-        """The same with the examples along another axis."""
-        return replace(self, axis=axis)
-
     def at_place(self, place: int) -> Draws:
         """Numbers for another purpose of the same layer."""
         return replace(self, place=place)
@@ -227,7 +230,7 @@ class Draws:
         if axis is None or not len(shape):
             example = torch.tensor(_SHARED) if self.examples is None or self.examples.dim() else self.examples
             return self._rows(example.reshape(1).to(device), math.prod(shape), device).view(tuple(shape))
-        rows, rest = shape[axis], [*shape[:axis], *shape[axis + 1 :]] if axis >= 0 else [*shape[:axis]]
+        rows, rest = shape[axis], [*shape[:axis], *shape[axis + 1 :]]
         numbers = torch.arange(rows, device=device) if self.examples is None else self.examples.to(device)
         if len(numbers) != rows:
             raise ValueError(

@@ -101,6 +101,11 @@ def switch_off(model: torch.nn.Module) -> None:
             module.training = True
 
 
+def input_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.Tensor:
+    """What a dropout layer was called with, by position or by the name that it has there."""
+    return args[0] if args else kwargs["x" if "x" in kwargs else "input"]
+
+
 def described(name: str, module: torch.nn.Module) -> str:
     """A module as errors name it: its class, and its name in the model."""
     return f"{type(module).__name__} {name!r}" if name else type(module).__name__

@@ -167,7 +167,7 @@ def _find_sites(model: torch.nn.Module, x: Tensor, noisy: list[str]) -> tuple[li
                 largest = max(largest, output.numel())
             if not is_site or not isinstance(output, Tensor):
                 return
-            values = _input(args, kwargs)
+            values = asking.input_of(args, kwargs)
             _check_batched(module, values)
             shape = nn.mask_shape(module, values)
             largest = max(largest, math.prod(shape))
@@ -192,11 +192,6 @@ def _variant(layer: torch.nn.Module) -> Variant:
     variant = nn.variant_of(layer)
     assert variant is not None
     return variant
-
-
-def _input(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-    """What a dropout layer was called with, by position or by the name that it has there."""
-    return args[0] if args else kwargs["x" if "x" in kwargs else "input"]
 
 
 def _check_batched(layer: torch.nn.Module, x: Tensor) -> None:
@@ -277,14 +272,7 @@ def _applied(layer: torch.nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
     else:
         scale = keep_prob if keep_prob > 0 and is_inverted else 1.0
         masked = torch.where(mask > 0, values, 0.0) / scale
-    if not connected:
-        return masked
-    bias = connected.layer.bias
-    if masked.dim() == values.dim():
-        return connected.linear_map(x, masked, bias)
-    if len(masked) == 1:
-        return connected.linear_map(x, masked[0], bias)
-    return torch.vmap(connected.linear_map, (0, 0, None))(x, masked, bias)
+    return connected.with_weights(x, masked) if connected else masked
 
 
 @contextmanager
@@ -300,7 +288,7 @@ def _forced(model: torch.nn.Module, sites: list[_Site], given: list[Tensor], noi
             site, mask = next(masks, (None, None))
             if site is None or mask is None or site.name != name:
                 raise ValueError(_other_order(name, layer))
-            values = _input(args, kwargs)
+            values = asking.input_of(args, kwargs)
             return _applied(layer, values, mask.to(values.device))
 
         return put

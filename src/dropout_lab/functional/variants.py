@@ -91,8 +91,8 @@ class Variant:
             object.__setattr__(self, name, value)
 
     def draws_from(
-        self, given: Source, shape: Shape, *, batched: bool = True, time_dim: int | None = None, **others: object
-    ) -> Source:
+        self, given: Source | None, shape: Shape, *, batched: bool = True, time_dim: int | None = None, **others: object
+    ) -> Source | None:
         """What to draw a mask for ``shape`` from: a generator as it is, of a stream the numbers of the examples.
 
         Their axis is the first one, or the second one after that of time; ``batched=False`` says that there is none.

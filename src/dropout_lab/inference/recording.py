@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -31,34 +31,15 @@ class Factor(NamedTuple):
     values: Tensor
 
 
-class Recording(Sequence[Factor]):
+class Recording(list[Factor]):
     """The noise of one forward pass: a :class:`Factor` for each call of a layer, in order.
 
-    >>> len(Recording([Factor("drop", torch.ones(1, 2))]))
-    1
+    >>> Recording([Factor("drop", torch.ones(1, 2))])
+    Recording(drop (1, 2))
     """
 
-    def __init__(self, factors: Sequence[Factor] = ()) -> None:
-        self._factors = list(factors)
-
-    @overload
-    def __getitem__(self, index: int) -> Factor: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Recording: ...
-
-    def __getitem__(self, index: int | slice) -> Factor | Recording:
-        return Recording(self._factors[index]) if isinstance(index, slice) else self._factors[index]
-
-    def __len__(self) -> int:
-        return len(self._factors)
-
-    def append(self, factor: Factor) -> None:
-        """Add the noise of the next call."""
-        self._factors.append(factor)
-
     def __repr__(self) -> str:
-        calls = ", ".join(f"{factor.name or 'itself'} {tuple(factor.values.shape)}" for factor in self._factors)
+        calls = ", ".join(f"{factor.name or 'itself'} {tuple(factor.values.shape)}" for factor in self)
         return f"Recording({calls})"
 
 
@@ -148,7 +129,7 @@ def _replaced(
 
     def put(name: str) -> Callable[..., Tensor]:
         def multiply(layer: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], _: object) -> Tensor:
-            x = args[0] if args else kwargs["x" if "x" in kwargs else "input"]
+            x = asking.input_of(args, kwargs)
             return _applied(name, layer, x, noise_for(name, layer, x))
 
         return multiply
@@ -202,11 +183,12 @@ def _applied(name: str, layer: torch.nn.Module, x: Tensor, values: Tensor) -> Te
     if not isinstance(layer, nn.DropConnect):
         result = _product(name, layer, x, values)
         return x.copy_(result) if getattr(layer, "inplace", False) else result
-    weight, bias = layer.layer.weight, layer.layer.bias
+    weight = layer.layer.weight
     if values.dim() == weight.dim() or len(values) == 1:
-        return layer.linear_map(x, _product(name, layer, weight, values.view(weight.shape)), bias)
-    weights = _product(name, layer, weight.expand(len(x), *weight.shape), values)
-    return torch.vmap(layer.linear_map, (0, 0, None))(x, weights, bias)
+        values = values.view(weight.shape)
+    else:
+        weight = weight.expand(len(x), *weight.shape)
+    return layer.with_weights(x, _product(name, layer, weight, values))
 
 
 def _product(name: str, layer: torch.nn.Module, x: Tensor, values: Tensor) -> Tensor:

@@ -139,6 +139,7 @@ def _sample(model: nn.Module, x: Tensor, samples: int, output: str) -> tuple[Ten
     """Mean, variance and, of probabilities, entropy and mutual information for one batch, by Welford's recurrence."""
     entropy_of = _ENTROPY.get(output)
     mean = squares = member_entropy = torch.zeros((), dtype=torch.float64, device=x.device)
+    own = list(streams(model))
     for count in range(1, samples + 1):
         # A layer that drops in place would leave the next pass a masked input.
         raw = model(x.clone())
@@ -156,7 +157,7 @@ def _sample(model: nn.Module, x: Tensor, samples: int, output: str) -> tuple[Ten
         squares = squares + deviation * (values - mean)
         if entropy_of:
             member_entropy = member_entropy + entropy_of(values) / samples
-        for stream in streams(model):
+        for stream in own:
             stream.advance()
     variance = squares / (samples - 1)
     # A mean of integers is none, and half precision holds neither a mean nor a variance.

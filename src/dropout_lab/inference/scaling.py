@@ -266,9 +266,7 @@ def _readers(dropout: fx.Node, node: fx.Node, modules: _Modules) -> Iterator[fx.
 
 def _check_plain(name: str, module: torch.nn.Module) -> None:
     """Raise ValueError for a module that does more when it is called than a trace of it shows."""
-    more = "hooks" if pinned.has_hooks(module) else None
-    if isinstance(module, LAYERS):
-        more = beyond_weights(module)
+    more = beyond_weights(module) if isinstance(module, LAYERS) else "hooks" if pinned.has_hooks(module) else None
     if more is not None:
         raise ValueError(
             f"{described(name, module)} has {more}: what it does with a factor on its input is not known, so no "
