@@ -1,0 +1,55 @@
+"""The directive ``{explorable} thinned-network``: the figure in its first state, and the scripts that move it."""
+
+from __future__ import annotations
+
+import json
+from typing import ClassVar
+
+from docutils import nodes
+from markupsafe import Markup
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from dropout_lab.book.explorables.parts import Explorable
+from dropout_lab.book.notebook import render
+
+
+def html(found: Explorable) -> str:
+    """The figure: drawing, controls, numbers and data."""
+    state = found.start()
+    # A closing tag inside the data would end the element that holds them.
+    data = json.dumps(found.data(), separators=(",", ":")).replace("<", "\\u003c")
+    return str(
+        render("explorable", it=found, drawing=found.drawing(state), numbers=found.numbers(state), data=Markup(data))
+    )
+
+
+class ExplorableDirective(SphinxDirective):
+    """Shows the explorable that is named."""
+
+    required_arguments = 1
+    option_spec: ClassVar[dict] = {}
+
+    def run(self) -> list[nodes.Node]:
+        """The figure; an error of the page for an unknown name."""
+        # They draw with torch, which pages without them need not load.
+        from dropout_lab.book.explorables import EXPLORABLES
+
+        name = self.arguments[0]
+        if name not in EXPLORABLES:
+            raise self.error(f"there is no explorable {name!r}; expected one of {', '.join(EXPLORABLES)}")
+        return [nodes.raw("", html(EXPLORABLES[name]), format="html", explorable=name)]
+
+
+def _add_scripts(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: nodes.document | None) -> None:
+    found = [node["explorable"] for node in doctree.findall(nodes.raw) if "explorable" in node] if doctree else []
+    if found:
+        app.add_js_file("explorable.js", loading_method="defer")
+    for name in found:
+        app.add_js_file(f"explorables/{name}.js", loading_method="defer")
+
+
+def setup(app: Sphinx) -> None:
+    """Register the directive, and load the scripts where it is used."""
+    app.add_directive("explorable", ExplorableDirective)
+    app.connect("html-page-context", _add_scripts)
