@@ -3,8 +3,10 @@
 :func:`weight_scaling` makes one deterministic pass of it (and :func:`undo_weight_scaling` takes that back),
 :func:`monte_carlo` draws subnetworks from any model, and :func:`moment_matching` replaces a DropConnect layer's
 pre-activations by Gaussians. :func:`record` and :func:`replay` hold one subnetwork fixed over several passes.
+:func:`audit` says what is wrong with the dropout of a model.
 """
 
+from dropout_lab.inference.auditing import Finding, Report, audit
 from dropout_lab.inference.moments import Moments, moment_matching
 from dropout_lab.inference.recording import Factor, Recording, record, replay
 from dropout_lab.inference.sampling import Predictive, monte_carlo
@@ -12,9 +14,12 @@ from dropout_lab.inference.scaling import undo_weight_scaling, weight_scaling
 
 __all__ = [
     "Factor",
+    "Finding",
     "Moments",
     "Predictive",
     "Recording",
+    "Report",
+    "audit",
     "moment_matching",
     "monte_carlo",
     "record",
