@@ -124,7 +124,7 @@ def _convert(model: torch.nn.Module, *, to_inverted: bool) -> torch.nn.Module:
         if module.keep_prob == 0 and not to_inverted:
             raise ValueError(f"{described(name, module)} has keep_prob 0: the weights cannot be divided by it")
         _check_plain(name, module)
-        if isinstance(module, nn.DropConnect):
+        if isinstance(module, nn.OnWeights):
             _check_plain(f"{name}.layer", module.layer)
     with torch.no_grad():
         for layer, factor in _factors(converted, modules, changing):
@@ -266,7 +266,10 @@ def _readers(dropout: fx.Node, node: fx.Node, modules: _Modules) -> Iterator[fx.
 
 def _check_plain(name: str, module: torch.nn.Module) -> None:
     """Raise ValueError for a module that does more when it is called than a trace of it shows."""
-    more = beyond_weights(module) if isinstance(module, LAYERS) else "hooks" if pinned.has_hooks(module) else None
+    is_read = isinstance(module, (*LAYERS, torch.nn.Embedding))
+    more = beyond_weights(module) if is_read else "hooks" if pinned.has_hooks(module) else None
+    if more is None and getattr(module, "max_norm", None) is not None:
+        more = f"max_norm={module.max_norm}"
     if more is not None:
         raise ValueError(
             f"{described(name, module)} has {more}: what it does with a factor on its input is not known, so no "
