@@ -310,10 +310,6 @@ class AttentionDropout(_Member):
 class OnWeights(_Member):
     """A layer whose weights are dropped in training: what the members have in common that wrap one.
 
-    The layer stays what it was and is reached as ``.layer``. In ``eval()`` and at keep probability 1 the module is the
-    layer as it is called, hooks included. Raises TypeError for a kind of layer that it does not wrap, and ValueError
-    for one that does more than its weights when it is called: hooks, a ``forward`` of its own.
-
     >>> isinstance(DropConnect(torch.nn.Linear(2, 2)), OnWeights)
     True
     """

@@ -95,7 +95,7 @@ def embedding_dropout(
     ``sparse``, and ``scale_grad_by_freq`` counts all occurrences, dropped ones too.
 
     Raises TypeError for indices that are no integers and ValueError for a table that is not (V, D). Source: Gal and
-    Ghahramani 2016, section 4.3.
+    Ghahramani 2016, on the dropout of word embeddings.
 
     >>> words = torch.tensor([[0, 1, 0, 2]])
     >>> embedding_dropout(words, torch.ones(3, 2), 0.5, generator=torch.Generator().manual_seed(0))

@@ -12,6 +12,7 @@ from dropout_lab import pinned
 from dropout_lab.arguments import integer
 from dropout_lab.nn import AttentionDropout
 from dropout_lab.noise import Source, Stream
+from dropout_lab.transformer._copying import check_torch, copied
 
 
 class Attention(nn.Module):
@@ -87,7 +88,8 @@ class Attention(nn.Module):
         True
         """
         check_torch(layer, nn.MultiheadAttention)
-        check_batch_first(layer)
+        if not layer.batch_first:
+            raise ValueError("the input here is (N, T, D), and that of this layer (T, N, D): it has batch_first=False")
         if layer.bias_k is not None or layer.add_zero_attn:
             raise ValueError("Attention has no further key for all: add_bias_kv and add_zero_attn must be False")
         own = cls(
@@ -217,30 +219,6 @@ class Attention(nn.Module):
 
     def extra_repr(self) -> str:
         return f"embed_dim={self.embed_dim}, num_heads={self.num_heads}"
-
-
-def check_torch(layer: object, kind: type[nn.Module]) -> None:
-    """Raise TypeError unless ``layer`` is of just the class ``kind``, and ValueError if it has hooks, or a part of it.
-
-    >>> check_torch(nn.Identity(), nn.MultiheadAttention)
-    Traceback (most recent call last):
-    TypeError: from_torch takes a torch.nn.MultiheadAttention, got Identity
-    """
-    if type(layer) is not kind:
-        raise TypeError(f"from_torch takes a torch.nn.{kind.__name__}, got {type(layer).__name__}")
-    if isinstance(layer, nn.Module) and any(pinned.has_hooks(part) for part in layer.modules()):
-        raise ValueError(f"{kind.__name__} has hooks, which a copy of its weights would pass by")
-
-
-def check_batch_first(layer: nn.MultiheadAttention) -> None:
-    """Raise ValueError for an attention whose input has time first."""
-    if not layer.batch_first:
-        raise ValueError("the input here is (N, T, D), and that of this layer (T, N, D): it has batch_first=False")
-
-
-def copied(part: Tensor, whole: Tensor | None = None) -> nn.Parameter:
-    """A copy of a parameter, or of a part of one: it is trained where that is."""
-    return nn.Parameter(part.detach().clone(), (part if whole is None else whole).requires_grad)
 
 
 def _added(name: str, mask: Tensor, q: Tensor) -> Tensor:

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from dropout_lab.arguments import flag, integer, positive
 from dropout_lab.nn import Dropout, DropPath
 from dropout_lab.noise import Source, Stream, check_keep_prob
-from dropout_lab.transformer.attention import Attention, check_torch
+from dropout_lab.transformer._copying import check_torch
+from dropout_lab.transformer.attention import Attention
 
 _ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {"relu": nn.functional.relu, "gelu": nn.functional.gelu}
 #: The parts of torch's layer that are copied.

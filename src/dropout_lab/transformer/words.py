@@ -22,7 +22,7 @@ class EmbeddingDropout(OnWeights):
 
     Raises TypeError for another kind of layer, and ValueError for one that does more than look its rows up when it is
     called: hooks, a ``forward`` of its own. In ``eval()`` and at keep probability 1 it is the layer as it is called,
-    hooks included. Source: Gal and Ghahramani 2016, section 4.3.
+    hooks included. Source: Gal and Ghahramani 2016, on the dropout of word embeddings.
 
     >>> layer = EmbeddingDropout(torch.nn.Embedding(9, 4), 0.5)
     >>> words = torch.tensor([[3, 1, 3, 8]])
