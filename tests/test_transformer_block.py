@@ -55,7 +55,9 @@ def test_it_is_that_of_torch_when_nothing_is_dropped(norm_first, bias, training,
 def test_a_copy_has_the_dropout_of_the_original_at_each_place():
     theirs = of_torch(dropout=0.1)
     theirs.self_attn.dropout, theirs.dropout1.p, theirs.dropout2.p = 0.2, 0.3, 0.4
+    state = torch.get_rng_state()
     ours = nn.EncoderBlock.from_torch(theirs, stream=Stream(3))
+    assert torch.equal(torch.get_rng_state(), state)
     kept = {place: round(layer.keep_prob, 9) for place, layer in ours.places.items()}
     assert kept == {
         "attention_dropout": 0.8,
@@ -184,6 +186,9 @@ def test_what_makes_no_sense_is_named():
     for wrong in (torch.ones(T, D), torch.ones(N, T, D + 1), torch.ones(1, N, T, D)):
         with pytest.raises(ValueError, match=r"EncoderBlock needs input of shape \(N, T, 8\)"):
             block(0.9)(wrong)
+    for norm_first in (True, False):
+        with pytest.raises(TypeError, match="EncoderBlock needs floating point input"):
+            block(0.9, norm_first=norm_first)(torch.ones(N, T, D).long())
     with pytest.raises(ValueError, match="batch_first=False"):
         nn.EncoderBlock.from_torch(torch.nn.TransformerEncoderLayer(D, H, HIDDEN))
     changed = of_torch()

@@ -113,6 +113,12 @@ def test_a_traced_graph_draws_anew():
     assert len({float(graph.train()(x)[0]) for _ in range(20)}) > 5
 
 
+def test_a_layer_that_works_in_place_leaves_what_is_skipped_as_it_was():
+    layers = nn.LayerDrop([torch.nn.Sequential(torch.nn.ReLU(inplace=True), Power(0))], 0.5, per_example=True)
+    y = layers(torch.full((40, 2), -3.0), generator=seeded(8))
+    assert set(y.unique().tolist()) == {-3.0, 1.0}
+
+
 def test_skipped_layers_get_no_gradient():
     for layers in (stack(), stack(per_example=True)):
         y = layers(torch.zeros(1), generator=seeded(5))
@@ -181,3 +187,6 @@ def test_the_rules_know_it():
         ensemble.exact_mean(layers, torch.zeros(1, 2))
     with pytest.raises(ValueError, match="noise of LayerDrop"), inference.record(layers):
         pass
+    inside = [torch.nn.Sequential(nn.Dropout(0.5, rescale=False), torch.nn.Linear(2, 2)) for _ in range(2)]
+    with pytest.raises(ValueError, match=r"Dropout '0.0.0' stands inside LayerDrop '0', which skips layers"):
+        inference.weight_scaling(torch.nn.Sequential(nn.LayerDrop(inside)))

@@ -87,7 +87,8 @@ def embedding_dropout(
 
     ``indices`` is (N, T), integers below V, with the examples first, and ``weight`` (V, D); the result is (N, T, D).
     Each of the N examples has its own mask of the V words, or with ``per_example=False`` all have the same one, as in
-    AWD-LSTM (Merity et al. 2018, section 4.3). Indices without the axis N are one example. N · V numbers are drawn,
+    AWD-LSTM (Merity et al. 2018, section 4.3). Indices without the axis N are one example. Where time comes first,
+    (T, N), transpose the indices, and the result back: else each step would be an example. N · V numbers are drawn,
     also for words that do not occur, so that what becomes of a word does not depend on the others.
 
     The other options are those of ``torch.nn.functional.embedding``, and act as there: ``max_norm`` bounds the rows in

@@ -19,6 +19,7 @@ from dropout_lab import nn, pinned
 from dropout_lab.constraints import LAYERS
 from dropout_lab.ensemble.asking import described, evaluating
 from dropout_lab.ensemble.watching import alone, global_states, states_kept
+from dropout_lab.transformer.depth import LayerDrop
 from dropout_lab.wrapped import beyond_weights
 
 #: What only moves or averages numbers: a factor before it is a factor after it.
@@ -146,8 +147,14 @@ def _factors(model: torch.nn.Module, modules: _Modules, changing: _Modules) -> I
             for reader in _readers(node, node, modules):
                 calls[reader] = calls.get(reader, 1.0) * modules[name].keep_prob
     unread = dropped.keys() - {_target(node) for node in nodes if node.op == "call_module"}
-    if unread:
-        raise ValueError(f"{described(min(unread), modules[min(unread)])} is never called: nothing reads its output")
+    for name in sorted(unread):
+        for around, module in modules.items():
+            if isinstance(module, LayerDrop) and name.startswith(f"{around}." if around else ""):
+                raise ValueError(
+                    f"{described(name, modules[name])} stands inside {described(around, module)}, which skips layers: "
+                    "what reads its output is not always the same"
+                )
+        raise ValueError(f"{described(name, modules[name])} is never called: nothing reads its output")
     for name in own:
         _check_owned(name, own[name].layer, modules, nodes)
         yield own[name].layer, own[name].keep_prob

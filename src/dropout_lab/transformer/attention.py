@@ -92,16 +92,18 @@ class Attention(nn.Module):
             raise ValueError("the input here is (N, T, D), and that of this layer (T, N, D): it has batch_first=False")
         if layer.bias_k is not None or layer.add_zero_attn:
             raise ValueError("Attention has no further key for all: add_bias_kv and add_zero_attn must be False")
-        own = cls(
-            layer.embed_dim,
-            layer.num_heads,
-            1 - layer.dropout,
-            bias=layer.in_proj_bias is not None,
-            kdim=layer.kdim,
-            vdim=layer.vdim,
-            generator=generator,
-            stream=stream,
-        )
+        # The weights that are drawn here are replaced: nothing is to be seen of it.
+        with torch.random.fork_rng(devices=[]):
+            own = cls(
+                layer.embed_dim,
+                layer.num_heads,
+                1 - layer.dropout,
+                bias=layer.in_proj_bias is not None,
+                kdim=layer.kdim,
+                vdim=layer.vdim,
+                generator=generator,
+                stream=stream,
+            )
         packed = layer.in_proj_weight
         if packed is None:
             parts = [copied(part) for part in (layer.q_proj_weight, layer.k_proj_weight, layer.v_proj_weight)]
@@ -150,14 +152,26 @@ class Attention(nn.Module):
             projection(x).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
             for projection, x in ((self.query, query), (self.key, key), (self.value, value))
         )
-        mask = self._mask(q, k, attn_mask, key_padding_mask, is_causal)
-        if self._drops_nothing(query):
-            heads = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=0.0)
+        drops_nothing = self._drops_nothing(query)
+        # The kernel knows this one mask by itself.
+        is_bare = drops_nothing and is_causal and attn_mask is None and key_padding_mask is None
+        mask = None if is_bare else self._mask(q, k, attn_mask, key_padding_mask, is_causal)
+        hidden = None
+        if mask is not None:
+            # Who may read nothing reads everything alike, and then 0: no kernel has to divide 0 by 0.
+            hidden = (mask == -math.inf).all(-1, keepdim=True)
+            mask = mask.masked_fill(hidden, 0.0)
+        if drops_nothing:
+            heads = nn.functional.scaled_dot_product_attention(
+                q, k, v, attn_mask=mask, dropout_p=0.0, is_causal=is_bare
+            )
         else:
             scores = q @ k.transpose(-2, -1) / math.sqrt(self.embed_dim // self.num_heads)
-            probabilities = _softmax(scores, mask).to(v.dtype)
+            probabilities = (scores if mask is None else scores + mask).softmax(-1).to(v.dtype)
             given = {} if generator is None else {"generator": generator}
             heads = self.attention_dropout(probabilities, **given) @ v
+        if hidden is not None:
+            heads = heads.masked_fill(hidden, 0.0)
         output: Tensor = self.output(heads.transpose(1, 2).flatten(2))
         return output
 
@@ -233,12 +247,3 @@ def _added(name: str, mask: Tensor, q: Tensor) -> Tensor:
 def _leading(examples: int, heads: int) -> tuple[tuple[int, ...], ...]:
     """The first extents that a mask may have."""
     return ((), *((one, two) for one in (1, examples) for two in (1, heads)))
-
-
-def _softmax(scores: Tensor, mask: Tensor | None) -> Tensor:
-    """Probabilities over the sources; all 0 where nothing may be read."""
-    if mask is None:
-        return scores.softmax(-1)
-    scores = scores + mask
-    hidden = (scores == -math.inf).all(-1, keepdim=True)
-    return scores.masked_fill(hidden, 0.0).softmax(-1).masked_fill(hidden, 0.0)

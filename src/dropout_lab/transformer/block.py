@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
+import torch
 from torch import Tensor, nn
 
 from dropout_lab.arguments import flag, integer, positive
@@ -44,7 +45,6 @@ class EncoderBlock(nn.Module):
     keep probabilities outside [0, 1], TypeError for another kind of activation. Sources: Vaswani et al. 2017, section
     5.4, and for the paths Huang et al. 2016.
 
-    >>> import torch
     >>> block = EncoderBlock(8, 2, 16, {"attention_dropout": 0.9, "mlp_path": 0.8})
     >>> {place: layer.keep_prob for place, layer in block.places.items() if layer.keep_prob < 1}
     {'attention_dropout': 0.9, 'mlp_path': 0.8}
@@ -129,8 +129,7 @@ class EncoderBlock(nn.Module):
         Raises TypeError for another class, and ValueError for ``batch_first=False`` (where the input is (T, N, D)) and
         for hooks.
 
-        >>> import torch
-        >>> layer = torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, norm_first=True).eval()
+            >>> layer = torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, norm_first=True).eval()
         >>> own, x = EncoderBlock.from_torch(layer), torch.rand(2, 5, 8)
         >>> torch.allclose(own(x), layer(x), atol=1e-6)
         True
@@ -140,21 +139,23 @@ class EncoderBlock(nn.Module):
             if type(getattr(layer, name)) is not kind:
                 found = type(getattr(layer, name)).__name__
                 raise TypeError(f"the {name} of a torch.nn.TransformerEncoderLayer is a {kind.__name__}, got {found}")
-        own = cls(
-            layer.linear1.in_features,
-            layer.self_attn.num_heads,
-            layer.linear1.out_features,
-            {
-                "attention_dropout": 1 - layer.self_attn.dropout,
-                "projection_dropout": 1 - layer.dropout1.p,
-                "hidden_dropout": 1 - layer.dropout.p,
-                "output_dropout": 1 - layer.dropout2.p,
-            },
-            norm_first=layer.norm_first,
-            activation=copy.deepcopy(layer.activation),
-            generator=generator,
-            stream=stream,
-        )
+        # The weights that are drawn here are replaced: nothing is to be seen of it.
+        with torch.random.fork_rng(devices=[]):
+            own = cls(
+                layer.linear1.in_features,
+                layer.self_attn.num_heads,
+                layer.linear1.out_features,
+                {
+                    "attention_dropout": 1 - layer.self_attn.dropout,
+                    "projection_dropout": 1 - layer.dropout1.p,
+                    "hidden_dropout": 1 - layer.dropout.p,
+                    "output_dropout": 1 - layer.dropout2.p,
+                },
+                norm_first=layer.norm_first,
+                activation=copy.deepcopy(layer.activation),
+                generator=generator,
+                stream=stream,
+            )
         attention = Attention.from_torch(layer.self_attn)
         attention.attention_dropout = own.attention.attention_dropout
         own.attention = attention
@@ -176,6 +177,8 @@ class EncoderBlock(nn.Module):
         key_padding_mask: Tensor | None = None,
         is_causal: bool = False,
     ) -> Tensor:
+        if isinstance(x, Tensor) and not x.is_floating_point():
+            raise TypeError(f"EncoderBlock needs floating point input, got {x.dtype}")
         # DropPath would take the steps of one example for examples.
         if isinstance(x, Tensor) and (x.dim() != 3 or x.shape[-1] != self.attention.embed_dim):
             raise ValueError(

@@ -22,7 +22,8 @@ class LayerDrop(Drawing):
 
     A skipped layer hands on what it is given, for the whole batch, and costs no computation. Nothing is rescaled, and
     ``eval()`` runs all layers: the network has to be right at several depths, and not at their mean. Each layer takes
-    and gives a tensor of one shape. What else ``forward`` is given goes to every layer.
+    and gives a tensor of one shape. What else ``forward`` is given goes to every layer, but for ``generator``, from
+    which the choice of layers is drawn.
 
     With ``per_example`` each example (axis 0) skips layers by itself; then all are computed. (To drop each example's
     *residual branch* and rescale it, put a :class:`~dropout_lab.nn.DropPath` into the layers.) All are computed too
@@ -132,7 +133,8 @@ class LayerDrop(Drawing):
         masks = self._mask(shape, 1 if own else None, x, generator)
         for layer, mask in zip(self, masks.unbind(), strict=True):
             kept = mask.view(-1, *(1,) * (x.dim() - 1)) if own else mask
-            x = torch.where(kept, self._run(x, [layer], args, options), x)
+            # A layer may work in place, and what it is given has to stay for those who skip it.
+            x = torch.where(kept, self._run(x.clone(), [layer], args, options), x)
         return x
 
     def _drops(self) -> bool:

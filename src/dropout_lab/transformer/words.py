@@ -18,7 +18,7 @@ class EmbeddingDropout(OnWeights):
 
     Wraps ``layer``, a ``torch.nn.Embedding``, with its weights and its options (``padding_idx``, ``max_norm``,
     ``scale_grad_by_freq``, ``sparse``), which stays what it was and is reached as ``.layer``. The input is (N, T) or
-    (N, …), the examples first, or (T,) for one example.
+    (N, …), the examples first, or (T,) for one example; (T, N) has to be transposed, or each step would be an example.
 
     Raises TypeError for another kind of layer, and ValueError for one that does more than look its rows up when it is
     called: hooks, a ``forward`` of its own. In ``eval()`` and at keep probability 1 it is the layer as it is called,
