@@ -108,6 +108,7 @@ def test_places_have_streams_of_their_own():
     names = [[stream.layer for stream in nn.streams(one)] for one in (first, second, named)]
     assert names[0] == [f"layer 0.{place}" for place in PLACES] and names[2] == [f"third.{place}" for place in PLACES]
     assert len({name for one in names for name in one}) == 18
+    assert {int(stream.step) for stream in nn.streams(block(0.5, stream=Stream(1, step=7)))} == {7}
     x = torch.randn(N, T, D)
     y = first(x)
     for other in (first, copy.deepcopy(first), pickle.loads(pickle.dumps(first))):

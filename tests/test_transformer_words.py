@@ -46,18 +46,21 @@ def test_all_occurrences_in_a_sequence_share_a_fate_and_sequences_do_not():
     assert len(shared.unique()) == 1
 
 
-@pytest.mark.parametrize("options", ({}, {"padding_idx": 1}, {"scale_grad_by_freq": True}, {"sparse": True}), ids=str)
+@pytest.mark.parametrize("options", ({}, {"padding_idx": 5}, {"scale_grad_by_freq": True}, {"sparse": True}), ids=str)
 def test_gradients_are_those_of_the_lookup_times_the_mask(options):
     """Dropped words and the padding get exactly 0, even where the row is not finite."""
     layer = table(**options)
     with torch.no_grad():
         layer.weight[3] = torch.inf
-    y = nn.EmbeddingDropout(layer, 0.5)(WORDS, generator=seeded(3))
+        # The row of the padding begins as 0, where nothing would show what became of it.
+        layer.weight[5] = 1.0
+    y = nn.EmbeddingDropout(layer, 0.5)(WORDS, generator=seeded(9))
     kept = (y != 0).any(-1)
     assert (y[~kept] == 0).all() and not kept.all() and kept.any()
     y.sum().backward()
     gradient = layer.weight.grad.to_dense()
     assert layer.weight.grad.is_sparse == bool(options.get("sparse"))
+    assert kept[WORDS == 5].any()
     for word in range(6):
         at = word == WORDS
         count = 2.0 * (kept & at).sum()
