@@ -37,6 +37,9 @@ RULES = [
     ("attention_dropout", (H, T, S), {"share_heads": True, "batched": False}, (1, T, S)),
     ("drop_connect", (4, 6), {"examples": N}, (N, 4, 6)),
     ("drop_connect", (4, 6), {}, (4, 6)),
+    ("embedding_dropout", (S, D), {"examples": N}, (N, S, 1)),
+    ("embedding_dropout", (S, D), {}, (S, 1)),
+    ("layer_drop", (N, T, D), {}, (1, 1, 1)),
     ("recurrent_dropout", (T, N, D), {}, (1, N, D)),
     ("recurrent_dropout", (N, T, D), {"batch_first": True}, (N, 1, D)),
     ("learned_gaussian_dropout", (4, 6), {"examples": N}, (N, 4, 6)),
@@ -95,7 +98,7 @@ def test_a_variant_names_what_exists(variant: Variant) -> None:
 def test_every_module_of_ours_answers_with_a_variant_of_the_registry() -> None:
     named = {name for variant in VARIANTS.values() for name in variant.modules}
     kinds = [thing for thing in vars(nn).values() if isinstance(thing, type) and issubclass(thing, nn._Member)]
-    assert {kind.__name__ for kind in kinds} - {"_Member"} <= named
+    assert {kind.__name__ for kind in kinds} - {"_Member", "OnWeights"} <= named
     assert {member.variant.name for member in MEMBERS} == {v.name for v in VARIANTS.values() if v.is_function}
 
 

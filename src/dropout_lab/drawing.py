@@ -39,8 +39,10 @@ class Drawing(torch.nn.Module):
         self.stream = None if stream is None else stream.next_layer()
         self._held = None if generator is None else _Held(generator)
 
-    def traced(self, x: object) -> Any:
+    def traced(self, x: object, *others: Any, **options: Any) -> Any:
         """What stands for the output where ``torch.fx`` traces the model: a call of this layer, as of torch's own.
+
+        ``others`` and ``options`` are what the layer takes besides ``x``.
 
         Raises TypeError for an ``x`` that is neither a tensor nor a tracer's stand-in for one, and where the layer
         is all of the model.
@@ -54,7 +56,7 @@ class Drawing(torch.nn.Module):
             tracer: Any = x.tracer
             if tracer.root is self:
                 raise TypeError(f"{type(self).__name__} cannot be traced by itself: trace a model that it is a part of")
-            return tracer.create_proxy("call_module", tracer.path_of_module(self), (x,), {})
+            return tracer.create_proxy("call_module", tracer.path_of_module(self), (x, *others), options)
         raise TypeError(f"{type(self).__name__} needs a tensor, got {type(x).__name__}")
 
     def set_aside(self) -> tuple[Generator | None, Stream | None]:

@@ -73,9 +73,9 @@ def eagerly() -> AbstractContextManager[object]:
 def hookable(model: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Module]]:
     """The modules of ``model`` that take hooks, by name: not those that were scripted or traced.
 
-    Nor a layer inside a DropConnect, which reads its weights and refuses one that has hooks.
+    Nor a layer inside a member that reads its weights, which refuses one that has hooks.
     """
-    inside = {id(module.layer) for module in model.modules() if isinstance(module, nn.DropConnect)}
+    inside = {id(module.layer) for module in model.modules() if isinstance(module, nn.OnWeights)}
     for name, part in model.named_modules():
         if not isinstance(part, torch.jit.ScriptModule) and id(part) not in inside:
             yield name, part

@@ -21,7 +21,7 @@ class Factor(NamedTuple):
     """What one call of a layer was multiplied by: the layer's name in the model, and the noise itself.
 
     ``values`` are the mask, divided by the keep probability in the inverted convention, in the shape of the layer's
-    input, or for DropConnect that of its weights, for each example or once.
+    input, or for DropConnect that of its weights, for each example or once; for EmbeddingDropout one for each word.
 
     >>> Factor("drop", torch.tensor([[0.0, 2.0]])).values
     tensor([[0., 2.]])
@@ -49,8 +49,8 @@ def record(model: torch.nn.Module) -> Iterator[Recording]:
 
     The layers drop whatever their mode is, and draw from their own sources; everything else runs in the mode that it
     has, so a model in ``eval()`` gives the output of one of its subnetworks. Layers of this package and of torch whose
-    noise multiplies activations are recorded, and DropConnect. Noise that no such layer makes, as that of
-    ``F.dropout`` in a model's own code, is not seen.
+    noise multiplies activations are recorded, and those on the weights of a layer that they wrap. Noise that no such
+    layer makes, as that of ``F.dropout`` in a model's own code, is not seen.
 
     Raises ValueError for a model without dropout layers, for one with noise of another kind (recurrent layers,
     attention, learned rates, alpha dropout), which is named, and for a second forward pass.
@@ -155,7 +155,7 @@ def _layers(model: torch.nn.Module) -> dict[str, torch.nn.Module]:
         variant = nn.variant_of(layer)
         is_factor = variant is not None and variant.noise != "affine" and variant.multiplies != "weights"
         is_plain = is_factor and (isinstance(layer, nn.OF_TORCH) or (variant is not None and variant.is_function))
-        if not (is_plain or isinstance(layer, nn.DropConnect)):
+        if not (is_plain or isinstance(layer, nn.OnWeights)):
             raise ValueError(
                 f"the noise of {asking.described(name, layer)} is no factor on its input or its weights that could be "
                 "recorded. Use inference.monte_carlo"
@@ -167,7 +167,7 @@ def _layers(model: torch.nn.Module) -> dict[str, torch.nn.Module]:
 
 def _drawn(layer: torch.nn.Module, x: Tensor) -> Tensor:
     """New noise for the input ``x`` of a layer: what it makes of ones."""
-    if isinstance(layer, nn.DropConnect):
+    if isinstance(layer, nn.OnWeights):
         ones = layer.layer.weight.new_ones(nn.mask_shape(layer, x))
         return functional.dropout(ones, layer.keep_prob, rescale=bool(layer.rescale), generator=layer.source())
     layer.training = True
@@ -180,12 +180,12 @@ def _drawn(layer: torch.nn.Module, x: Tensor) -> Tensor:
 
 def _applied(name: str, layer: torch.nn.Module, x: Tensor, values: Tensor) -> Tensor:
     """What a layer gives under this noise."""
-    if not isinstance(layer, nn.DropConnect):
+    if not isinstance(layer, nn.OnWeights):
         result = _product(name, layer, x, values)
         return x.copy_(result) if getattr(layer, "inplace", False) else result
     weight = layer.layer.weight
     if values.dim() == weight.dim() or len(values) == 1:
-        values = values.view(weight.shape)
+        values = values.view(values.shape[-weight.dim() :])
     else:
         weight = weight.expand(len(x), *weight.shape)
     return layer.with_weights(x, _product(name, layer, weight, values))

@@ -13,6 +13,7 @@ from dropout_lab.arguments import integer
 from dropout_lab.drawing import Drawing, streams
 from dropout_lab.ensemble import asking
 from dropout_lab.ensemble.watching import Watched, alone, switch_on
+from dropout_lab.transformer.depth import LayerDrop
 
 
 class Predictive(NamedTuple):
@@ -195,7 +196,7 @@ def _check_all_is_sampled(model: nn.Module, x: Tensor, also: tuple[type[nn.Modul
 
     noisy = {name for name, module in model.named_modules() if asking.has_noise(module)}
     known = noisy | {name for name, module in model.named_modules() if isinstance(module, also)}
-    with Watched(model, x) as watched:
+    with _all_layers(model), Watched(model, x) as watched:
         sampled = watched.run(lambda twin: _sampling(twin, also))
         trained = watched.run_training(_training)
     for name in [*trained.draws, *sampled.draws]:
@@ -209,6 +210,20 @@ def _check_all_is_sampled(model: nn.Module, x: Tensor, also: tuple[type[nn.Modul
         raise ValueError(
             f"{named(name)} changes its buffers when it is sampled, so every sample would come from another model"
         )
+
+
+@contextmanager
+def _all_layers(model: nn.Module) -> Iterator[None]:
+    """No layer is skipped for a while: what a layer that is skipped now would draw, another pass draws."""
+    skipping = [module for module in model.modules() if isinstance(module, LayerDrop)]
+    before = [module.keep_prob for module in skipping]
+    for module in skipping:
+        module.keep_prob = 1.0
+    try:
+        yield
+    finally:
+        for module, keep_prob in zip(skipping, before, strict=True):
+            module.keep_prob = keep_prob
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from dropout_lab import nn, pinned
 from dropout_lab.constraints import LAYERS
 from dropout_lab.ensemble.asking import described, evaluating
 from dropout_lab.ensemble.watching import alone, global_states, states_kept
+from dropout_lab.transformer.depth import LayerDrop
 from dropout_lab.wrapped import beyond_weights
 
 #: What only moves or averages numbers: a factor before it is a factor after it.
@@ -124,7 +125,7 @@ def _convert(model: torch.nn.Module, *, to_inverted: bool) -> torch.nn.Module:
         if module.keep_prob == 0 and not to_inverted:
             raise ValueError(f"{described(name, module)} has keep_prob 0: the weights cannot be divided by it")
         _check_plain(name, module)
-        if isinstance(module, nn.DropConnect):
+        if isinstance(module, nn.OnWeights):
             _check_plain(f"{name}.layer", module.layer)
     with torch.no_grad():
         for layer, factor in _factors(converted, modules, changing):
@@ -146,8 +147,14 @@ def _factors(model: torch.nn.Module, modules: _Modules, changing: _Modules) -> I
             for reader in _readers(node, node, modules):
                 calls[reader] = calls.get(reader, 1.0) * modules[name].keep_prob
     unread = dropped.keys() - {_target(node) for node in nodes if node.op == "call_module"}
-    if unread:
-        raise ValueError(f"{described(min(unread), modules[min(unread)])} is never called: nothing reads its output")
+    for name in sorted(unread):
+        for around, module in modules.items():
+            if isinstance(module, LayerDrop) and name.startswith(f"{around}." if around else ""):
+                raise ValueError(
+                    f"{described(name, modules[name])} stands inside {described(around, module)}, which skips layers: "
+                    "what reads its output is not always the same"
+                )
+        raise ValueError(f"{described(name, modules[name])} is never called: nothing reads its output")
     for name in own:
         _check_owned(name, own[name].layer, modules, nodes)
         yield own[name].layer, own[name].keep_prob
@@ -266,7 +273,10 @@ def _readers(dropout: fx.Node, node: fx.Node, modules: _Modules) -> Iterator[fx.
 
 def _check_plain(name: str, module: torch.nn.Module) -> None:
     """Raise ValueError for a module that does more when it is called than a trace of it shows."""
-    more = beyond_weights(module) if isinstance(module, LAYERS) else "hooks" if pinned.has_hooks(module) else None
+    is_read = isinstance(module, (*LAYERS, torch.nn.Embedding))
+    more = beyond_weights(module) if is_read else "hooks" if pinned.has_hooks(module) else None
+    if more is None and getattr(module, "max_norm", None) is not None:
+        more = f"max_norm={module.max_norm}"
     if more is not None:
         raise ValueError(
             f"{described(name, module)} has {more}: what it does with a factor on its input is not known, so no "

@@ -1,0 +1,249 @@
+"""Multi-head attention whose dropout is a layer like any other: on in ``train()``, off in ``eval()``, on every path."""
+
+from __future__ import annotations
+
+import math
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from dropout_lab import pinned
+from dropout_lab.arguments import integer
+from dropout_lab.nn import AttentionDropout
+from dropout_lab.noise import Source, Stream
+from dropout_lab.transformer._copying import check_torch, copied
+
+
+class Attention(nn.Module):
+    """Multi-head attention of queries (N, T, D) to keys and values (N, S, D), with its dropout as a submodule.
+
+    The probabilities pass through ``attention_dropout``, an :class:`~dropout_lab.nn.AttentionDropout`. Where that drops
+    nothing, torch's fused kernel computes the same with its own dropout at 0; ``eval()`` reaches it as it reaches any
+    layer. (``torch.nn.functional.scaled_dot_product_attention(dropout_p=…)`` knows no mode, and drops always.)
+
+    ``forward(query, key=None, value=None)``: without ``key`` the queries attend to themselves, without ``value`` the
+    keys are read. Input without the axis N is one example. As in ``torch.nn.MultiheadAttention``, ``key_padding_mask``
+    (N, S) is True at keys that nobody may read, ``attn_mask`` is True where a target may not read a source, and floats
+    are added to the scores. ``attn_mask`` is (T, S), (N · H, T, S) as in torch, or (N, H, T, S), of which N and H may
+    be 1. With ``is_causal`` target t reads the sources up to t, whatever the other masks say. A target that may read
+    nothing gets 0 from each head (torch gives 0 or NaN, by the path that it takes).
+
+    ``kdim`` and ``vdim`` are the features of keys and values, where they are not ``embed_dim``. Weights are drawn as
+    Glorot and Bengio's, biases are 0. Raises ValueError for sizes, shapes and masks that do not fit, TypeError for
+    masks that are neither boolean nor floating point. Source: Vaswani et al. 2017, section 3.2.
+
+    >>> layer = Attention(8, num_heads=2, keep_prob=0.5)
+    >>> x = torch.ones(1, 3, 8)
+    >>> torch.equal(layer.eval()(x), layer(x))
+    True
+    >>> layer.train()(x, is_causal=True).shape
+    torch.Size([1, 3, 8])
+    """
+
+    def __init__(
+        self,
+        embed_dim: int,
+        num_heads: int,
+        keep_prob: float = 0.9,
+        *,
+        share_heads: bool = False,
+        bias: bool = True,
+        kdim: int | None = None,
+        vdim: int | None = None,
+        generator: Source | None = None,
+        stream: Stream | None = None,
+    ) -> None:
+        super().__init__()
+        self.embed_dim = integer("embed_dim", embed_dim, least=1)
+        self.num_heads = integer("num_heads", num_heads, least=1)
+        if embed_dim % num_heads:
+            raise ValueError(f"embed_dim must be a multiple of num_heads, got {embed_dim} and {num_heads}")
+        self.attention_dropout = AttentionDropout(
+            keep_prob, share_heads=share_heads, generator=generator, stream=stream
+        )
+        self.kdim = embed_dim if kdim is None else integer("kdim", kdim, least=1)
+        self.vdim = embed_dim if vdim is None else integer("vdim", vdim, least=1)
+        self.query = nn.Linear(embed_dim, embed_dim, bias)
+        self.key = nn.Linear(self.kdim, embed_dim, bias)
+        self.value = nn.Linear(self.vdim, embed_dim, bias)
+        self.output = nn.Linear(embed_dim, embed_dim, bias)
+        for projection in (self.query, self.key, self.value, self.output):
+            nn.init.xavier_uniform_(projection.weight)
+            if bias:
+                nn.init.zeros_(projection.bias)
+
+    @classmethod
+    def from_torch(
+        cls, layer: nn.MultiheadAttention, *, generator: Source | None = None, stream: Stream | None = None
+    ) -> Self:
+        """The same attention with a copy of the weights, in the same mode, with the same dropout.
+
+        Raises TypeError for another class, ValueError for ``batch_first=False`` (where the input is (T, N, D)), for
+        hooks, and for ``add_bias_kv`` and ``add_zero_attn``, which this layer has not.
+
+        >>> layer = torch.nn.MultiheadAttention(8, 2, dropout=0.1, batch_first=True).eval()
+        >>> own, x = Attention.from_torch(layer), torch.ones(1, 3, 8)
+        >>> torch.allclose(own(x), layer(x, x, x)[0], atol=1e-6)
+        True
+        """
+        check_torch(layer, nn.MultiheadAttention)
+        if not layer.batch_first:
+            raise ValueError("the input here is (N, T, D), and that of this layer (T, N, D): it has batch_first=False")
+        if layer.bias_k is not None or layer.add_zero_attn:
+            raise ValueError("Attention has no further key for all: add_bias_kv and add_zero_attn must be False")
+        # The weights that are drawn here are replaced: nothing is to be seen of it.
+        with torch.random.fork_rng(devices=[]):
+            own = cls(
+                layer.embed_dim,
+                layer.num_heads,
+                1 - layer.dropout,
+                bias=layer.in_proj_bias is not None,
+                kdim=layer.kdim,
+                vdim=layer.vdim,
+                generator=generator,
+                stream=stream,
+            )
+        packed = layer.in_proj_weight
+        if packed is None:
+            parts = [copied(part) for part in (layer.q_proj_weight, layer.k_proj_weight, layer.v_proj_weight)]
+        else:
+            parts = [copied(part, packed) for part in packed.chunk(3)]
+        biases = None if layer.in_proj_bias is None else layer.in_proj_bias.chunk(3)
+        for place, projection in enumerate((own.query, own.key, own.value)):
+            projection.weight = parts[place]
+            projection.bias = None if biases is None else copied(biases[place], layer.in_proj_bias)
+        own.output.weight = copied(layer.out_proj.weight)
+        own.output.bias = None if layer.out_proj.bias is None else copied(layer.out_proj.bias)
+        return own.train(layer.training)
+
+    def forward(
+        self,
+        query: Tensor,
+        key: Tensor | None = None,
+        value: Tensor | None = None,
+        *,
+        attn_mask: Tensor | None = None,
+        key_padding_mask: Tensor | None = None,
+        is_causal: bool = False,
+        generator: Source | None = None,
+    ) -> Tensor:
+        key = query if key is None else key
+        value = key if value is None else value
+        if isinstance(query, Tensor):
+            self._check(query, key, value)
+            if query.dim() == 2:
+                query, key, value = query.unsqueeze(0), key.unsqueeze(0), value.unsqueeze(0)
+                padding = None if key_padding_mask is None else key_padding_mask.unsqueeze(0)
+                return self._attend(query, key, value, attn_mask, padding, is_causal, generator).squeeze(0)
+        return self._attend(query, key, value, attn_mask, key_padding_mask, is_causal, generator)
+
+    def _attend(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attn_mask: Tensor | None,
+        key_padding_mask: Tensor | None,
+        is_causal: bool,
+        generator: Source | None,
+    ) -> Tensor:
+        q, k, v = (
+            projection(x).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+            for projection, x in ((self.query, query), (self.key, key), (self.value, value))
+        )
+        drops_nothing = self._drops_nothing(query)
+        # The kernel knows this one mask by itself.
+        is_bare = drops_nothing and is_causal and attn_mask is None and key_padding_mask is None
+        mask = None if is_bare else self._mask(q, k, attn_mask, key_padding_mask, is_causal)
+        hidden = None
+        if mask is not None:
+            # Who may read nothing reads everything alike, and then 0: no kernel has to divide 0 by 0.
+            hidden = (mask == -math.inf).all(-1, keepdim=True)
+            mask = mask.masked_fill(hidden, 0.0)
+        if drops_nothing:
+            heads = nn.functional.scaled_dot_product_attention(
+                q, k, v, attn_mask=mask, dropout_p=0.0, is_causal=is_bare
+            )
+        else:
+            scores = q @ k.transpose(-2, -1) / math.sqrt(self.embed_dim // self.num_heads)
+            probabilities = (scores if mask is None else scores + mask).softmax(-1).to(v.dtype)
+            given = {} if generator is None else {"generator": generator}
+            heads = self.attention_dropout(probabilities, **given) @ v
+        if hidden is not None:
+            heads = heads.masked_fill(hidden, 0.0)
+        output: Tensor = self.output(heads.transpose(1, 2).flatten(2))
+        return output
+
+    def _drops_nothing(self, x: Tensor) -> bool:
+        """Whether the dropout layer is certain to change nothing, so that it need not be asked.
+
+        Another layer in its place, and one with hooks, is called whatever it does; so it is where the model is traced,
+        for the graph may run in another mode.
+        """
+        layer = self.attention_dropout
+        if not isinstance(x, Tensor) or type(layer) is not AttentionDropout or pinned.has_hooks(layer):
+            return False
+        return layer.keep_prob == 1 or (bool(layer.rescale) and not layer.training)
+
+    def _check(self, query: Tensor, key: Tensor, value: Tensor) -> None:
+        features = (self.embed_dim, self.kdim, self.vdim)
+        given = (query, key, value)
+        fits = query.dim() in (2, 3) and all(
+            x.dim() == query.dim() and x.shape[-1] == size for x, size in zip(given, features, strict=True)
+        )
+        if not all(x.is_floating_point() for x in given):
+            raise TypeError(f"Attention needs floating point input, got {', '.join(str(x.dtype) for x in given)}")
+        if not fits or key.shape[-2] != value.shape[-2] or (query.dim() == 3 and len({len(x) for x in given}) > 1):
+            shapes = ", ".join(str(tuple(x.shape)) for x in given)
+            raise ValueError(
+                f"Attention needs query (N, T, {features[0]}), key (N, S, {features[1]}) and value "
+                f"(N, S, {features[2]}), got {shapes}"
+            )
+
+    def _mask(
+        self, q: Tensor, k: Tensor, attn_mask: Tensor | None, key_padding_mask: Tensor | None, is_causal: bool
+    ) -> Tensor | None:
+        """All that hides sources, as what is added to the scores: 0 where a target may read, −inf where not."""
+        if attn_mask is None and key_padding_mask is None and not is_causal:
+            return None
+        examples, heads, targets, _ = q.shape
+        sources = k.shape[2]
+        masks = []
+        if attn_mask is not None:
+            masks.append(_added("attn_mask", attn_mask, q))
+            shape = tuple(attn_mask.shape)
+            if shape == (examples * heads, targets, sources):
+                masks[0] = masks[0].unflatten(0, (examples, heads))
+            elif shape[-2:] != (targets, sources) or shape[:-2] not in _leading(examples, heads):
+                raise ValueError(
+                    f"attn_mask must be (T, S) = {(targets, sources)}, (N · H, T, S) or (N, H, T, S), of which N and H "
+                    f"may be 1; here N is {examples} and H {heads}. Got {shape}"
+                )
+        if key_padding_mask is not None:
+            if tuple(key_padding_mask.shape) != (examples, sources):
+                raise ValueError(
+                    f"key_padding_mask must be (N, S) = {(examples, sources)}, got {tuple(key_padding_mask.shape)}"
+                )
+            masks.append(_added("key_padding_mask", key_padding_mask, q).view(examples, 1, 1, sources))
+        if is_causal:
+            later = torch.ones(targets, sources, dtype=torch.bool, device=q.device).triu(1)
+            masks.append(_added("is_causal", later, q))
+        return sum(masks[1:], masks[0])
+
+    def extra_repr(self) -> str:
+        return f"embed_dim={self.embed_dim}, num_heads={self.num_heads}"
+
+
+def _added(name: str, mask: Tensor, q: Tensor) -> Tensor:
+    """A mask as what is added to the scores."""
+    if mask.dtype == torch.bool:
+        return torch.zeros(mask.shape, dtype=q.dtype, device=q.device).masked_fill(mask.to(q.device), -math.inf)
+    if not mask.is_floating_point():
+        raise TypeError(f"{name} must be boolean, True where nothing is read, or floating point; got {mask.dtype}")
+    return mask.to(q)
+
+
+def _leading(examples: int, heads: int) -> tuple[tuple[int, ...], ...]:
+    """The first extents that a mask may have."""
+    return ((), *((one, two) for one in (1, examples) for two in (1, heads)))
