@@ -8,7 +8,7 @@ pre-activations by Gaussians. :func:`record` and :func:`replay` hold one subnetw
 """
 
 from dropout_lab.inference.auditing import Finding, Report, audit
-from dropout_lab.inference.cutting import subnetwork
+from dropout_lab.inference.cutting import Masked, subnetwork
 from dropout_lab.inference.moments import Moments, moment_matching
 from dropout_lab.inference.recording import Factor, Recording, record, replay
 from dropout_lab.inference.sampling import Predictive, monte_carlo
@@ -17,6 +17,7 @@ from dropout_lab.inference.scaling import undo_weight_scaling, weight_scaling
 __all__ = [
     "Factor",
     "Finding",
+    "Masked",
     "Moments",
     "Predictive",
     "Recording",

@@ -82,6 +82,8 @@ class Restored(torch.nn.Module):
 class Masked(torch.nn.Module):
     """The noise that was recorded, as a constant: where it differs from position to position no unit can be left out.
 
+    ``layer`` is the name of the dropout layer in the model that was cut.
+
     >>> Masked(torch.tensor([[[2.0], [0.0]]]))(torch.ones(1, 2, 2))
     tensor([[[2., 2.],
              [0., 0.]]])
@@ -89,9 +91,13 @@ class Masked(torch.nn.Module):
 
     values: Tensor
 
-    def __init__(self, values: Tensor) -> None:
+    def __init__(self, values: Tensor, layer: str = "") -> None:
         super().__init__()
         self.register_buffer("values", values)
+        self.layer = layer
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.where(self.values == 0, 0.0, x * self.values)
+
+    def extra_repr(self) -> str:
+        return f"layer={self.layer!r}"

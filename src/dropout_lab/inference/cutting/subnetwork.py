@@ -30,9 +30,9 @@ def subnetwork(model: torch.nn.Module, masks: Sequence[Factor]) -> fx.GraphModul
     with a shortcut, a layer normalization), they are put back as constants. Noise that differs from position to
     position stays, as a constant mask.
 
-    The result is a ``torch.fx.GraphModule`` with copies of the weights; ``kept_masks`` names the layers whose masks
-    stayed. That all members of the ensemble share the weights of one network is section 3 of the book: this is one of
-    them on its own.
+    The result is a ``torch.fx.GraphModule`` with copies of the weights. The masks that stayed are modules of the class
+    ``Masked`` in it, which know the ``layer`` that they come from. All members of the ensemble share the weights of one
+    network (section 3 of the book); this is one of them on its own.
 
     Raises ValueError for a recording of several examples or of another model, and for a model that ``torch.fx`` cannot
     trace.
@@ -102,7 +102,6 @@ class _Cut:
         self._made: dict[fx.Node, fx.Node] = {}
         self._factor: dict[fx.Node, Tensor] = {}
         self._whole: dict[fx.Node, fx.Node] = {}
-        self._kept: list[str] = []
 
     def made(self, graph: fx.Graph) -> fx.GraphModule:
         """The smaller network."""
@@ -123,7 +122,6 @@ class _Cut:
         for name, part in self._parts.items():
             _put(root, name, part)
         result = fx.GraphModule(root, self._graph, class_name="Subnetwork")
-        result.kept_masks = tuple(dict.fromkeys(self._kept))  # type: ignore[assignment]
         return result.eval()
 
     def _copy(self, node: fx.Node) -> None:
@@ -132,8 +130,7 @@ class _Cut:
         if node.op == "get_attr":
             self._parts[target(node)] = operator.attrgetter(target(node))(self._model)
         elif node in self._noise:
-            self._kept.append(target(node))
-            new.target = self._named(f"{node.name}_mask", Masked(self._noise[node]))
+            new.target = self._named(f"{node.name}_mask", Masked(self._noise[node], target(node)))
         else:
             self._same_part(node, new)
 
