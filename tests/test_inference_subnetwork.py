@@ -245,10 +245,7 @@ def test_the_result_is_a_module_like_any_other():
     small = inference.subnetwork(model, recorded(model, x))
     expected = small(x)
     assert torch.equal(copy.deepcopy(small)(x), expected)
-    loaded = pickle.loads(pickle.dumps(small))
-    assert torch.equal(loaded(x), expected) and loaded.meta == copy.deepcopy(small).meta == small.meta == {
-        "kept_masks": ()
-    }
+    assert torch.equal(pickle.loads(pickle.dumps(small))(x), expected)
     assert torch.equal(torch.export.export(small, (x,)).module()(x), expected)
     small.load_state_dict(small.state_dict())
     small(x).sum().backward()
