@@ -315,21 +315,25 @@ class ConcreteDropout(Drawing):
         """How many input units or channels have a mask of their own."""
         return self.layer.in_features if isinstance(self.layer, nn.Linear) else self.layer.in_channels
 
+    def draw_mask(self, x: Tensor, *, generator: Source | None = None) -> Tensor:
+        """A relaxed mask for the input ``x``, divided by the keep probability if ``rescale``; one for each example."""
+        is_linear = isinstance(self.layer, nn.Linear)
+        shape = tuple(x.shape) if is_linear else (*x.shape[:2], *(1 for _ in x.shape[2:]))
+        mask = concrete_mask(shape, self.logit, self.temperature, generator=self.source(generator))
+        if self.rescale:
+            # Beyond the range a mask is 0 as well, and 0/0 is none.
+            mask = mask / self.keep_prob.clamp(min=torch.finfo(self.logit.dtype).tiny)
+        return mask.to(x.dtype)
+
     def forward(self, x: Tensor, *, generator: Source | None = None) -> Tensor:
         if not isinstance(x, Tensor):
             return self.traced(x)
         if isinstance(self.layer, nn.Linear):
             _check_input(self, x, -1, self.units)
-            shape = tuple(x.shape)
         else:
             _check_input(self, x, 1 if x.dim() > 1 else 0, self.units, self.layer.weight.dim())
-            shape = (*x.shape[:2], *(1 for _ in x.shape[2:]))
         if self.training:
-            mask = concrete_mask(shape, self.logit, self.temperature, generator=self.source(generator))
-            if self.rescale:
-                # Beyond the range a mask is 0 as well, and 0/0 is none.
-                mask = mask / self.keep_prob.clamp(min=torch.finfo(self.logit.dtype).tiny)
-            x = x * mask.to(x.dtype)
+            x = x * self.draw_mask(x, generator=generator)
         elif not self.rescale:
             x = x * self.keep_prob.to(x.dtype)
         return self.layer(x)

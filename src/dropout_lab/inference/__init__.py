@@ -10,7 +10,8 @@ pre-activations by Gaussians. :func:`record` and :func:`replay` hold one subnetw
 from dropout_lab.inference.auditing import Finding, Report, audit
 from dropout_lab.inference.cutting import Masked, subnetwork
 from dropout_lab.inference.moments import Moments, moment_matching
-from dropout_lab.inference.recording import Factor, Recording, record, replay
+from dropout_lab.inference.recorded import Factor
+from dropout_lab.inference.recording import Recording, record, replay
 from dropout_lab.inference.sampling import Predictive, monte_carlo
 from dropout_lab.inference.scaling import undo_weight_scaling, weight_scaling
 

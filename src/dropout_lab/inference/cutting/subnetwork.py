@@ -15,7 +15,7 @@ from dropout_lab.ensemble import asking
 from dropout_lab.ensemble.watching import alone
 from dropout_lab.inference.cutting.parts import Masked, Restored, Scaled, Selected
 from dropout_lab.inference.cutting.units import FUNCTIONS, Place, Places, constants, find_needed, reads_units
-from dropout_lab.inference.recording import Factor
+from dropout_lab.inference.recorded import Factor
 from dropout_lab.inference.tracing import target, trace
 
 
