@@ -174,6 +174,17 @@ def test_derivatives_are_right_while_dropping():
     assert torch.autograd.gradcheck(call, x) and torch.autograd.gradgradcheck(call, x)
 
 
+def test_derivatives_in_eval_are_right_in_every_mode():
+    layer, x = nn.Attention(4, 2, 0.5).double().eval(), numbers(1, 3, 4).requires_grad_()
+    expected = torch.autograd.functional.jacobian(explicitly(layer), x)
+    for derivative in (torch.func.jacrev, torch.func.jacfwd):
+        torch.testing.assert_close(derivative(layer)(x), expected)
+    assert torch.func.hessian(lambda x: layer(x).sum())(x).isfinite().all()
+    assert torch.autograd.gradcheck(layer, x)
+    with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+        assert torch.autograd.gradgradcheck(layer, x)
+
+
 def test_the_exact_mean_and_recorded_masks_reach_the_probabilities():
     """|z| < 5.5 at 8 numbers: a false alarm with probability 3e-7."""
     torch.manual_seed(0)

@@ -8,7 +8,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from dropout_lab import pinned
+from dropout_lab import noise, pinned
 from dropout_lab.arguments import integer
 from dropout_lab.nn import AttentionDropout
 from dropout_lab.noise import Source, Stream
@@ -20,7 +20,8 @@ class Attention(nn.Module):
 
     The probabilities pass through ``attention_dropout``, an :class:`~dropout_lab.nn.AttentionDropout`. Where that drops
     nothing, torch's fused kernel computes the same with its own dropout at 0; ``eval()`` reaches it as it reaches any
-    layer. (``torch.nn.functional.scaled_dot_product_attention(dropout_p=…)`` knows no mode, and drops always.)
+    layer. (``torch.nn.functional.scaled_dot_product_attention(dropout_p=…)`` knows no mode, and drops always.) Second
+    derivatives the kernel has within ``torch.nn.attention.sdpa_kernel(SDPBackend.MATH)`` alone.
 
     ``forward(query, key=None, value=None)``: without ``key`` the queries attend to themselves, without ``value`` the
     keys are read. Input without the axis N is one example. As in ``torch.nn.MultiheadAttention``, ``key_padding_mask``
@@ -152,16 +153,16 @@ class Attention(nn.Module):
             projection(x).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
             for projection, x in ((self.query, query), (self.key, key), (self.value, value))
         )
-        drops_nothing = self._drops_nothing(query)
+        is_fused = self._is_fused(query)
         # The kernel knows this one mask by itself.
-        is_bare = drops_nothing and is_causal and attn_mask is None and key_padding_mask is None
+        is_bare = is_fused and is_causal and attn_mask is None and key_padding_mask is None
         mask = None if is_bare else self._mask(q, k, attn_mask, key_padding_mask, is_causal)
         hidden = None
         if mask is not None:
             # Who may read nothing reads everything alike, and then 0: no kernel has to divide 0 by 0.
             hidden = (mask == -math.inf).all(-1, keepdim=True)
             mask = mask.masked_fill(hidden, 0.0)
-        if drops_nothing:
+        if is_fused:
             heads = nn.functional.scaled_dot_product_attention(
                 q, k, v, attn_mask=mask, dropout_p=0.0, is_causal=is_bare
             )
@@ -175,14 +176,16 @@ class Attention(nn.Module):
         output: Tensor = self.output(heads.transpose(1, 2).flatten(2))
         return output
 
-    def _drops_nothing(self, x: Tensor) -> bool:
-        """Whether the dropout layer is certain to change nothing, so that it need not be asked.
+    def _is_fused(self, x: Tensor) -> bool:
+        """Whether the kernel may be called: the dropout layer is certain to change nothing, so it need not be asked.
 
         Another layer in its place, and one with hooks, is called whatever it does; so it is where the model is traced,
-        for the graph may run in another mode.
+        for the graph may run in another mode. Under ``torch.func`` the kernel has no forward mode.
         """
         layer = self.attention_dropout
         if not isinstance(x, Tensor) or type(layer) is not AttentionDropout or pinned.has_hooks(layer):
+            return False
+        if not (noise.is_plain() or torch.compiler.is_compiling()):
             return False
         return layer.keep_prob == 1 or (bool(layer.rescale) and not layer.training)
 
