@@ -215,8 +215,12 @@ def test_what_does_not_fit_is_named():
             layer(x, attn_mask=torch.zeros(shape))
     with pytest.raises(ValueError, match=r"key_padding_mask must be \(N, S\) = \(3, 5\), got \(5, 3\)"):
         layer(x, key_padding_mask=torch.zeros(T, N))
-    with pytest.raises(TypeError, match="attn_mask must be boolean, True where nothing is read"):
-        layer(x, attn_mask=torch.zeros(T, T, dtype=torch.long))
+    for name, wrong in itertools.product(("attn_mask", "key_padding_mask"), (torch.zeros(T, T).long(), [[True]])):
+        for query in (x, x[0]):
+            with pytest.raises(TypeError, match=f"{name} must be a tensor, boolean"):
+                layer(query, **{name: wrong})
+    with pytest.raises(TypeError, match="is_causal must be True or False"):
+        layer(x, is_causal=torch.ones(T, T))
 
 
 def test_layers_that_cannot_be_copied_are_named():

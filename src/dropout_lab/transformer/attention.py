@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from dropout_lab import noise, pinned
-from dropout_lab.arguments import integer
+from dropout_lab.arguments import flag, integer
 from dropout_lab.nn import AttentionDropout
 from dropout_lab.noise import Source, Stream
 from dropout_lab.transformer._copying import check_torch, copied
@@ -27,8 +27,8 @@ class Attention(nn.Module):
     keys are read. Input without the axis N is one example. As in ``torch.nn.MultiheadAttention``, ``key_padding_mask``
     (N, S) is True at keys that nobody may read, ``attn_mask`` is True where a target may not read a source, and floats
     are added to the scores. ``attn_mask`` is (T, S), (N · H, T, S) as in torch, or (N, H, T, S), of which N and H may
-    be 1. With ``is_causal`` target t reads the sources up to t, whatever the other masks say. A target that may read
-    nothing gets 0 from each head (torch gives 0 or NaN, by the path that it takes).
+    be 1. With ``is_causal`` target t reads none of the sources after t either. A target that may read nothing gets 0
+    from each head (torch gives 0 or NaN, by the path that it takes).
 
     ``kdim`` and ``vdim`` are the features of keys and values, where they are not ``embed_dim``. Weights are drawn as
     Glorot and Bengio's, biases are 0. Raises ValueError for sizes, shapes and masks that do not fit, TypeError for
@@ -133,6 +133,9 @@ class Attention(nn.Module):
         value = key if value is None else value
         if isinstance(query, Tensor):
             self._check(query, key, value)
+            flag("is_causal", is_causal)
+            for name, mask in (("attn_mask", attn_mask), ("key_padding_mask", key_padding_mask)):
+                _check_mask(name, mask)
             if query.dim() == 2:
                 query, key, value = query.unsqueeze(0), key.unsqueeze(0), value.unsqueeze(0)
                 padding = None if key_padding_mask is None else key_padding_mask.unsqueeze(0)
@@ -214,7 +217,7 @@ class Attention(nn.Module):
         sources = k.shape[2]
         masks = []
         if attn_mask is not None:
-            masks.append(_added("attn_mask", attn_mask, q))
+            masks.append(_added(attn_mask, q))
             shape = tuple(attn_mask.shape)
             if shape == (examples * heads, targets, sources):
                 masks[0] = masks[0].unflatten(0, (examples, heads))
@@ -228,22 +231,28 @@ class Attention(nn.Module):
                 raise ValueError(
                     f"key_padding_mask must be (N, S) = {(examples, sources)}, got {tuple(key_padding_mask.shape)}"
                 )
-            masks.append(_added("key_padding_mask", key_padding_mask, q).view(examples, 1, 1, sources))
+            masks.append(_added(key_padding_mask, q).view(examples, 1, 1, sources))
         if is_causal:
             later = torch.ones(targets, sources, dtype=torch.bool, device=q.device).triu(1)
-            masks.append(_added("is_causal", later, q))
+            masks.append(_added(later, q))
         return sum(masks[1:], masks[0])
 
     def extra_repr(self) -> str:
         return f"embed_dim={self.embed_dim}, num_heads={self.num_heads}"
 
 
-def _added(name: str, mask: Tensor, q: Tensor) -> Tensor:
+def _check_mask(name: str, mask: object) -> None:
+    """Raise TypeError unless ``mask`` is None or hides sources in one of the two ways."""
+    if mask is None or (isinstance(mask, Tensor) and (mask.dtype == torch.bool or mask.is_floating_point())):
+        return
+    found = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
+    raise TypeError(f"{name} must be a tensor, boolean (True where nothing is read) or floating point; got {found}")
+
+
+def _added(mask: Tensor, q: Tensor) -> Tensor:
     """A mask as what is added to the scores."""
     if mask.dtype == torch.bool:
         return torch.zeros(mask.shape, dtype=q.dtype, device=q.device).masked_fill(mask.to(q.device), -math.inf)
-    if not mask.is_floating_point():
-        raise TypeError(f"{name} must be boolean, True where nothing is read, or floating point; got {mask.dtype}")
     return mask.to(q)
 
 
