@@ -129,7 +129,7 @@ class EncoderBlock(nn.Module):
         Raises TypeError for another class, and ValueError for ``batch_first=False`` (where the input is (T, N, D)) and
         for hooks.
 
-            >>> layer = torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, norm_first=True).eval()
+        >>> layer = torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, norm_first=True).eval()
         >>> own, x = EncoderBlock.from_torch(layer), torch.rand(2, 5, 8)
         >>> torch.allclose(own(x), layer(x), atol=1e-6)
         True
