@@ -24,11 +24,13 @@ class Attention(nn.Module):
     derivatives the kernel has within ``torch.nn.attention.sdpa_kernel(SDPBackend.MATH)`` alone.
 
     ``forward(query, key=None, value=None)``: without ``key`` the queries attend to themselves, without ``value`` the
-    keys are read. Input without the axis N is one example. As in ``torch.nn.MultiheadAttention``, ``key_padding_mask``
-    (N, S) is True at keys that nobody may read, ``attn_mask`` is True where a target may not read a source, and floats
-    are added to the scores. ``attn_mask`` is (T, S), (N · H, T, S) as in torch, or (N, H, T, S), of which N and H may
-    be 1. With ``is_causal`` target t reads none of the sources after t either. A target that may read nothing gets 0
-    from each head (torch gives 0 or NaN, by the path that it takes).
+    keys are read. Input without the axis N is one example; with ``batch_first=False`` time comes first, (T, N, D).
+
+    As in ``torch.nn.MultiheadAttention``, ``key_padding_mask`` (N, S) is True at keys that nobody may read,
+    ``attn_mask`` is True where a target may not read a source, and floats are added to the scores. ``attn_mask`` is
+    (T, S), (N · H, T, S) as in torch, or (N, H, T, S), of which N and H may be 1. With ``is_causal`` target t reads
+    none of the sources after t either. A target that may read nothing gets 0 from each head (torch gives 0 or NaN, by
+    the path that it takes).
 
     ``kdim`` and ``vdim`` are the features of keys and values, where they are not ``embed_dim``. Weights are drawn as
     Glorot and Bengio's, biases are 0. Raises ValueError for sizes, shapes and masks that do not fit, TypeError for
@@ -52,10 +54,12 @@ class Attention(nn.Module):
         bias: bool = True,
         kdim: int | None = None,
         vdim: int | None = None,
+        batch_first: bool = True,
         generator: Source | None = None,
         stream: Stream | None = None,
     ) -> None:
         super().__init__()
+        self.batch_first = flag("batch_first", batch_first)
         self.embed_dim = integer("embed_dim", embed_dim, least=1)
         self.num_heads = integer("num_heads", num_heads, least=1)
         if embed_dim % num_heads:
@@ -80,8 +84,8 @@ class Attention(nn.Module):
     ) -> Self:
         """The same attention with a copy of the weights, in the same mode, with the same dropout.
 
-        Raises TypeError for another class, ValueError for ``batch_first=False`` (where the input is (T, N, D)), for
-        hooks, and for ``add_bias_kv`` and ``add_zero_attn``, which this layer has not.
+        Raises TypeError for another class, and ValueError for hooks and for ``add_bias_kv`` and ``add_zero_attn``,
+        which this layer has not.
 
         >>> layer = torch.nn.MultiheadAttention(8, 2, dropout=0.1, batch_first=True).eval()
         >>> own, x = Attention.from_torch(layer), torch.ones(1, 3, 8)
@@ -89,8 +93,6 @@ class Attention(nn.Module):
         True
         """
         check_torch(layer, nn.MultiheadAttention)
-        if not layer.batch_first:
-            raise ValueError("the input here is (N, T, D), and that of this layer (T, N, D): it has batch_first=False")
         if layer.bias_k is not None or layer.add_zero_attn:
             raise ValueError("Attention has no further key for all: add_bias_kv and add_zero_attn must be False")
         # The weights that are drawn here are replaced: nothing is to be seen of it.
@@ -102,6 +104,7 @@ class Attention(nn.Module):
                 bias=layer.in_proj_bias is not None,
                 kdim=layer.kdim,
                 vdim=layer.vdim,
+                batch_first=layer.batch_first,
                 generator=generator,
                 stream=stream,
             )
@@ -131,16 +134,25 @@ class Attention(nn.Module):
     ) -> Tensor:
         key = query if key is None else key
         value = key if value is None else value
-        if isinstance(query, Tensor):
-            self._check(query, key, value)
-            flag("is_causal", is_causal)
-            for name, mask in (("attn_mask", attn_mask), ("key_padding_mask", key_padding_mask)):
-                _check_mask(name, mask)
-            if query.dim() == 2:
-                query, key, value = query.unsqueeze(0), key.unsqueeze(0), value.unsqueeze(0)
-                padding = None if key_padding_mask is None else key_padding_mask.unsqueeze(0)
-                return self._attend(query, key, value, attn_mask, padding, is_causal, generator).squeeze(0)
-        return self._attend(query, key, value, attn_mask, key_padding_mask, is_causal, generator)
+        for x in (query, key, value):
+            if not isinstance(x, (Tensor, torch.fx.Proxy)):
+                raise TypeError(f"Attention needs tensors, got {type(x).__name__}")
+        query, key, value = self._turned(query), self._turned(key), self._turned(value)
+        if not isinstance(query, Tensor):
+            return self._turned(self._attend(query, key, value, attn_mask, key_padding_mask, is_causal, generator))
+        self._check(query, key, value)
+        flag("is_causal", is_causal)
+        for name, mask in (("attn_mask", attn_mask), ("key_padding_mask", key_padding_mask)):
+            _check_mask(name, mask)
+        if query.dim() == 3:
+            return self._turned(self._attend(query, key, value, attn_mask, key_padding_mask, is_causal, generator))
+        query, key, value = query.unsqueeze(0), key.unsqueeze(0), value.unsqueeze(0)
+        padding = None if key_padding_mask is None else key_padding_mask.unsqueeze(0)
+        return self._attend(query, key, value, attn_mask, padding, is_causal, generator).squeeze(0)
+
+    def _turned(self, x: Tensor) -> Tensor:
+        """From the layout of the input to that with the examples first, and back."""
+        return x if self.batch_first or (isinstance(x, Tensor) and x.dim() != 3) else x.transpose(0, 1)
 
     def _attend(
         self,
@@ -201,10 +213,11 @@ class Attention(nn.Module):
         if not all(x.is_floating_point() for x in given):
             raise TypeError(f"Attention needs floating point input, got {', '.join(str(x.dtype) for x in given)}")
         if not fits or key.shape[-2] != value.shape[-2] or (query.dim() == 3 and len({len(x) for x in given}) > 1):
-            shapes = ", ".join(str(tuple(x.shape)) for x in given)
+            shapes = ", ".join(str(tuple(self._turned(x).shape)) for x in given)
+            target, source = ("N, T", "N, S") if self.batch_first else ("T, N", "S, N")
             raise ValueError(
-                f"Attention needs query (N, T, {features[0]}), key (N, S, {features[1]}) and value "
-                f"(N, S, {features[2]}), got {shapes}"
+                f"Attention needs query ({target}, {features[0]}), key ({source}, {features[1]}) and value "
+                f"({source}, {features[2]}), got {shapes}"
             )
 
     def _mask(
