@@ -192,6 +192,12 @@ def test_derivatives_in_eval_are_right_in_every_mode():
     expected = torch.autograd.functional.jacobian(explicitly(layer), x)
     for derivative in (torch.func.jacrev, torch.func.jacfwd):
         torch.testing.assert_close(derivative(layer)(x), expected)
+    tangent = numbers(1, 3, 4, seed=2)
+    directed = (expected * tangent).sum((3, 4, 5))
+    torch.testing.assert_close(torch.func.linearize(layer, x)[1](tangent), directed)
+    with torch.autograd.forward_ad.dual_level():
+        dual = torch.autograd.forward_ad.make_dual(x, tangent)
+        torch.testing.assert_close(torch.autograd.forward_ad.unpack_dual(layer(dual)).tangent, directed)
     assert torch.func.hessian(lambda x: layer(x).sum())(x).isfinite().all()
     assert torch.autograd.gradcheck(layer, x)
     with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):

@@ -168,7 +168,7 @@ class Attention(nn.Module):
             projection(x).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
             for projection, x in ((self.query, query), (self.key, key), (self.value, value))
         )
-        is_fused = self._is_fused(query)
+        is_fused = self._is_fused(q, k, v)
         # The kernel knows this one mask by itself.
         is_bare = is_fused and is_causal and attn_mask is None and key_padding_mask is None
         mask = None if is_bare else self._mask(q, k, attn_mask, key_padding_mask, is_causal)
@@ -191,16 +191,17 @@ class Attention(nn.Module):
         output: Tensor = self.output(heads.transpose(1, 2).flatten(2))
         return output
 
-    def _is_fused(self, x: Tensor) -> bool:
+    def _is_fused(self, *parts: Tensor) -> bool:
         """Whether the kernel may be called: the dropout layer is certain to change nothing, so it need not be asked.
 
         Another layer in its place, and one with hooks, is called whatever it does; so it is where the model is traced,
-        for the graph may run in another mode. Under ``torch.func`` the kernel has no forward mode.
+        for the graph may run in another mode. The kernel has no derivatives in forward mode.
         """
         layer = self.attention_dropout
-        if not isinstance(x, Tensor) or type(layer) is not AttentionDropout or pinned.has_hooks(layer):
+        is_traced = not all(isinstance(part, Tensor) for part in parts)
+        if is_traced or type(layer) is not AttentionDropout or pinned.has_hooks(layer):
             return False
-        if not (noise.is_plain() or torch.compiler.is_compiling()):
+        if not torch.compiler.is_compiling() and not (noise.is_plain() and all(map(_has_no_tangent, parts))):
             return False
         return layer.keep_prob == 1 or (bool(layer.rescale) and not layer.training)
 
@@ -252,6 +253,10 @@ class Attention(nn.Module):
 
     def extra_repr(self) -> str:
         return f"embed_dim={self.embed_dim}, num_heads={self.num_heads}"
+
+
+def _has_no_tangent(x: Tensor) -> bool:
+    return torch.autograd.forward_ad.unpack_dual(x).tangent is None
 
 
 def _check_mask(name: str, mask: object) -> None:
