@@ -68,6 +68,19 @@ def test_it_is_that_of_torch_when_nothing_is_dropped(options, training):
         torch.testing.assert_close(ours(x[0], key_padding_mask=padding[0]), single)
 
 
+def test_time_may_come_first():
+    torch.manual_seed(0)
+    theirs = torch.nn.MultiheadAttention(D, H, kdim=6, vdim=4)
+    ours = nn.Attention.from_torch(theirs)
+    x, key, value, padding = torch.randn(T, N, D), torch.randn(S, N, 6), torch.randn(S, N, 4), mask_of((N, S), "bool")
+    expected = theirs(x, key, value, key_padding_mask=padding)[0]
+    torch.testing.assert_close(ours(x, key, value, key_padding_mask=padding), expected)
+    torch.testing.assert_close(ours(x[:, 0], key[:, 0], value[:, 0]), theirs(x[:, 0], key[:, 0], value[:, 0])[0])
+    alone = nn.Attention(D, H, 1.0, batch_first=False)
+    graph = torch.fx.symbolic_trace(torch.nn.Sequential(alone))
+    torch.testing.assert_close(graph(x), alone(x))
+
+
 def test_a_mask_of_four_axes_may_be_shared():
     ours, x = nn.Attention.from_torch(of_torch()), numbers(N, T, D)
     for examples, heads in itertools.product((1, N), (1, H)):
@@ -174,6 +187,23 @@ def test_derivatives_are_right_while_dropping():
     assert torch.autograd.gradcheck(call, x) and torch.autograd.gradgradcheck(call, x)
 
 
+def test_derivatives_in_eval_are_right_in_every_mode():
+    layer, x = nn.Attention(4, 2, 0.5).double().eval(), numbers(1, 3, 4).requires_grad_()
+    expected = torch.autograd.functional.jacobian(explicitly(layer), x)
+    for derivative in (torch.func.jacrev, torch.func.jacfwd):
+        torch.testing.assert_close(derivative(layer)(x), expected)
+    tangent = numbers(1, 3, 4, seed=2)
+    directed = (expected * tangent).sum((3, 4, 5))
+    torch.testing.assert_close(torch.func.linearize(layer, x)[1](tangent), directed)
+    with torch.autograd.forward_ad.dual_level():
+        dual = torch.autograd.forward_ad.make_dual(x, tangent)
+        torch.testing.assert_close(torch.autograd.forward_ad.unpack_dual(layer(dual)).tangent, directed)
+    assert torch.func.hessian(lambda x: layer(x).sum())(x).isfinite().all()
+    assert torch.autograd.gradcheck(layer, x)
+    with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+        assert torch.autograd.gradgradcheck(layer, x)
+
+
 def test_the_exact_mean_and_recorded_masks_reach_the_probabilities():
     """|z| < 5.5 at 8 numbers: a false alarm with probability 3e-7."""
     torch.manual_seed(0)
@@ -197,6 +227,11 @@ def test_what_does_not_fit_is_named():
     for given in ((x[..., 1:],), (x.unsqueeze(0),), (x, x[:2]), (x, x, x[:, 1:]), (x, x[0])):
         with pytest.raises(ValueError, match=r"Attention needs query \(N, T, 8\)"):
             layer(*given)
+    with pytest.raises(ValueError, match=r"query \(T, N, 8\), key \(S, N, 8\).*got \(5, 3, 7\)"):
+        nn.Attention(D, H, batch_first=False)(torch.ones(T, N, D - 1))
+    for given in (([1.0],), (x, [1.0]), (x, x, 3)):
+        with pytest.raises(TypeError, match="Attention needs tensors, got"):
+            layer(*given)
     with pytest.raises(TypeError, match="needs floating point input"):
         layer(x.long())
     for shape in ((T,), (N, T, T), (T, T + 1), (2, 1, T, T), (1, T, T)):
@@ -204,8 +239,12 @@ def test_what_does_not_fit_is_named():
             layer(x, attn_mask=torch.zeros(shape))
     with pytest.raises(ValueError, match=r"key_padding_mask must be \(N, S\) = \(3, 5\), got \(5, 3\)"):
         layer(x, key_padding_mask=torch.zeros(T, N))
-    with pytest.raises(TypeError, match="attn_mask must be boolean, True where nothing is read"):
-        layer(x, attn_mask=torch.zeros(T, T, dtype=torch.long))
+    for name, wrong in itertools.product(("attn_mask", "key_padding_mask"), (torch.zeros(T, T).long(), [[True]])):
+        for query in (x, x[0]):
+            with pytest.raises(TypeError, match=f"{name} must be a tensor, boolean"):
+                layer(query, **{name: wrong})
+    with pytest.raises(TypeError, match="is_causal must be True or False"):
+        layer(x, is_causal=torch.ones(T, T))
 
 
 def test_layers_that_cannot_be_copied_are_named():
@@ -214,8 +253,6 @@ def test_layers_that_cannot_be_copied_are_named():
 
     with pytest.raises(TypeError, match=r"takes a torch.nn.MultiheadAttention, got Other"):
         nn.Attention.from_torch(Other(8, 2, batch_first=True))
-    with pytest.raises(ValueError, match="batch_first=False"):
-        nn.Attention.from_torch(torch.nn.MultiheadAttention(8, 2))
     for option in ("add_bias_kv", "add_zero_attn"):
         with pytest.raises(ValueError, match="add_bias_kv and add_zero_attn"):
             nn.Attention.from_torch(torch.nn.MultiheadAttention(8, 2, batch_first=True, **{option: True}))

@@ -52,6 +52,19 @@ def test_it_is_that_of_torch_when_nothing_is_dropped(norm_first, bias, training,
             torch.testing.assert_close(found[~padding], expected[~padding])
 
 
+@pytest.mark.parametrize("norm_first", (True, False))
+def test_time_may_come_first_and_the_paths_belong_to_examples(norm_first):
+    theirs = torch.nn.TransformerEncoderLayer(D, H, HIDDEN, norm_first=norm_first).eval()
+    ours, x = nn.EncoderBlock.from_torch(theirs), torch.randn(T, N, D)
+    padding = torch.arange(T) >= torch.tensor([[T], [2], [4]])
+    torch.testing.assert_close(ours(x, key_padding_mask=padding), theirs(x, src_key_padding_mask=padding))
+    everywhere = dict.fromkeys(PLACES, 0.5)
+    first, last = (
+        block(everywhere, norm_first=norm_first, stream=Stream(1), batch_first=value) for value in (True, False)
+    )
+    torch.testing.assert_close(last(x), first(x.transpose(0, 1)).transpose(0, 1))
+
+
 def test_a_copy_has_the_dropout_of_the_original_at_each_place():
     theirs = of_torch(dropout=0.1)
     theirs.self_attn.dropout, theirs.dropout1.p, theirs.dropout2.p = 0.2, 0.3, 0.4
@@ -187,11 +200,13 @@ def test_what_makes_no_sense_is_named():
     for wrong in (torch.ones(T, D), torch.ones(N, T, D + 1), torch.ones(1, N, T, D)):
         with pytest.raises(ValueError, match=r"EncoderBlock needs input of shape \(N, T, 8\)"):
             block(0.9)(wrong)
+    with pytest.raises(TypeError, match="EncoderBlock needs a tensor, got list"):
+        block(0.9)([1.0])
     for norm_first in (True, False):
         with pytest.raises(TypeError, match="EncoderBlock needs floating point input"):
             block(0.9, norm_first=norm_first)(torch.ones(N, T, D).long())
-    with pytest.raises(ValueError, match="batch_first=False"):
-        nn.EncoderBlock.from_torch(torch.nn.TransformerEncoderLayer(D, H, HIDDEN))
+    with pytest.raises(ValueError, match=r"needs input of shape \(T, N, 8\), got \(5, 8\)"):
+        block(0.9, batch_first=False)(torch.ones(T, D))
     changed = of_torch()
     changed.dropout1 = torch.nn.AlphaDropout(0.1)
     with pytest.raises(TypeError, match=r"the dropout1 of a torch.nn.TransformerEncoderLayer is a Dropout, got Alpha"):

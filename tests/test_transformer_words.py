@@ -8,6 +8,8 @@ import pickle
 import pytest
 import torch
 from family_members import seeded
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from dropout_lab import ensemble, functional, inference, nn
 from dropout_lab.noise import Stream
@@ -137,6 +139,31 @@ def test_vmap_over_sequences_draws_for_each():
     many = WORDS[0].expand(200, -1)
     y = torch.vmap(layer, randomness="different")(many)
     assert torch.equal(y[:, 0], y[:, 2]) and len(y.unique(dim=0)) > 4
+
+
+@pytest.mark.parametrize("shape", ((2, 5, 8), (64, 200, 64)), ids=("small", "large"))
+def test_tracers_and_batched_gradients_pass(shape):
+    """The larger output has more than 2^19 elements. Equal masks, three times, have chance 1e-9."""
+    examples, length, features = shape
+    words = torch.randint(100, (examples, length), generator=seeded(8))
+    weight = torch.randn(100, features, generator=seeded(9))
+
+    def call(weight):
+        return functional.embedding_dropout(words, weight, 0.5)
+
+    with FakeTensorMode() as mode:
+        stand_ins = mode.from_tensor(words), mode.from_tensor(weight)
+        assert functional.embedding_dropout(*stand_ins, 0.5).shape == shape
+    assert functional.embedding_dropout(*stand_ins, 0.5).shape == shape
+    for traced in (make_fx(call)(weight), torch.jit.trace(call, weight, check_trace=False)):
+        assert any(not torch.equal(traced(weight), traced(weight)) for _ in range(3))
+    weight.requires_grad_()
+    y = call(weight * 1)
+    gradients = torch.stack((torch.ones_like(y), torch.zeros_like(y)))
+    (found,) = torch.autograd.grad(y, weight, gradients, is_grads_batched=True, retain_graph=True)
+    (alone,) = torch.autograd.grad(y, weight, gradients[0])
+    torch.testing.assert_close(found[0], alone)
+    assert not found[1].any()
 
 
 def model(**options: object) -> torch.nn.Sequential:

@@ -27,8 +27,9 @@ _PARTS: Mapping[str, type[nn.Module]] = {
 class EncoderBlock(nn.Module):
     """An encoder block, as ``torch.nn.TransformerEncoderLayer``: attention and an MLP, each a residual branch.
 
-    ``x`` is (N, T, D). With ``norm_first`` each branch reads normalized input, else the sums are normalized. ``PLACES``
-    names where dropout sits, in the order of the computation; :attr:`.EncoderBlock.places` has the layers:
+    ``x`` is (N, T, D), or (T, N, D) with ``batch_first=False``. With ``norm_first`` each branch reads normalized input,
+    else the sums are normalized. ``PLACES`` names where dropout sits, in the order of the computation;
+    :attr:`.EncoderBlock.places` has the layers:
 
     - ``attention_dropout``: the attention probabilities (a part of ``attention``);
     - ``projection_dropout``: what the attention gives, after its output projection;
@@ -74,12 +75,14 @@ class EncoderBlock(nn.Module):
         bias: bool = True,
         share_heads: bool = False,
         layer_norm_eps: float = 1e-5,
+        batch_first: bool = True,
         generator: Source | None = None,
         stream: Stream | None = None,
     ) -> None:
         super().__init__()
         kept = self._keep_probs(keep_prob)
         self.norm_first = flag("norm_first", norm_first)
+        self.batch_first = flag("batch_first", batch_first)
         self.activation = _activation(activation)
         if isinstance(generator, Stream) and stream is None:
             generator, stream = None, generator
@@ -126,10 +129,9 @@ class EncoderBlock(nn.Module):
     ) -> Self:
         """The same block with a copy of the weights, in the same mode, with the same dropout at each place.
 
-        Raises TypeError for another class, and ValueError for ``batch_first=False`` (where the input is (T, N, D)) and
-        for hooks.
+        Raises TypeError for another class, also of a part, and ValueError for hooks.
 
-            >>> layer = torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, norm_first=True).eval()
+        >>> layer = torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, norm_first=True).eval()
         >>> own, x = EncoderBlock.from_torch(layer), torch.rand(2, 5, 8)
         >>> torch.allclose(own(x), layer(x), atol=1e-6)
         True
@@ -152,12 +154,14 @@ class EncoderBlock(nn.Module):
                     "output_dropout": 1 - layer.dropout2.p,
                 },
                 norm_first=layer.norm_first,
+                batch_first=layer.self_attn.batch_first,
                 activation=copy.deepcopy(layer.activation),
                 generator=generator,
                 stream=stream,
             )
         attention = Attention.from_torch(layer.self_attn)
         attention.attention_dropout = own.attention.attention_dropout
+        attention.batch_first = True
         own.attention = attention
         for name in ("linear1", "linear2", "norm1", "norm2"):
             setattr(own, name, copy.deepcopy(getattr(layer, name)))
@@ -177,13 +181,17 @@ class EncoderBlock(nn.Module):
         key_padding_mask: Tensor | None = None,
         is_causal: bool = False,
     ) -> Tensor:
+        if not isinstance(x, (Tensor, torch.fx.Proxy)):
+            raise TypeError(f"EncoderBlock needs a tensor, got {type(x).__name__}")
         if isinstance(x, Tensor) and not x.is_floating_point():
             raise TypeError(f"EncoderBlock needs floating point input, got {x.dtype}")
         # DropPath would take the steps of one example for examples.
         if isinstance(x, Tensor) and (x.dim() != 3 or x.shape[-1] != self.attention.embed_dim):
+            order = "N, T" if self.batch_first else "T, N"
             raise ValueError(
-                f"EncoderBlock needs input of shape (N, T, {self.attention.embed_dim}), got {tuple(x.shape)}"
+                f"EncoderBlock needs input of shape ({order}, {self.attention.embed_dim}), got {tuple(x.shape)}"
             )
+        x = x if self.batch_first else x.transpose(0, 1)
 
         def attend(x: Tensor) -> Any:
             y = self.attention(x, attn_mask=attn_mask, key_padding_mask=key_padding_mask, is_causal=is_causal)
@@ -195,9 +203,11 @@ class EncoderBlock(nn.Module):
 
         if self.norm_first:
             x = x + attend(self.norm1(x))
-            return x + mlp(self.norm2(x))
-        x = self.norm1(x + attend(x))
-        return self.norm2(x + mlp(x))
+            x = x + mlp(self.norm2(x))
+        else:
+            x = self.norm1(x + attend(x))
+            x = self.norm2(x + mlp(x))
+        return x if self.batch_first else x.transpose(0, 1)
 
 
 def _activation(given: str | Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
