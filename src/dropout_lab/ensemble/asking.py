@@ -31,7 +31,7 @@ def keep_probs(module: torch.nn.Module) -> list[torch.Tensor]:
     elif isinstance(getattr(type(module), "variant", None), Variant):
         if not hasattr(module, "keep_prob"):
             raise TypeError(f"{type(module).__name__} gives a variant and no keep_prob, which goes with it")
-        values = [own.keep_prob, getattr(own, "recurrent_keep_prob", 1.0)]
+        values = [own.keep_prob, *getattr(own, "other_keep_probs", ())]
     else:
         # It is ours, and says nothing.
         nn.variant_of(module)

@@ -135,16 +135,17 @@ class _Recurrent(Kind):
     """The masks of a recurrent layer: kept as one vector of numbers for each sequence."""
 
     def draw(self, name: str, x: Tensor) -> Factor:
-        drawn = self.layer.draw_masks(x.shape[0 if self.layer.batch_first else 1])
-        return Factor(name, torch.cat([mask.transpose(0, 1).flatten(1) for mask in self._in_order(drawn)], 1))
+        drawn = self._in_order(self.layer.draw_masks_for(x))
+        return Factor(name, torch.cat([mask.transpose(0, 1).flatten(1) for mask in drawn], 1))
 
     def apply(
         self, name: str, x: Tensor, factor: Factor, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        count = x.shape[0 if self.layer.batch_first else 1]
-        pattern = self.layer.draw_masks(count)
-        width = sum(mask.shape[0] * mask.shape[2] for mask in self._in_order(pattern))
-        values = factor.values.to(x.device)
+        # Their shapes are those of new masks.
+        pattern = self.layer.draw_masks_for(x)
+        every = self._in_order(pattern)
+        count, width = every[0].shape[1], sum(mask.shape[0] * mask.shape[2] for mask in every)
+        values = factor.values.to(every[0].device)
         if values.dim() != 2 or values.shape[1] != width or len(values) not in (1, count):
             raise ValueError(
                 f"{self.described(name)} has to mask {count} sequences by {width} numbers each, and its recorded masks "
