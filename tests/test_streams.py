@@ -291,3 +291,11 @@ def test_monte_carlo_draws_from_the_streams_and_leaves_them_where_they_stood():
 def test_bad_sources_are_refused(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_a_number_at_the_threshold_is_dropped():
+    """Kept are the levels below p · 2^32, so many of them as there are; at the level itself nothing is kept."""
+    levels = noise.Stream(0).at().levels((64,))
+    for level in levels[:8].tolist():
+        kept = noise.bernoulli((64,), level / 2**32, generator=noise.Stream(0).at())
+        assert torch.equal(kept == 1, levels < level)
