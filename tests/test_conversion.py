@@ -391,6 +391,65 @@ def test_dropout_that_is_no_layer_is_named():
             convert(build(), strict=True)
 
 
+def test_a_rate_of_0_that_others_read_is_no_reason_to_warn():
+    class Attends(nn.Module):
+        def __init__(self, rate):
+            super().__init__()
+            self.drop = nn.Dropout(rate)
+
+        def forward(self, x):
+            return F.scaled_dot_product_attention(x, x, x, dropout_p=self.drop.p if self.training else 0.0)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = convert(Attends(0.0), strict=True)
+    assert (type(model.drop), [one.idle for one in plan(model).left]) == (nn.Dropout, [True])
+    with pytest.warns(NotConverted, match="read its rate"):
+        convert(Attends(0.1))
+
+
+def test_what_a_layer_was_given_besides_is_not_lost():
+    layer = nn.Dropout(0.5)
+    layer.forward = lambda x: 3 * x
+    with pytest.warns(NotConverted, match="forward of its own"):
+        assert convert(nn.Sequential(layer))[0] is layer
+    # Rates in a buffer, weights, and layers in a class that has the name of one.
+    buffered, linear = foreign.DropPath(0.5), type("LinearDropout", (nn.Linear,), {})(2, 2)
+    buffered.register_buffer("drop", torch.tensor(0.5))
+    for holder in (buffered, linear):
+        with pytest.warns(NotConverted, match="holds weights or buffers"):
+            convert(nn.Sequential(holder))
+
+    class LayerDropList(nn.ModuleList):
+        p = None
+
+        def __iter__(self):
+            return (layer for layer in super().__iter__() if torch.rand(()) > self.p)
+
+    layers = LayerDropList([nn.Linear(2, 2)])
+    layers.p = 0.2
+    assert "read p=0.2" in str(plan(layers))
+
+
+@pytest.mark.parametrize("default", ["device", "dtype"])
+def test_torch_defaults_do_not_matter(default):
+    try:
+        if default == "device":
+            torch.set_default_device("meta")
+        else:
+            torch.set_default_dtype(torch.float64)
+        layers = [convert(copy.deepcopy(CONVERTED[kind][0])) for kind in ("path", "locked", "gaussian", "blocks")]
+    finally:
+        torch.set_default_device(None)
+        torch.set_default_dtype(torch.float32)
+    assert [type(layer) for layer in layers] == [
+        ours.DropPath,
+        ours.VariationalDropout,
+        ours.GaussianDropout,
+        ours.DropBlock,
+    ]
+
+
 def test_scripted_layers_are_named():
     scripted = torch.jit.script(nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5)))
     (left,) = plan(nn.Sequential(scripted, nn.Dropout(0.5))).left

@@ -44,6 +44,8 @@ class Replaced:
 class Left:
     """Dropout that stays as it is: the module's name in the model, its class, and why.
 
+    ``idle`` says that as it stands it drops nothing, at a rate of 0; then :func:`convert` does not warn of it.
+
     >>> print(Left("drop", "AlphaDropout", "it drops to another value than 0"))
     drop: AlphaDropout stays: it drops to another value than 0
     """
@@ -51,6 +53,7 @@ class Left:
     name: str
     kind: str
     reason: str
+    idle: bool = False
 
     def __str__(self) -> str:
         return f"{self.name or 'the model itself'}: {self.kind} stays: {self.reason}"
@@ -128,8 +131,9 @@ def convert(
     flag("strict", strict)
     _check_source(to, seed, stream)
     places, report = _survey(model, to)
-    if report.left and strict:
-        raise ValueError("not all dropout can be converted:\n" + "\n".join(map(str, report.left)))
+    staying = "\n".join(str(one) for one in report.left if not one.idle)
+    if staying and strict:
+        raise ValueError(f"not all dropout can be converted:\n{staying}")
     device = next((parameter.device for parameter in model.parameters()), None)
     for old, new, paths in places:
         new.train(old.training)
@@ -143,8 +147,8 @@ def convert(
                 setattr(model.get_submodule(around), name, new)
             else:
                 model = new
-    if report.left:
-        warnings.warn("this dropout stays as it is:\n" + "\n".join(map(str, report.left)), NotConverted, stacklevel=2)
+    if staying:
+        warnings.warn(f"this dropout stays as it is:\n{staying}", NotConverted, stacklevel=2)
     return model
 
 
@@ -189,10 +193,11 @@ def _survey(model: torch.nn.Module, to: str) -> tuple[list[_Place], Report]:
             if to == "dropout_lab":
                 left += [Left(name, kind, reason) for reason in unseen(module)]
             continue
+        idle = getattr(found.layer, "keep_prob", 1 - getattr(found.layer, "p", 1)) == 1
         if found.layer is not None and module in read:
             found = Found(None, f"methods of {read[module]} read its rate")
         if found.layer is None:
-            left.append(Left(name, kind, found.note))
+            left.append(Left(name, kind, found.note, idle))
             continue
         places[module] = (module, found.layer, [])
         replaced.append(Replaced(name, _line(module), _line(found.layer), found.note))
@@ -232,8 +237,12 @@ def _found(module: torch.nn.Module, to: str) -> Found | None:
         found = of_torch(module)
         if found is None and (is_named_so(module) or isinstance(module, OF_TORCH)):
             found = probed(module)
-    if found is not None and found.layer is not None and (hooks := pinned.hooks_of_any_kind(module)):
+    if found is None or found.layer is None:
+        return found
+    if hooks := pinned.hooks_of_any_kind(module):
         return Found(None, f"it has hooks ({', '.join(hooks)}), which the new layer would not have")
+    if "forward" in vars(module):
+        return Found(None, "it was given a forward of its own")
     return found
 
 
@@ -242,4 +251,6 @@ def _described(name: str, module: torch.nn.Module) -> str:
 
 
 def _line(module: torch.nn.Module) -> str:
-    return f"{type(module).__name__}({module.extra_repr()})"
+    """A module as it shows itself, in one line."""
+    shown = repr(module)
+    return f"{type(module).__name__}({module.extra_repr()})" if "\n" in shown else shown

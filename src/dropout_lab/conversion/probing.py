@@ -30,11 +30,12 @@ from dropout_lab.functional.blocks import block_gamma, block_keep_probs
 
 _NAME = re.compile(r"drop|stochastic_?depth", re.IGNORECASE)
 #: The names under which layers hold the rate, and the keep probability.
-_RATES = (
+RATES = (
     *("p", "drop_p", "p_drop", "dropout_p", "drop", "dropout", "prob", "probability", "drop_prob", "dropout_prob"),
     *("drop_probability", "dropout_probability", "rate", "drop_rate", "dropout_rate", "drop_path_rate"),
+    *("drop_connect_rate", "ratio", "drop_ratio", "dropout_ratio"),
 )
-_KEPT = ("keep", "keep_p", "p_keep", "keep_prob", "keep_rate", "survival_prob", "survival_rate", "retain_prob")
+KEPT = ("keep", "keep_p", "p_keep", "keep_prob", "keep_rate", "survival_prob", "survival_rate", "retain_prob")
 
 #: How often a layer is run, and what for: inputs of two, three and four axes.
 _RUNS = 200
@@ -63,13 +64,12 @@ class _Rate(NamedTuple):
 
 
 def is_named_so(layer: torch.nn.Module) -> bool:
-    """Whether a layer calls itself one of dropout, and holds neither weights nor other layers.
+    """Whether a layer calls itself one of dropout, and holds no other layers.
 
     >>> is_named_so(torch.nn.AlphaDropout()), is_named_so(torch.nn.ReLU())
     (True, False)
     """
-    holds = [*layer.parameters(), *layer.buffers(), *layer.children()]
-    return bool(_NAME.search(type(layer).__name__)) and not holds
+    return bool(_NAME.search(type(layer).__name__)) and not list(layer.children())
 
 
 def probed(layer: torch.nn.Module) -> Found:
@@ -93,6 +93,8 @@ def probed(layer: torch.nn.Module) -> Found:
         given = [kind.kind for kind in list(inspect.signature(type(layer).forward).parameters.values())[1:]]
         if len(given) != 1 or given[0] in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
             raise _Different("its forward takes more than its input")
+        if [*layer.parameters(), *layer.buffers()]:
+            raise _Different("it holds weights or buffers")
         if any(isinstance(held, torch.Generator) for held in vars(layer).values()):
             raise _Different("it draws from a generator of its own")
         rate = _rate_of(layer)
@@ -106,9 +108,9 @@ def probed(layer: torch.nn.Module) -> Found:
 
 def _rate_of(layer: torch.nn.Module) -> _Rate:
     found = [
-        _Rate(name, name in _KEPT, float(value))
+        _Rate(name, name in KEPT, float(value))
         for name, value in vars(layer).items()
-        if name in (*_RATES, *_KEPT) and isinstance(value, (int, float)) and not isinstance(value, bool)
+        if name in (*RATES, *KEPT) and isinstance(value, (int, float)) and not isinstance(value, bool)
     ]
     if len(found) != 1:
         names = ", ".join(rate.attribute for rate in found)
@@ -121,10 +123,11 @@ def _left_alone() -> Iterator[None]:
     """Draw from seeded generators for a while: torch's, NumPy's and Python's."""
     of_python, of_numpy = random.getstate(), np.random.get_state()
     try:
-        with torch.random.fork_rng(devices=[]), torch.no_grad(), warnings.catch_warnings():
+        # On the CPU, whatever the default is: the generators of other devices stay as they are.
+        with torch.device("cpu"), torch.random.fork_rng(devices=[]), torch.no_grad(), warnings.catch_warnings():
             # What torch says of inputs of two axes is for a user who has some.
             warnings.simplefilter("ignore")
-            torch.manual_seed(0)
+            torch.default_generator.manual_seed(0)
             random.seed(0)
             np.random.seed(0)
             yield
@@ -135,7 +138,10 @@ def _left_alone() -> Iterator[None]:
 
 def _recognized(layer: torch.nn.Module, rate: _Rate) -> Found:
     name = type(layer).__name__
-    twin = copy.deepcopy(layer).train()
+    try:
+        twin = copy.deepcopy(layer).train()
+    except Exception as error:  # Whatever the layer holds.
+        raise _Different(f"it cannot be copied: {error}") from None
     # A layer that keeps nearly all or nearly nothing hardly shows its mask, so it is run at another rate.
     own = rate
     if not 0.05 <= rate.value <= 0.95:
@@ -174,7 +180,7 @@ class _Seen(NamedTuple):
 
 def _run(layer: torch.nn.Module, shape: tuple[int, ...]) -> _Run | None:
     """The layer's factors for inputs of ``shape``; None if it takes no such input."""
-    x = torch.rand(shape) + 0.5
+    x = torch.rand(shape, dtype=torch.float32) + 0.5
     factors, writes = [], False
     for run in range(_RUNS + 1):
         given = x.clone()
@@ -192,7 +198,7 @@ def _run(layer: torch.nn.Module, shape: tuple[int, ...]) -> _Run | None:
 
 
 def _check_eval(run: _Run) -> None:
-    if not torch.allclose(run.in_eval, torch.ones(()), rtol=1e-5):
+    if not torch.allclose(run.in_eval, torch.ones_like(run.in_eval), rtol=1e-5):
         raise _Different("its eval() is not the identity")
 
 
@@ -208,7 +214,7 @@ def _seen(run: _Run, keep_prob: float) -> _Seen:
         _check_eval(run)
     elif not math.isclose(scale, 1, rel_tol=1e-4):
         raise _Different(f"it multiplies what it keeps by {scale:.4g}, which is not 1/{keep_prob}")
-    elif not torch.allclose(run.in_eval, torch.tensor(keep_prob), rtol=1e-5):
+    elif not torch.allclose(run.in_eval, torch.full_like(run.in_eval, keep_prob), rtol=1e-5):
         raise _Different(
             f"what it keeps is not divided by the keep probability {keep_prob}, and its eval() does not multiply by it"
         )

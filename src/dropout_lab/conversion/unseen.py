@@ -10,6 +10,8 @@ from types import CodeType
 
 import torch
 
+from dropout_lab.conversion.probing import KEPT, RATES
+
 #: Functions that drop, by the names under which torch, timm and torchvision have them.
 _FUNCTIONS = {
     *("dropout", "dropout1d", "dropout2d", "dropout3d", "feature_dropout", "alpha_dropout", "feature_alpha_dropout"),
@@ -17,8 +19,6 @@ _FUNCTIONS = {
 }
 #: Methods that no forward pass runs.
 _ASIDE = ("__init__", "__repr__", "extra_repr", "reset_parameters", "reset_classifier")
-#: The names under which torch's and timm's layers hold their rate.
-_RATES = ("p", "drop_prob")
 #: The libraries whose modules keep no secret here: what they drop by is known by class.
 _KNOWN = ("torch.nn.", "torch.ao.", "dropout_lab.")
 
@@ -32,11 +32,13 @@ def unseen(module: torch.nn.Module) -> list[str]:
     ['its own methods call dropout, which is a function and no layer']
     """
     used = {name for code in _methods(module) for name in code.co_names}
+    kind = type(module).__name__.lower()
     said = []
     for name, value in vars(module).items():
         if name.startswith("_"):
             continue
-        if isinstance(value, float) and "drop" in name.lower() and 0 < value <= 1 and name in used:
+        is_rate = "drop" in name.lower() or ("drop" in kind and name in (*RATES, *KEPT))
+        if is_rate and isinstance(value, float) and 0 < value <= 1 and name in used:
             said.append(f"its own methods read {name}={value}, a number and no layer")
         if isinstance(value, (list, tuple, dict)) and any(
             isinstance(item, torch.nn.Module) and any("drop" in type(part).__name__.lower() for part in item.modules())
@@ -63,7 +65,7 @@ def read_from(module: torch.nn.Module) -> set[str]:
     found = set()
     for code in _methods(module):
         attributes = [step.argval if step.opname == "LOAD_ATTR" else None for step in dis.get_instructions(code)]
-        found |= {owner for owner, name in pairwise(attributes) if owner is not None and name in _RATES}
+        found |= {owner for owner, name in pairwise(attributes) if owner is not None and name in RATES}
     return found
 
 
