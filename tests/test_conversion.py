@@ -328,6 +328,9 @@ def test_streams_are_given_to_the_new_layers():
     assert [(int(stream.seed), stream.layer) for stream in ours.streams(model)] == [(3, "0"), (9, "mine"), (3, "2.0")]
     model = convert(nn.Sequential(nn.Dropout(0.5), nn.Dropout(0.5)), stream=Stream(4))
     assert [stream.layer for stream in ours.streams(model)] == ["layer 0", "layer 1"]
+    # A stream stands where the weights stand.
+    there = nn.Sequential(nn.Linear(2, 2, device="meta"), nn.Dropout(0.5))
+    assert convert(there, seed=0)[1].stream.seed.device.type == "meta"
     x = torch.ones(4, 6)
     assert torch.equal(model(x), model(x))
     assert not torch.equal(model[0](x), model[1](x))
@@ -349,6 +352,21 @@ def test_streams_are_given_to_the_new_layers():
         assert type(plain[0]) is nn.Dropout
     with pytest.raises(TypeError, match=r"torch\.nn\.Module"):
         convert([nn.Dropout()])
+
+
+def test_a_name_that_methods_read_may_be_anything():
+    class Named(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.drop, self.same = nn.Dropout(0.5), None
+            self.same, self.options = self.drop, [1]
+
+        def forward(self, x):
+            return self.drop(x) * (self.same.p + self.other.options.p)
+
+    model = quietly(nn.Sequential(Named(), nn.Dropout(0.5)))
+    assert type(model[0].drop) is nn.Dropout
+    assert type(model[1]) is ours.Dropout
 
 
 @pytest.mark.parametrize("layer", [nn.Dropout(0.5), foreign.DropPath(0.5)], ids=["torch", "foreign"])

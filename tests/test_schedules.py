@@ -248,10 +248,14 @@ def test_what_cannot_be_attached_is_refused_and_changes_nothing():
         (0.5, {}, TypeError, "function of the step, got float"),
         (one, {"where": torch.nn.Dropout}, ValueError, "no dropout layer"),
         (one, {"which": "rate"}, ValueError, "no 'rate'"),
+        (one, {"where": "1"}, TypeError, "a function of name and layer, got str"),
     ):
         with pytest.raises(error, match=says):
             schedules.attach(model, given, **options)
         assert schedules.attached(model) == {}
+    for call in (schedules.attached, schedules.detach, lambda given: schedules.apply(given, 0)):
+        with pytest.raises(TypeError, match=r"of a torch\.nn\.Module, got list"):
+            call([model])
 
 
 def test_apply_refuses_before_it_sets():

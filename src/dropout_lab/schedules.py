@@ -220,7 +220,7 @@ def attach(
     >>> apply(attach(model, {name: late(keep_prob, start=100) for name, keep_prob in depth}), 100)
     {'0': 0.875, '1': 0.75, '2': 0.625, '3': 0.5}
     """
-    layers = dict(model.named_modules(remove_duplicate=not isinstance(schedule, Mapping)))
+    layers = _modules(model, remove_duplicate=not isinstance(schedule, Mapping))
     if isinstance(schedule, Mapping):
         if where is not None:
             raise ValueError("schedule is a mapping by name, which says already what where would say")
@@ -249,7 +249,7 @@ def detach(model: torch.nn.Module) -> torch.nn.Module:
     >>> attached(detach(attach(torch.nn.Dropout(), early(0.9, 10))))
     {}
     """
-    for layer in model.modules():
+    for layer in _modules(model).values():
         vars(layer).pop(_HELD, None)
     return model
 
@@ -302,11 +302,17 @@ def hand_over(old: torch.nn.Module, new: torch.nn.Module) -> None:
         setattr(new, _HELD, dict(held))
 
 
+def _modules(model: torch.nn.Module, remove_duplicate: bool = True) -> dict[str, torch.nn.Module]:
+    if not isinstance(model, torch.nn.Module):
+        raise TypeError(f"schedules belong to the layers of a torch.nn.Module, got {type(model).__name__}")
+    return dict(model.named_modules(remove_duplicate=remove_duplicate))
+
+
 def _all(model: torch.nn.Module) -> list[tuple[str, torch.nn.Module, str, Rule]]:
     """Each schedule in ``model``: the layer's name, the layer, the keep probability that is set, and the schedule."""
     return [
         (name, layer, key, rule)
-        for name, layer in model.named_modules()
+        for name, layer in _modules(model).items()
         for key, rule in getattr(layer, _HELD, {}).items()
     ]
 
@@ -318,6 +324,8 @@ def _label(name: str, key: str) -> str:
 def _is_meant(where: Where, name: str, layer: torch.nn.Module) -> bool:
     if isinstance(where, (type, tuple)):
         return isinstance(layer, where)
+    if not callable(where):
+        raise TypeError(f"where is a class of layers or a function of name and layer, got {type(where).__name__}")
     return bool(where(name, layer))
 
 

@@ -175,16 +175,18 @@ _Place = tuple[torch.nn.Module, torch.nn.Module, list[str]]
 def _survey(model: torch.nn.Module, to: str) -> tuple[list[_Place], Report]:
     """Which layers are replaced by which and where, and the account of it."""
     if not isinstance(model, torch.nn.Module):
-        raise TypeError(f"convert takes a torch.nn.Module, got {type(model).__name__}")
+        raise TypeError(f"a conversion takes a torch.nn.Module, got {type(model).__name__}")
     if to not in ("dropout_lab", "torch"):
         raise ValueError(f"to must be 'dropout_lab' or 'torch', got {to!r}")
     places: dict[torch.nn.Module, _Place] = {}
     replaced, left = [], []
     # Whoever reads a layer's rate would not find it in another one, and may not call the layer at all.
     read = {
-        getattr(owner, name, None): _described(path, owner)
+        part: _described(path, owner)
         for path, owner in model.named_modules()
-        for name in read_from(owner)
+        if (names := read_from(owner))
+        for name, part in owner.named_modules(remove_duplicate=False)
+        if name in names
     }
     for name, module in _reachable(model, to):
         kind = type(module).__name__
