@@ -85,13 +85,24 @@ class DropBlock2d(nn.Module):
 
 
 class DropBlock2D(DropBlock2d):
-    """A common home-made one: one mask for all channels, blocks that reach over the border."""
+    """A common home-made one: one mask for all channels."""
 
     def seeds(self, x: Tensor) -> Tensor:
         half = self.block_size // 2
         return torch.empty(len(x), 1, *(size - 2 * half for size in x.shape[2:])).bernoulli_(
             self.p / self.block_size**2
         )
+
+
+class BorderDropBlock(DropBlock2d):
+    """Blocks that grow from any place, and so reach over the border."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return x
+        seeds = torch.empty(x.shape).bernoulli_(self.p / self.block_size**2)
+        kept = 1 - F.max_pool2d(seeds, self.block_size, 1, self.block_size // 2)
+        return x * kept * (kept.numel() / (self.eps + kept.sum()))
 
 
 class LockedDropout(_Rated):

@@ -200,6 +200,7 @@ STAYS = {
     "twice": (foreign.DroppedTwice(0.5), "which is not 1/0.5"),
     "own generator": (foreign.OwnGeneratorDropout(0.5), "generator of its own"),
     "shared blocks": (foreign.DropBlock2D(0.1, 3), "same blocks for all channels"),
+    "blocks over the border": (foreign.BorderDropBlock(0.1, 3), "reach over the border"),
     "even blocks": (foreign.DropBlock2d(0.1, 4), "takes neither"),
 }
 
@@ -478,6 +479,8 @@ def test_scripted_layers_are_named():
 def test_a_plan_changes_nothing_and_draws_nothing():
     model = Residual()
     before = repr(model)
+    random.seed(1)
+    np.random.seed(1)
     state = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].copy()
     first, second = plan(model), plan(model)
     assert first == second
