@@ -2,7 +2,6 @@
 
 import copy
 import math
-import pickle
 import random
 import subprocess
 import sys
@@ -12,133 +11,15 @@ import foreign_layers as foreign
 import numpy as np
 import pytest
 import torch
+from foreign_models import Convolutional, Residual, Tagger, quietly
 from torch import nn
 from torch.nn import functional as F
 
 import dropout_lab
 import dropout_lab.nn as ours
-from dropout_lab import conversion, ensemble, inference
+from dropout_lab import conversion
 from dropout_lab.conversion import NotConverted, convert, plan
 from dropout_lab.noise import Stream
-
-
-class Residual(nn.Module):
-    """A block as ConvNeXt and ViT have it, with a shared layer and containers of every kind."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.body = nn.Sequential(nn.Linear(6, 12), nn.GELU(), nn.Dropout(0.2), nn.Linear(12, 6), nn.Dropout(0.2))
-        self.path = foreign.DropPath(0.3)
-        self.heads = nn.ModuleDict({"a": nn.Linear(6, 2), "b": nn.Linear(6, 2)})
-        self.drop = nn.Dropout(0.1)
-        self.again = self.drop
-
-    def forward(self, x):
-        x = self.drop(x + self.path(self.body(x)))
-        return self.heads["a"](x) + self.heads["b"](self.again(x))
-
-
-class Convolutional(nn.Module):
-    """A classifier as torchvision's, with a dropout that writes into its input."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.features = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout2d(0.2))
-        self.depth = foreign.StochasticDepth(0.25, "row")
-        self.classifier = nn.ModuleList([nn.Dropout(0.2, inplace=True), nn.Linear(4, 3)])
-
-    def forward(self, x):
-        x = self.features(x)
-        x = (x + self.depth(x)).mean((2, 3))
-        for layer in self.classifier:
-            x = layer(x)
-        return x
-
-
-class Tagger(nn.Module):
-    """A recurrent model with locked dropout."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.words, self.lock = nn.Embedding(9, 6), foreign.LockedDropout(0.3)
-        self.rnn, self.drop, self.out = nn.LSTM(6, 5), nn.Dropout(0.4), nn.Linear(5, 3)
-
-    def forward(self, tokens):
-        return self.out(self.drop(self.rnn(self.lock(self.words(tokens)))[0]))
-
-
-def encoder():
-    layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.2, batch_first=True)
-    return nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
-
-
-ARCHITECTURES = {
-    "residual": (Residual, lambda: torch.randn(5, 6)),
-    "convolutional": (Convolutional, lambda: torch.randn(4, 3, 6, 6)),
-    "tagger": (Tagger, lambda: torch.randint(9, (7, 3))),
-    "encoder": (encoder, lambda: torch.randn(3, 5, 8)),
-}
-
-
-@pytest.fixture(params=ARCHITECTURES)
-def case(request):
-    torch.manual_seed(0)
-    build, inputs = ARCHITECTURES[request.param]
-    return build(), inputs()
-
-
-def quietly(*given, **options):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotConverted)
-        return convert(*given, **options)
-
-
-def test_a_converted_model_is_the_same_in_eval_and_passes_state_dicts(case):
-    model, x = case
-    old = copy.deepcopy(model).eval()
-    expected, weights = old(x), [id(weight) for weight in model.parameters()]
-    new = quietly(model)
-    assert new is model
-    assert new.training
-    assert not any(type(layer) in (nn.Dropout, nn.Dropout2d, foreign.DropPath) for layer in new.modules())
-    assert torch.equal(new.eval()(x), expected)
-    assert [id(weight) for weight in new.parameters()] == weights
-    assert list(new.state_dict()) == list(old.state_dict())
-    assert all(torch.equal(value, old.state_dict()[name]) for name, value in new.state_dict().items())
-    with torch.no_grad():
-        for weight in old.parameters():
-            weight.add_(1)
-    new.load_state_dict(old.state_dict())
-    assert torch.equal(new(x), old(x))
-    for twin in (copy.deepcopy(new), pickle.loads(pickle.dumps(new))):
-        assert torch.equal(twin(x), old(x))
-    back = quietly(new, to="torch")
-    assert torch.equal(back.eval()(x), old(x))
-    old.load_state_dict(back.state_dict())
-
-
-def test_a_converted_model_has_the_same_distribution_in_training(case):
-    # Means and variances of 400 runs each. Of at most 120 outputs one differs by 6 standard errors with probability
-    # below 1e-6; variances are held to a factor of 2, which for 400 runs is some 7 standard errors, or 3 where the
-    # fourth moment is large.
-    model, x = case
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.eval()
-    old = copy.deepcopy(model)
-    new = quietly(model)
-    for module in new.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.eval()
-    torch.manual_seed(1)
-    with torch.no_grad():
-        before = torch.stack([old(x) for _ in range(400)]).double()
-        after = torch.stack([new(x) for _ in range(400)]).double()
-    error = ((before.var(0) + after.var(0)) / 400).sqrt() + 1e-9
-    assert ((before.mean(0) - after.mean(0)).abs() <= 6 * error).all()
-    ratio = after.var(0).mean() / before.var(0).mean()
-    assert 0.5 < ratio < 2
-
 
 CONVERTED = {
     "dropout": (nn.Dropout(0.1), ours.Dropout(0.9)),
@@ -492,34 +373,6 @@ def test_a_plan_changes_nothing_and_draws_nothing():
     assert str(plan(nn.Linear(2, 2))) == "nothing to convert"
     assert convert(model) is model
     assert plan(model) == conversion.Report((), ())
-
-
-def test_the_rest_of_the_package_takes_converted_models():
-    torch.manual_seed(0)
-    model = convert(nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Dropout(0.5, inplace=True), nn.Linear(4, 2)))
-    x = torch.randn(5, 3)
-    exact = ensemble.exact_mean(model, x)
-    found = inference.monte_carlo(model, x, 400, generator=torch.Generator().manual_seed(0))
-    # Of 10 outputs one is off by 6 standard errors with probability 2e-8.
-    assert ((found.mean - exact).abs() <= 6 * found.standard_error + 1e-6).all()
-    with inference.record(model) as masks:
-        first = model(x)
-    with inference.replay(model, masks):
-        assert torch.equal(model(x), first)
-
-
-def test_converted_models_compile_and_train():
-    torch.manual_seed(0)
-    torch._dynamo.reset()
-    model = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.5), nn.Dropout1d(0.5), nn.Linear(8, 2))
-    optimizer = torch.optim.SGD(model.parameters(), 0.1)
-    model = convert(model, seed=0)
-    run = torch.compile(model, backend="eager", fullgraph=True)
-    x, before = torch.randn(6, 4), model[0].weight.clone()
-    assert torch.equal(run(x), model(x))
-    run(x).square().sum().backward()
-    optimizer.step()
-    assert not torch.equal(model[0].weight, before)
 
 
 def test_the_package_reaches_convert_without_importing_torch():
