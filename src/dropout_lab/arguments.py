@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any
 
@@ -56,3 +57,12 @@ def flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be True or False, got {value!r}")
     return value
+
+
+def complement(probability: float) -> float:
+    """1 − ``probability``, as one would write it: 0.9 of 0.1, and 0.1 of 0.9, so that it is its own inverse.
+
+    >>> 1 - 0.9, complement(0.9)
+    (0.09999999999999998, 0.1)
+    """
+    return float(1 - Decimal(repr(float(probability))))
