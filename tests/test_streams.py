@@ -291,3 +291,11 @@ def test_monte_carlo_draws_from_the_streams_and_leaves_them_where_they_stood():
 def test_bad_sources_are_refused(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+@pytest.mark.parametrize("shape", [(3, 7), (300, 5), (300, 1030), (0, 4), (2, 0)], ids=str)
+@pytest.mark.parametrize("bound", [0, 1, 2**31, 2**32 - 1, 2**32])
+def test_what_is_below_a_bound_is_so_by_its_level(shape, bound):
+    """Few examples, many with few draws, many with many draws: each has its own way of being computed."""
+    draws = noise.Stream(2, "a", step=1).at()
+    assert torch.equal(draws.below(shape, bound).bool(), draws.levels(shape) < bound)
