@@ -82,7 +82,7 @@ def bernoulli(
     if keep_prob in (0, 1):
         return torch.full(shape, bool(keep_prob), dtype=dtype, device=device)
     if isinstance(generator, (Stream, Draws)):
-        return (_draws(generator).levels(shape, device) < round(keep_prob * LEVELS)).to(dtype)
+        return _draws(generator).below(shape, round(keep_prob * LEVELS), device).to(dtype)
     if _prefers_bits(shape, device):
         return _from_bits(shape, keep_prob, generator, dtype)
     values, level = exceeding(shape, keep_prob, generator=generator, device=device)
