@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from dropout_lab import noise
-from dropout_lab.arguments import integer
+from dropout_lab.arguments import flag, integer
 from dropout_lab.drawing import Drawing
 from dropout_lab.functional.selection import inverse, scaled
 from dropout_lab.functional.variants import RECURRENT_DROPOUT
@@ -81,6 +81,8 @@ class _Variational(Drawing):
         stream: Stream | None = None,
     ) -> None:
         super().__init__()
+        for name, value in (("bias", bias), ("batch_first", batch_first), ("rescale", rescale)):
+            flag(name, value)
         for name, size in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
             integer(name, size, least=1)
         if masks not in ("input", "tied", "untied"):
@@ -93,7 +95,7 @@ class _Variational(Drawing):
         self.hidden_size = hidden_size
         self.num_layers = num_layers
         self.keep_prob = noise.check_keep_prob(keep_prob)
-        self.recurrent_keep_prob = noise.check_keep_prob(recurrent_keep_prob)
+        self.recurrent_keep_prob = noise.check_keep_prob(recurrent_keep_prob, "recurrent_keep_prob")
         self.masks = masks
         self.bias = bias
         self.batch_first = batch_first

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from dropout_lab.arguments import flag
 from dropout_lab.functional.elements import masked
 from dropout_lab.functional.variants import ATTENTION_DROPOUT, TOKEN_DROPOUT
 from dropout_lab.noise import Source
@@ -55,6 +56,8 @@ def attention_dropout(
     tensor([[[[1., 0.],
               [0., 1.]]]])
     """
+    if share_heads is not False:
+        flag("share_heads", share_heads)
     return masked(
         ATTENTION_DROPOUT,
         x,
