@@ -225,7 +225,7 @@ def test_requests_that_make_no_sense_name_what_is_wrong() -> None:
         ensemble.softmax_mean(hidden, weight, bias[:2])
     with pytest.raises(ValueError, match="hidden must be finite"):
         ensemble.softmax_mean(hidden * math.inf, weight, bias)
-    with pytest.raises(TypeError, match="weight must be floating point"):
+    with pytest.raises(TypeError, match="weight must be a floating point tensor"):
         ensemble.softmax_mean(hidden, weight.long(), bias)
     with pytest.raises(ValueError, match="one row of weights"):
         ensemble.sigmoid_mean(hidden, weight, bias[:1])

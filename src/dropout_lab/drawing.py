@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from dropout_lab.arguments import module as checked_module
 from dropout_lab.noise import Source, Stream
 from dropout_lab.streams import OptionalState
 
@@ -112,6 +113,7 @@ def add_streams(model: torch.nn.Module, seed: int) -> torch.nn.Module:
     >>> [stream.layer for stream in streams(model)]
     ['0', '2']
     """
+    checked_module("model", model)
     layers = [(name, module) for name, module in model.named_modules() if isinstance(module, Drawing)]
     if not layers:
         raise ValueError(f"{type(model).__name__} has no layer of dropout_lab.nn, so nothing in it takes a stream")
@@ -133,6 +135,7 @@ def set_streams(
     >>> int(model.stream.step), model.stream.examples
     (7, tensor([4, 1]))
     """
+    checked_module("model", model)
     found = list(streams(model))
     if not found:
         raise ValueError(f"{type(model).__name__} has no streams: nn.add_streams gives its layers some")

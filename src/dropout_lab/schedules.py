@@ -37,6 +37,8 @@ Where = type[torch.nn.Module] | tuple[type[torch.nn.Module], ...] | Callable[[st
 
 #: Under this name a layer holds its schedules, by the keep probability that each of them sets.
 _HELD = "_schedules"
+#: The keep probabilities that layers have without having been asked for them.
+_USUAL = ("keep_prob", "recurrent_keep_prob")
 
 
 @dataclass(frozen=True)
@@ -346,6 +348,10 @@ def _settable(layer: torch.nn.Module) -> dict[str, tuple[str, bool]]:
     names = [name for name in vars(layer) if name == "keep_prob" or name.endswith("_keep_prob")]
     if getattr(layer, "masks", None) == "input":
         names.remove("recurrent_keep_prob")
+    # A recurrent layer's further kinds of noise are off unless asked for, and one that is off has no part in it.
+    names = [
+        name for name in names if name in _USUAL or getattr(layer, name) != 1 or name in vars(layer).get(_HELD, ())
+    ]
     return {name: (name, False) for name in names if isinstance(getattr(layer, name), (int, float))}
 
 

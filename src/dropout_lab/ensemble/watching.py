@@ -25,6 +25,7 @@ from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 
 from dropout_lab import streams
+from dropout_lab.arguments import module as checked_module
 from dropout_lab.ensemble import asking
 from dropout_lab.streams import Stream
 
@@ -231,6 +232,7 @@ def alone(model: torch.nn.Module) -> Iterator[torch.nn.Module]:
     random states of torch, NumPy and Python are global: hence one rule waits for another. The copy has streams and
     generators of its own. A model that cannot be copied, or whose weights are still to be made, is given itself.
     """
+    checked_module("model", model)
     with _RULES:
         owned = [part for module in model.modules() if not isinstance(module, Stream) for part in _tensors_of(module)]
         shared: dict[int, Any] = {id(part): part for part in (*owned, *_notes(model))}

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from dropout_lab import noise
+from dropout_lab.arguments import flag
 from dropout_lab.functional.elements import masked
 from dropout_lab.functional.selection import inverse, select
 from dropout_lab.functional.variants import ATTENTION_DROPOUT, EMBEDDING_DROPOUT, TOKEN_DROPOUT
@@ -56,6 +57,8 @@ def attention_dropout(
     tensor([[[[1., 0.],
               [0., 1.]]]])
     """
+    if share_heads is not False:
+        flag("share_heads", share_heads)
     return masked(
         ATTENTION_DROPOUT,
         x,

@@ -22,6 +22,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from dropout_lab.arguments import flag
 from dropout_lab.noise import Source, placed
 
 #: The shape of one draw of the noise. An axis of extent 1 shares a draw.
@@ -112,6 +113,8 @@ class Variant:
         # Not by way of another method: a small input would notice.
         if not isinstance(x, Tensor) or not x.is_floating_point():
             self.check_type(x)
+        if batched is not True:
+            flag("batched", batched)
         if not self._least <= (x.dim() if batched else x.dim() + 1) <= self._most:
             raise ValueError(f"{self.name} needs input of shape {self.expected(batched)}, got {tuple(x.shape)}")
 
@@ -131,6 +134,17 @@ class Variant:
         layouts = self.layouts if batched else [layout.removeprefix("N ") for layout in self.layouts]
         *others, last = (f"({layout.replace(' ', ', ')})" for layout in layouts)
         return f"{', '.join(others)} or {last}" if others else last
+
+
+def check_modes(training: bool, rescale: bool) -> None:
+    """Raise TypeError for a mode that is neither True nor False. Who has the usual ones need not ask.
+
+    >>> check_modes("no", True)
+    Traceback (most recent call last):
+    TypeError: training must be True or False, got 'no'
+    """
+    flag("training", training)
+    flag("rescale", rescale)
 
 
 def _each(shape: Shape) -> Shape:

@@ -101,7 +101,13 @@ def monte_carlo(
     """
     if integer("samples", samples) < 2:
         raise ValueError(f"samples must be at least 2, or there is no variance; got {samples}")
-    if output not in _READ:
+    if not isinstance(x, Tensor):
+        raise TypeError(f"x must be a tensor, got {type(x).__name__}")
+    if not isinstance(also, tuple) or not all(isinstance(kind, type) for kind in also):
+        raise TypeError(f"also must be a tuple of classes of modules, got {also!r}")
+    if generator is not None and not isinstance(generator, Generator):
+        raise TypeError(f"generator must be a torch.Generator, got {type(generator).__name__}")
+    if output not in tuple(_READ):
         raise ValueError(f"output must be 'softmax', 'sigmoid' or 'raw', got {output!r}")
     batches = [x] if batch_size is None else x.split(integer("batch_size", batch_size, least=1))
     with alone(model) as copied:

@@ -59,7 +59,9 @@ class Drawn(NamedTuple):
         shape = (self.draws, batch_size, self.features)
         placed = noise.placed(source, 1, self.place)
         with noise.mode_of(like):
-            return noise.bernoulli(shape, self.keep_prob, generator=placed, device=like.device, dtype=torch.bool)
+            drawn = noise.bernoulli(shape, self.keep_prob, generator=placed, device=like.device, dtype=torch.bool)
+        # A stream's numbers come with the examples first, and a compiler would view them in that order.
+        return drawn.contiguous()
 
 
 def check(masks: list[Masks], wanted: list[dict[str, Drawn]], batch_size: int, described: Callable[[int], str]) -> None:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from dropout_lab import noise
-from dropout_lab.arguments import integer
+from dropout_lab.arguments import flag, integer
 from dropout_lab.drawing import Drawing
 from dropout_lab.functional.selection import inverse, scaled
 from dropout_lab.noise import Source, Stream
@@ -77,6 +77,9 @@ class Variational(Drawing):
         stream: Stream | None = None,
     ) -> None:
         super().__init__()
+        flags = {"bias": bias, "batch_first": batch_first, "rescale": rescale, "bidirectional": bidirectional}
+        for name, value in flags.items():
+            flag(name, value)
         for name, size in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
             integer(name, size, least=1)
         if masks not in ("input", "tied", "untied"):
@@ -95,14 +98,14 @@ class Variational(Drawing):
             raise ValueError("one layer has nothing between layers: between_keep_prob has no meaning")
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.keep_prob = noise.check_keep_prob(keep_prob)
-        self.recurrent_keep_prob = noise.check_keep_prob(recurrent_keep_prob)
-        self.candidate_keep_prob = noise.check_keep_prob(candidate_keep_prob)
-        self.update_keep_prob = noise.check_keep_prob(update_keep_prob)
-        self.cell_update_keep_prob = noise.check_keep_prob(cell_update_keep_prob)
-        self.between_keep_prob = noise.check_keep_prob(between_keep_prob)
+        self.recurrent_keep_prob = noise.check_keep_prob(recurrent_keep_prob, "recurrent_keep_prob")
+        self.candidate_keep_prob = noise.check_keep_prob(candidate_keep_prob, "candidate_keep_prob")
+        self.update_keep_prob = noise.check_keep_prob(update_keep_prob, "update_keep_prob")
+        self.cell_update_keep_prob = noise.check_keep_prob(cell_update_keep_prob, "cell_update_keep_prob")
+        self.between_keep_prob = noise.check_keep_prob(between_keep_prob, "between_keep_prob")
         self.masks, self.candidate_masks = masks, candidate_masks
         self.bias, self.batch_first, self.rescale = bias, batch_first, rescale
-        self.bidirectional, self.proj_size = bool(bidirectional), proj_size
+        self.bidirectional, self.proj_size = bidirectional, proj_size
         width = self.gates * hidden_size
         for number in range(num_layers * self._directions):
             shapes: dict[str, tuple[int, ...]] = {
@@ -234,10 +237,22 @@ class Variational(Drawing):
         length, count, _ = self._sequences(x).padded.shape
         return self.draw_masks(count, length, generator=generator)
 
-    def _scale(self, keep_prob: float) -> float:
+    def _scale(self, keep_prob: float, mask: Tensor | None) -> float:
+        """What kept numbers are multiplied by; without a mask, as the caller of ``forward`` may ask, by nothing."""
         if self.training:
-            return inverse(keep_prob) if self.rescale else 1.0
+            return inverse(keep_prob) if self.rescale and mask is not None else 1.0
         return 1.0 if self.rescale else keep_prob
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # What layers had not yet when older versions pickled them.
+        usual = {
+            **dict.fromkeys(("candidate_keep_prob", "update_keep_prob", "cell_update_keep_prob"), 1.0),
+            "between_keep_prob": 1.0,
+            "candidate_masks": "step",
+            "bidirectional": False,
+            "proj_size": 0,
+        }
+        super().__setstate__(usual | state)
 
     def _sequences(self, x: Tensor | PackedSequence) -> Sequences:
         return Sequences.of(x, self.input_size, self.batch_first, type(self).__name__)
@@ -267,7 +282,8 @@ class Variational(Drawing):
                 current = tuple(tensor[number] for tensor in start)
                 output, current = self._sweep(number, x, current, masks[number], sequences)
                 if layer < self.num_layers - 1 and self.between_keep_prob < 1:
-                    output = _select(output, masks[number].output, self._scale(self.between_keep_prob))
+                    scale = self._scale(self.between_keep_prob, masks[number].output)
+                    output = _select(output, masks[number].output, scale)
                 outputs.append(output)
                 last.append(current)
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)
@@ -282,11 +298,16 @@ class Variational(Drawing):
         shapes = [(self.num_layers * self._directions, x.shape[1], width) for width in widths]
         if not state:
             return tuple(x.new_zeros(shape) for shape in shapes)
-        if sequences.is_single:
-            state = [tensor.unsqueeze(1) for tensor in state]
         for tensor, shape in zip(state, shapes, strict=True):
-            if tuple(tensor.shape) != shape:
-                raise ValueError(f"the state must have shape (layers, N, hidden) = {shape}, got {tuple(tensor.shape)}")
+            wanted = (shape[0], shape[2]) if sequences.is_single else shape
+            if tuple(tensor.shape) != wanted or tensor.dtype != x.dtype:
+                axes = "(layers, hidden)" if sequences.is_single else "(layers, N, hidden)"
+                raise ValueError(
+                    f"the state must have shape {axes} = {wanted} and the input's type {x.dtype}, got "
+                    f"{tuple(tensor.shape)} and {tensor.dtype}"
+                )
+        if sequences.is_single:
+            return tuple(tensor.unsqueeze(1) for tensor in state)
         return tuple(state)
 
     def _sweep(
@@ -296,8 +317,9 @@ class Variational(Drawing):
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
         own: dict[str, Any] = {name: getattr(self, f"{name}_{self._suffix(number)}", None) for name in names}
         # The mask is fixed, so all steps' inputs are projected at once.
-        from_input = _project(x, mask.input, self._scale(self.keep_prob), own["weight_ih"], own["bias_ih"])
-        scale = self._scale(self.recurrent_keep_prob)
+        scale = self._scale(self.keep_prob, mask.input)
+        from_input = _project(x, mask.input, scale, own["weight_ih"], own["bias_ih"])
+        scale = self._scale(self.recurrent_keep_prob, mask.recurrent)
         steps = range(len(x))
         outputs: list[Any] = [None] * len(x)
         for step in reversed(steps) if number % self._directions else steps:
@@ -333,7 +355,7 @@ class Variational(Drawing):
     def _masked_candidate(self, candidate: Tensor, mask: Tensor | None) -> Tensor:
         if self.candidate_keep_prob == 1:
             return candidate
-        return _select(candidate, mask, self._scale(self.candidate_keep_prob))
+        return _select(candidate, mask, self._scale(self.candidate_keep_prob, mask))
 
     def _cell(
         self, from_input: Tensor, from_hidden: Tensor, state: tuple[Tensor, ...], candidate_mask: Tensor | None
@@ -353,7 +375,7 @@ class Variational(Drawing):
             "rescale": True,
         }
         others = "".join(
-            f", {name}={getattr(self, name)}" for name, value in usual.items() if getattr(self, name) != value
+            f", {name}={getattr(self, name)!r}" for name, value in usual.items() if getattr(self, name) != value
         )
         sizes = f"{self.input_size}, {self.hidden_size}{layers}"
         return f"{sizes}, keep_prob={self.keep_prob}{recurrent}, masks={self.masks!r}{others}"
