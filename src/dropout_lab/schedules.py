@@ -348,10 +348,6 @@ def _settable(layer: torch.nn.Module) -> dict[str, tuple[str, bool]]:
     names = [name for name in vars(layer) if name == "keep_prob" or name.endswith("_keep_prob")]
     if getattr(layer, "masks", None) == "input":
         names.remove("recurrent_keep_prob")
-    # A recurrent layer's further kinds of noise are off unless asked for, and one that is off has no part in it.
-    names = [
-        name for name in names if name in _USUAL or getattr(layer, name) != 1 or name in vars(layer).get(_HELD, ())
-    ]
     return {name: (name, False) for name in names if isinstance(getattr(layer, name), (int, float))}
 
 
@@ -367,11 +363,13 @@ def _checked(name: str, layer: torch.nn.Module, rule: Rule, which: str | None) -
         if which not in found:
             raise ValueError(f"{said} has no {which!r} that could be set; it has {', '.join(found)}")
         return [which]
-    if len({getattr(layer, attribute) for attribute, _ in found.values()}) > 1:
+    # A recurrent layer's further kinds of noise are off unless they were asked for.
+    usual = [key for key, (attribute, _) in found.items() if key in _USUAL or getattr(layer, attribute) != 1]
+    if len({getattr(layer, found[key][0]) for key in usual}) > 1:
         raise ValueError(
-            f"{said} has keep probabilities that differ: say with which= whether {' or '.join(found)} is meant"
+            f"{said} has keep probabilities that differ: say with which= whether {' or '.join(usual)} is meant"
         )
-    return list(found)
+    return usual
 
 
 def _value(name: str, layer: torch.nn.Module, rule: Rule, step: int) -> float:
