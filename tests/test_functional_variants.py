@@ -13,6 +13,7 @@ from torch import Tensor
 
 from dropout_lab import functional, nn
 from dropout_lab.functional import VARIANTS, Variant
+from dropout_lab.functional.selection import select
 
 N, C, T, D, H, W, S = 2, 3, 5, 7, 11, 13, 17
 #: The shape of what is multiplied, the options, and the shape of the mask.
@@ -189,3 +190,14 @@ def test_a_member_of_ones_own_takes_one_definition() -> None:
         functional.masked(rows, torch.ones(3, 4))
     with pytest.raises(TypeError, match="row_dropout needs floating point input"):
         functional.masked(rows, torch.ones(1, 1, 1, 1, dtype=torch.int64))
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 64, 1), (1, 64, 600), (16, 1, 600), (16, 64, 1), (16, 1, 1), (1, 1, 600), (1, 1, 1)]
+)
+def test_large_inputs_take_masks_that_share_any_axes(shape):
+    """Rows of 600 numbers are looked up as wholes where each has a draw of its own, and only there."""
+    generator = torch.Generator().manual_seed(9)
+    x = torch.randn(16, 64, 600, generator=generator)
+    kept = torch.randint(0, 2, shape, generator=generator, dtype=torch.int8)
+    assert torch.equal(select(x, kept, 2.0), torch.where(kept.bool(), 2 * x, torch.zeros(())))
