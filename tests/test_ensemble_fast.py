@@ -265,3 +265,11 @@ def test_large_logits_in_both_halves_are_enumerated_exactly(size: float) -> None
     found = ensemble.softmax_mean(hidden, weight, None, 0.5, rescale=False)
     exact = ensemble.exact_mean(lambda masks: masks.double() @ parts, 6, 0.5, output="softmax")
     torch.testing.assert_close(found[0], exact, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("share", (0.3, 0.6, 2.0))
+def test_contributions_whose_differences_overflow_are_refused(share: float) -> None:
+    """A quarter of the range is the most, for sums are subtracted from one another."""
+    hidden = torch.full((1, 2), share / 2 * torch.finfo(torch.float64).max, dtype=torch.float64)
+    with pytest.raises(ValueError, match="overflows float64"):
+        ensemble.sigmoid_mean(hidden, torch.ones(2, dtype=torch.float64), 0.0, 0.5, rescale=False)

@@ -201,3 +201,11 @@ def test_large_inputs_take_masks_that_share_any_axes(shape):
     x = torch.randn(16, 64, 600, generator=generator)
     kept = torch.randint(0, 2, shape, generator=generator, dtype=torch.int8)
     assert torch.equal(select(x, kept, 2.0), torch.where(kept.bool(), 2 * x, torch.zeros(())))
+
+
+def test_which_masks_can_be_enumerated() -> None:
+    """Lists of independent 0/1 draws on an input or on weights: none that overlap, are Gaussian or stand inside."""
+    assert {name for name, variant in VARIANTS.items() if variant.enumerable} == {
+        *("dropout", "spatial_dropout", "variational_dropout", "drop_path", "token_dropout", "attention_dropout"),
+        *("drop_connect", "embedding_dropout"),
+    }

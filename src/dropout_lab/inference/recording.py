@@ -54,6 +54,7 @@ def record(model: torch.nn.Module) -> Iterator[Recording]:
     that could be given again: torch's recurrent layers and attention, which drop inside, attention by
     ``scaled_dot_product_attention``, and LearnedGaussianDropout, whose noise belongs to its outputs and to no weights.
 
+    >>> from dropout_lab import nn
     >>> model = torch.nn.Sequential(nn.Dropout(0.5), torch.nn.Linear(4, 2)).eval()
     >>> with record(model) as masks:
     ...     y = model(torch.ones(1, 4))
@@ -88,6 +89,7 @@ def replay(model: torch.nn.Module, masks: Sequence[Factor]) -> Iterator[None]:
     Raises what :func:`record` raises, and ValueError for a pass in which other layers are called, or in another order,
     and for an input that the recorded noise does not fit: only axes along which it has extent 1 may be longer.
 
+    >>> from dropout_lab import nn
     >>> layer = nn.Dropout(0.5)
     >>> with replay(layer, [Factor("", torch.tensor([[0.0, 2.0]]))]):
     ...     layer(torch.ones(3, 2))

@@ -29,6 +29,7 @@ class VariationalLSTM(Variational):
     ) -> tuple[Tensor | PackedSequence, tuple[Tensor, Tensor]]:
         """Outputs (T, N, hidden_size) and the last (hidden, cell); ``state`` is such a pair, zeros if not given.
 
+        >>> import torch
         >>> layer = VariationalLSTM(3, 4, keep_prob=0.8)
         >>> outputs, (hidden, cell) = layer(torch.ones(5, 2, 3))
         >>> outputs.shape, torch.equal(outputs[-1], hidden[0])
@@ -66,6 +67,7 @@ class VariationalGRU(Variational):
     ) -> tuple[Tensor | PackedSequence, Tensor]:
         """Outputs (T, N, hidden_size) and the last hidden state; ``state`` is such a state, zeros if not given.
 
+        >>> import torch
         >>> layer = VariationalGRU(3, 4, masks="input", batch_first=True)
         >>> outputs, hidden = layer(torch.ones(2, 5, 3))
         >>> outputs.shape, torch.equal(outputs[:, -1], hidden[0])

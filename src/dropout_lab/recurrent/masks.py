@@ -23,6 +23,7 @@ class Masks(NamedTuple):
     take their new value), ``cell_update`` (the same for an LSTM's cell) and ``output`` (what goes to the next layer)
     have one for each time step.
 
+    >>> from dropout_lab.recurrent import VariationalGRU
     >>> masks = VariationalGRU(3, 4, masks="untied").draw_masks(2)
     >>> masks[0].input.shape, masks[0].recurrent.shape
     (torch.Size([3, 2, 3]), torch.Size([3, 2, 4]))
