@@ -12,7 +12,10 @@ from torch import Tensor
 
 from dropout_lab import functional
 from dropout_lab.functional import VARIANTS
+from dropout_lab.noise import Stream
 
+#: The peer of a case from a stream that is the package's own: the same call from torch's next numbers.
+PLAIN = "plain"
 #: Inputs of 2^10, 2^16 and 2^22 elements.
 SHAPES = ((4, 16, 4, 4), (16, 16, 16, 16), (64, 64, 32, 32))
 
@@ -51,8 +54,9 @@ def load_peers() -> tuple[dict[str, dict[str, Callable[[Tensor], Tensor]]], dict
     for name, load in (("timm", _timm), ("keras", _keras)):
         try:
             found[name] = load()
-        except (ImportError, OSError, RuntimeError) as error:
-            absent[name] = str(error).splitlines()[0]
+        except Exception as error:  # Whatever is wrong with a peer, the others are compared.
+            first, *_ = str(error).splitlines() or [""]
+            absent[name] = f"{type(error).__name__}: {first}" if first else type(error).__name__
     return found, absent
 
 
@@ -99,4 +103,7 @@ def cases() -> tuple[list[Case], dict[str, str]]:
         if variant is VARIANTS["dropout"]:
             name = "dropout, keep .9"
             listed.append(Case(name, lambda x: functional.dropout(x, 0.9), others(name)))
+            # What it costs that a mask depends on its place alone.
+            own = partial(function, generator=Stream(0, "benchmark"))
+            listed.append(Case("dropout, from a stream", own, {PLAIN: function, **others(variant.name)}))
     return listed, absent

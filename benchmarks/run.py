@@ -2,7 +2,8 @@
 
 The family of variants: exact ensembles and replicas have their own files here. One thread, float32, ratios above 1
 where the package is faster. timm and keras are compared if they are installed (``pip install -e .[peers]``); if not,
-the run says so and goes on.
+the run says so, with the reason, and goes on. A case from a stream is also compared with the same call of ours from
+torch's next numbers, the peer "plain". How times are taken is said in ``timing.py``, and there alone.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from cases import Case, cases
+from cases import PLAIN, Case, cases
 from matplotlib.figure import Figure
 from timing import compare
 from torch import Tensor
@@ -66,6 +67,11 @@ def show(row: dict[str, object]) -> None:
     print(f"{row['variant']:<30} {size:>5}  {row['pass']:<19} {row['microseconds']:>12,.1f}  {peer}", flush=True)
 
 
+def absence(name: str, reason: str) -> str:
+    """The line of the table for a peer that could not be imported."""
+    return f"{name} is not compared: {reason.rstrip('.')}. It comes with  pip install -e .[peers]"
+
+
 def draw(rows: list[dict[str, object]], path: Path) -> None:
     """Each ratio as a point: one line a variant and peer, larger points for larger inputs, hollow with gradient."""
     compared = [row for row in rows if row["peer"]]
@@ -107,12 +113,12 @@ def main() -> None:
     torch.set_num_threads(1)
     compared, absent = cases()
     for name, reason in absent.items():
-        print(f"{name} is not compared: {reason}. It comes with  pip install -e .[peers]")
+        print(absence(name, reason))
     print(f"{'':<30} {'size':>5}  {'':<19} {'ours, µs':>12}  {'peer':<6} {'µs':>12} {'ratio':>8}")
     rows = [row for case in compared for row in rows_of(case)]
     FIGURES.mkdir(exist_ok=True)
     draw(rows, FIGURES / "benchmarks.svg")
-    peers = sorted({str(row["peer"]) for row in rows if row["peer"]})
+    peers = sorted({str(row["peer"]) for row in rows if row["peer"] and row["peer"] != PLAIN})
     record = {"versions": {name: version(name) for name in peers}, "variants": rows}
     (FIGURES / "benchmarks.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     print(f"Written: {FIGURES / 'benchmarks.svg'} and benchmarks.json beside it")

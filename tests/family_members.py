@@ -70,6 +70,33 @@ class WeightsOfDropConnect(torch.nn.Module):
         return outputs.view_as(weight)
 
 
+def _embedding_dropout(weight: Tensor, keep_prob: float = 0.5, **options: object) -> Tensor:
+    """Embedding dropout as a function of its table: (K, 1) rows, each of which is looked up once, for one example."""
+    words = torch.arange(len(weight)).unsqueeze(0)
+    return functional.embedding_dropout(words, weight, keep_prob, **options).view_as(weight)
+
+
+class TableOfEmbeddingDropout(torch.nn.Module):
+    """The module for :func:`_embedding_dropout`: hands its input to an EmbeddingDropout layer as its table."""
+
+    def __init__(self, keep_prob: float, **options: object) -> None:
+        super().__init__()
+        self.inner = nn.EmbeddingDropout(torch.nn.Embedding(1, 1), keep_prob, **options)
+
+    def forward(self, weight: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        words = torch.arange(len(weight)).unsqueeze(0)
+        values = {"layer.weight": weight}
+        outputs = torch.func.functional_call(self.inner, values, (words,), {"generator": generator})
+        return outputs.view_as(weight)
+
+
+#: The members whose masks stand on weights, as a function and as a module of these weights.
+_ON_WEIGHTS = {
+    "drop_connect": (_drop_connect, WeightsOfDropConnect),
+    "embedding_dropout": (_embedding_dropout, TableOfEmbeddingDropout),
+}
+
+
 #: Extents of the axes that layouts name: small ones, and some whose product is at least 2^18.
 _SMALL = {"N": 3, "C": 4, "L": 10, "T": 5, "S": 6, "D": 7, "…": 10}
 _LARGE = {"N": 8, "C": 32, "L": 1100, "T": 64, "S": 66, "D": 520, "…": 1100}
@@ -104,7 +131,7 @@ def _members() -> list[Member]:
         if not variant.is_function:
             continue
         if variant.multiplies == "weights":
-            found.append(Member(variant.name, variant, _drop_connect, WeightsOfDropConnect, ((40, 1), (2**18 + 7, 1))))
+            found.append(Member(variant.name, variant, *_ON_WEIGHTS[variant.name], ((40, 1), (2**18 + 7, 1))))
             continue
         (name,) = variant.modules
         function, module = getattr(functional, variant.name), getattr(nn, name)

@@ -225,7 +225,7 @@ def test_requests_that_make_no_sense_name_what_is_wrong() -> None:
         ensemble.softmax_mean(hidden, weight, bias[:2])
     with pytest.raises(ValueError, match="hidden must be finite"):
         ensemble.softmax_mean(hidden * math.inf, weight, bias)
-    with pytest.raises(TypeError, match="weight must be floating point"):
+    with pytest.raises(TypeError, match="weight must be a floating point tensor"):
         ensemble.softmax_mean(hidden, weight.long(), bias)
     with pytest.raises(ValueError, match="one row of weights"):
         ensemble.sigmoid_mean(hidden, weight, bias[:1])
@@ -236,3 +236,40 @@ def test_requests_that_make_no_sense_name_what_is_wrong() -> None:
     big, wide, _ = layer(60, 3, seed=0)
     with pytest.raises(ensemble.TooManyMasks, match=r"2\^60 masks .*years.*sigmoid_mean.*monte_carlo"):
         ensemble.softmax_mean(big, wide)
+
+
+@pytest.mark.parametrize("sign", (1.0, -1.0))
+@pytest.mark.parametrize("bias", (-3.0, 3.0))
+@pytest.mark.parametrize("keep_prob", (0.02, 0.5, 0.98))
+def test_sums_on_one_side_of_the_bias_are_met_within_the_bound(sign: float, bias: float, keep_prob: float) -> None:
+    """All parts of one sign, with and against the bias: a bound on |S| that is too small would show as an error."""
+    hidden = torch.full((1, 6), sign, dtype=torch.float64)
+    weight = torch.tensor([5.0, 7.0, 3.0, 9.0, 4.0, 6.0], dtype=torch.float64)
+    value, bound = ensemble.sigmoid_mean(
+        hidden, weight, torch.tensor(bias, dtype=torch.float64), keep_prob, rescale=False
+    )
+
+    def member(masks: torch.Tensor) -> torch.Tensor:
+        return (masks.double() * hidden @ weight + bias).unsqueeze(1)
+
+    exact = ensemble.exact_mean(member, 6, keep_prob, output="sigmoid")
+    assert abs(float(value - exact)) <= float(bound) <= 1e-9
+
+
+@pytest.mark.parametrize("size", (100.0, 350.0, 700.0))
+def test_large_logits_in_both_halves_are_enumerated_exactly(size: float) -> None:
+    """Exponentials of twice these logits leave the range of float64; those of the differences do not."""
+    draw = torch.Generator().manual_seed(0)
+    parts = torch.randn(6, 3, dtype=torch.float64, generator=draw) + torch.tensor([size / 6, size / 6, size / 6])
+    hidden, weight = torch.ones(1, 6, dtype=torch.float64), parts.T.contiguous()
+    found = ensemble.softmax_mean(hidden, weight, None, 0.5, rescale=False)
+    exact = ensemble.exact_mean(lambda masks: masks.double() @ parts, 6, 0.5, output="softmax")
+    torch.testing.assert_close(found[0], exact, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("share", (0.3, 0.6, 2.0))
+def test_contributions_whose_differences_overflow_are_refused(share: float) -> None:
+    """A quarter of the range is the most, for sums are subtracted from one another."""
+    hidden = torch.full((1, 2), share / 2 * torch.finfo(torch.float64).max, dtype=torch.float64)
+    with pytest.raises(ValueError, match="overflows float64"):
+        ensemble.sigmoid_mean(hidden, torch.ones(2, dtype=torch.float64), 0.0, 0.5, rescale=False)

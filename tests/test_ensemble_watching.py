@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from dropout_lab import ensemble, inference, nn
+from dropout_lab.ensemble.watching import switch_on
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -190,3 +191,9 @@ def test_a_lack_of_memory_is_not_taken_for_something_else(batch: Tensor) -> None
         failing = torch.nn.Sequential(nn.Dropout(0.5), Failing(torch.OutOfMemoryError, call, once=True))
         with pytest.raises((torch.OutOfMemoryError, ValueError), match="in the model"):
             ensemble.exact_mean(failing, batch)
+
+
+def test_training_mode_leaves_out_batch_normalization_alone() -> None:
+    model = torch.nn.Sequential(torch.nn.BatchNorm1d(2), torch.nn.Dropout(0.5), torch.nn.InstanceNorm1d(2)).eval()
+    switch_on(model)
+    assert [layer.training for layer in model] == [False, True, False] and model.training

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from dropout_lab import functional, nn
 from dropout_lab.functional import VARIANTS, Variant
+from dropout_lab.functional.selection import select
 
 N, C, T, D, H, W, S = 2, 3, 5, 7, 11, 13, 17
 #: The shape of what is multiplied, the options, and the shape of the mask.
@@ -37,6 +38,9 @@ RULES = [
     ("attention_dropout", (H, T, S), {"share_heads": True, "batched": False}, (1, T, S)),
     ("drop_connect", (4, 6), {"examples": N}, (N, 4, 6)),
     ("drop_connect", (4, 6), {}, (4, 6)),
+    ("embedding_dropout", (S, D), {"examples": N}, (N, S, 1)),
+    ("embedding_dropout", (S, D), {}, (S, 1)),
+    ("layer_drop", (N, T, D), {}, (1, 1, 1)),
     ("recurrent_dropout", (T, N, D), {}, (1, N, D)),
     ("recurrent_dropout", (N, T, D), {"batch_first": True}, (N, 1, D)),
     ("learned_gaussian_dropout", (4, 6), {"examples": N}, (N, 4, 6)),
@@ -95,7 +99,7 @@ def test_a_variant_names_what_exists(variant: Variant) -> None:
 def test_every_module_of_ours_answers_with_a_variant_of_the_registry() -> None:
     named = {name for variant in VARIANTS.values() for name in variant.modules}
     kinds = [thing for thing in vars(nn).values() if isinstance(thing, type) and issubclass(thing, nn._Member)]
-    assert {kind.__name__ for kind in kinds} - {"_Member"} <= named
+    assert {kind.__name__ for kind in kinds} - {"_Member", "OnWeights"} <= named
     assert {member.variant.name for member in MEMBERS} == {v.name for v in VARIANTS.values() if v.is_function}
 
 
@@ -186,3 +190,22 @@ def test_a_member_of_ones_own_takes_one_definition() -> None:
         functional.masked(rows, torch.ones(3, 4))
     with pytest.raises(TypeError, match="row_dropout needs floating point input"):
         functional.masked(rows, torch.ones(1, 1, 1, 1, dtype=torch.int64))
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 64, 1), (1, 64, 600), (16, 1, 600), (16, 64, 1), (16, 1, 1), (1, 1, 600), (1, 1, 1)]
+)
+def test_large_inputs_take_masks_that_share_any_axes(shape):
+    """Rows of 600 numbers are looked up as wholes where each has a draw of its own, and only there."""
+    generator = torch.Generator().manual_seed(9)
+    x = torch.randn(16, 64, 600, generator=generator)
+    kept = torch.randint(0, 2, shape, generator=generator, dtype=torch.int8)
+    assert torch.equal(select(x, kept, 2.0), torch.where(kept.bool(), 2 * x, torch.zeros(())))
+
+
+def test_which_masks_can_be_enumerated() -> None:
+    """Lists of independent 0/1 draws on an input or on weights: none that overlap, are Gaussian or stand inside."""
+    assert {name for name, variant in VARIANTS.items() if variant.enumerable} == {
+        *("dropout", "spatial_dropout", "variational_dropout", "drop_path", "token_dropout", "attention_dropout"),
+        *("drop_connect", "embedding_dropout"),
+    }

@@ -137,7 +137,7 @@ def test_requests_that_make_no_sense_name_what_is_wrong() -> None:
         inference.moment_matching(x, weight, bias[:2])
     with pytest.raises(ValueError, match="one shape"):
         inference.moment_matching(Moments(x, x[:2]), weight)
-    with pytest.raises(TypeError, match="x must be floating point"):
+    with pytest.raises(TypeError, match="x must be a floating point tensor"):
         inference.moment_matching(x.long(), weight)
     with pytest.raises(ValueError, match=r"1\.5"):
         inference.moment_matching(x, weight, bias, 1.5)

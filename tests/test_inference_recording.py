@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 import torch
+from torch.nn import functional as F
 
 from dropout_lab import inference, nn, noise
 
@@ -24,6 +28,9 @@ LAYERS = {
     "convolution": (nn.DropConnect(torch.nn.Conv1d(3, 4, 3), 0.5), (6, 3, 20)),
     "torch": (torch.nn.Dropout(0.5), (6, 20)),
     "torch, channels": (torch.nn.Dropout1d(0.5), (6, 20, 3)),
+    "torch, alpha": (torch.nn.AlphaDropout(0.5), (6, 20)),
+    "torch, alpha of channels": (torch.nn.FeatureAlphaDropout(0.5), (6, 20, 3)),
+    "concrete": (nn.ConcreteDropout(torch.nn.Linear(20, 4)), (6, 20)),
     "torch, in place": (torch.nn.Dropout(0.5, inplace=True), (6, 20)),
 }
 
@@ -45,7 +52,12 @@ def test_what_was_recorded_is_given_again(name):
 
 
 @pytest.mark.parametrize(
-    "name", sorted(LAYERS.keys() - {"block", "gaussian", "connect", "connect, one mask", "convolution"})
+    "name",
+    sorted(
+        LAYERS.keys()
+        - {"block", "gaussian", "connect", "connect, one mask", "convolution", "concrete"}
+        - {"torch, alpha", "torch, alpha of channels"}
+    ),
 )
 def test_the_recorded_noise_is_what_training_draws(name):
     """The recorded values are 0 and 1/p (or 1), each as often as training has them: 40 passes of 100 draws or more.
@@ -150,14 +162,106 @@ def test_what_does_not_fit_is_refused():
 @pytest.mark.parametrize(
     ("model", "message"),
     (
-        (torch.nn.Linear(2, 2), "nothing to record: Linear has no dropout layer that drops"),
-        (torch.nn.Dropout(0.0), "nothing to record"),
         (torch.nn.LSTM(2, 2, 2, dropout=0.5), "the noise of LSTM is no factor"),
-        (nn.VariationalGRU(2, 2), "the noise of VariationalGRU is no factor"),
-        (torch.nn.AlphaDropout(0.5), "the noise of AlphaDropout is no factor"),
+        (torch.nn.MultiheadAttention(2, 1, 0.5), "the noise of MultiheadAttention is no factor"),
         (nn.LearnedGaussianDropout(2, 2), "the noise of LearnedGaussianDropout is no factor"),
     ),
 )
 def test_other_noise_is_refused(model, message):
     with pytest.raises(ValueError, match=message), inference.record(model):
         pass
+
+
+@pytest.mark.parametrize("model", (torch.nn.Linear(2, 2), torch.nn.Dropout(0.0)))
+def test_a_model_that_drops_nothing_is_refused(model):
+    with pytest.raises(ValueError, match="nothing to record: no dropout took part"), inference.record(model):
+        model(torch.ones(2, 2))
+
+
+class Functions(torch.nn.Module):
+    """A model that drops by torch's functions."""
+
+    def __init__(self, drop):
+        super().__init__()
+        self.drop = drop
+
+    def forward(self, x):
+        return self.drop(x, self.training)
+
+
+@pytest.mark.parametrize(
+    "drop",
+    (
+        lambda x, on: F.dropout(x, 0.5, on),
+        lambda x, on: F.dropout(x, p=0.3, training=on) * F.dropout2d(x.unsqueeze(-1), 0.4, on).squeeze(-1),
+        lambda x, on: F.alpha_dropout(x, 0.5, on),
+        lambda x, on: torch.dropout(x, 0.5, on),
+    ),
+)
+def test_functions_of_dropout_in_a_models_own_code_are_recorded(drop):
+    model, x = Functions(drop).eval(), torch.randn(1, 30, 4, generator=torch.Generator().manual_seed(0))
+    with inference.record(model) as masks:
+        one = model(x)
+    assert not torch.allclose(one, model(x))
+    for training in (False, True):
+        model.train(training)
+        with inference.replay(model, masks):
+            torch.testing.assert_close(model(x.expand(5, -1, -1)), one.expand(5, -1, -1))
+
+
+def test_attention_that_drops_inside_is_refused():
+    model = Functions(lambda x, on: F.scaled_dot_product_attention(x, x, x, dropout_p=0.1))
+    with inference.record(model), pytest.raises(ValueError, match="drops inside, which cannot be recorded"):
+        model(torch.ones(1, 3, 2))
+
+
+@pytest.mark.parametrize("kind", (nn.VariationalLSTM, nn.VariationalGRU))
+@pytest.mark.parametrize("masks", ("input", "tied", "untied"))
+@pytest.mark.parametrize("batch_first", (False, True))
+def test_a_recurrent_layer_keeps_the_masks_of_one_sequence(kind, masks, batch_first):
+    torch.manual_seed(0)
+    layer = kind(3, 4, 2, keep_prob=0.5, masks=masks, batch_first=batch_first).double().eval()
+    x = torch.randn(1, 5, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    at = 0 if batch_first else 1
+    one = x if batch_first else x.transpose(0, 1)
+    with inference.record(layer) as recording:
+        expected, _ = layer(one)
+    assert not torch.allclose(expected, layer(one)[0])
+    with inference.replay(layer, recording):
+        for count in (1, 4):
+            found, _ = layer(one.repeat_interleave(count, at))
+            torch.testing.assert_close(found, expected.repeat_interleave(count, at))
+    assert not layer.training
+    wrong = [recording[0]._replace(values=torch.ones(2, 3))]
+    with inference.replay(layer, wrong), pytest.raises(ValueError, match="has to mask 1 sequences by"):
+        layer(one)
+
+
+@pytest.mark.parametrize("rate", (0.2, 0.5, 0.9, 1.0))
+def test_alpha_dropout_as_torch_computes_it(rate):
+    """torch's own two values, of a kept and of a dropped number: 2000 draws miss either with a chance of 1e-90."""
+    layer, x = torch.nn.AlphaDropout(rate), torch.full((2000,), 1.5, dtype=torch.float64)
+    torch.manual_seed(0)
+    wanted = {round(value, 9) for value in layer(x).tolist()}
+    with inference.record(layer):
+        found = {round(value, 9) for value in layer(x).tolist()}
+    assert found == wanted
+
+
+def test_a_recording_travels():
+    model = two()
+    with inference.record(model) as masks:
+        model(torch.ones(1, 4))
+    for copied in (pickle.loads(pickle.dumps(masks)), copy.deepcopy(masks), masks.to("cpu")):
+        assert isinstance(copied, inference.Recording) and repr(copied) == repr(masks)
+        assert all(torch.equal(one.values, other.values) for one, other in zip(copied, masks, strict=True))
+
+
+def test_a_compiled_model_and_one_in_half_precision():
+    model = two().eval()
+    with inference.record(model) as masks:
+        one = model(torch.ones(1, 4))
+    with inference.replay(model, masks):
+        assert torch.allclose(torch.compile(model, backend="eager")(torch.ones(3, 4)), one.expand(3, 4))
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert torch.allclose(model(torch.ones(3, 4)).float(), one.expand(3, 4), atol=0.1)

@@ -316,3 +316,16 @@ def test_the_bits_for_a_generator_are_those_of_plain_passes(batch: Tensor) -> No
     with torch.no_grad():
         drawn = torch.stack([model.train()(batch) for _ in range(5)])
     torch.testing.assert_close(found.mean, drawn.mean(0))
+
+
+def test_complex_outputs_are_refused() -> None:
+    class Spectrum(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.drop = torch.nn.Dropout(0.5)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.fft.fft(self.drop(x))
+
+    with pytest.raises(TypeError, match=r"a tensor of real numbers, got a tensor of torch\.complex64"):
+        inference.monte_carlo(Spectrum(), torch.ones(2, 4), 3, output="raw")

@@ -172,3 +172,13 @@ def test_gaussian_noise_in_every_type(dtype: torch.dtype) -> None:
     assert torch.equal(one, same)
     with pytest.raises(ValueError, match="keep_prob must be above 0"):
         noise.gaussian((5,), 0.0, dtype=dtype)
+
+
+@pytest.mark.parametrize("keep_prob", [0.0, 1.0])
+def test_what_is_certain_draws_nothing_in_either_form(keep_prob: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    before = generator.get_state()
+    values, level = noise.exceeding((4,), keep_prob, generator=generator)
+    assert torch.equal(values > level, torch.full((4,), bool(keep_prob)))
+    noise.bernoulli((4,), keep_prob, generator=generator)
+    assert torch.equal(generator.get_state(), before)

@@ -35,7 +35,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CORE = """
 import json, sys
 import torch
-from dropout_lab import bayes, constraints, ensemble, functional, inference, nn, noise, recurrent
+import dropout_lab
+from dropout_lab import bayes, constraints, ensemble, functional, inference, nn, noise, recurrent, schedules
 
 torch.manual_seed(0)
 x = torch.ones(4, 6)
@@ -48,6 +49,8 @@ assert torch.allclose(ensemble.exact_mean(model, x, output="raw").float(), layer
 assert inference.monte_carlo(model, x, 8).mean.shape == (4, 2)
 assert recurrent.VariationalLSTM(6, 3)(torch.ones(5, 4, 6))[0].shape == (5, 4, 3)
 assert bayes.LearnedGaussianDropout(6, 2)(x).shape == (4, 2)
+converted = dropout_lab.convert(torch.nn.Sequential(torch.nn.Dropout(0.5), layer))
+assert schedules.apply(schedules.attach(converted, schedules.early(0.9, 10)), 10) == {"0": 1.0}
 constraints.max_norm_(layer, 0.1)
 assert layer.weight.norm(dim=1).max() <= 0.1 + 1e-6
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))

@@ -35,12 +35,12 @@ def test_both_forms_give_the_published_words(counter, key, words):
     # The stretch begins with the block after its counter, carrying over from word to word.
     before = (sum(word << (64 * place) for place, word in enumerate(counter)) - 1) % 2**256
     start = [(before >> (64 * place)) % 2**64 for place in range(4)]
-    assert philox.stretch(start, key, 4).tolist() == list(words)
+    assert next(philox.stretches([start], key, 4)).tolist() == list(words)
 
 
 def test_a_stretch_is_the_blocks_one_after_the_other():
     counter, key = (5, 2**63, 7, 11), (13, 2**64 - 3)
-    stretch = philox.stretch(counter, key, 10)
+    stretch = next(philox.stretches([counter], key, 10))
     one_by_one = [word for block in (6, 7, 8) for word in of_torch((block, *counter[1:]), key)]
     assert stretch.tolist() == one_by_one[:10]
     assert stretch.dtype == np.uint64
@@ -52,3 +52,11 @@ def test_blocks_broadcast():
     table = philox.blocks((columns, rows, zero, zero), (zero, zero))
     assert table.shape == (3, 4, 4)
     assert table[2, 1].tolist() == [philox.signed(word) for word in of_torch((1, 2, 0, 0), (0, 0))]
+
+
+def test_stretches_know_nothing_of_each_other():
+    key, counters = (3, 5), [(7, 0, 1, 2), (2**64 - 1, 4, 2**63, 0), (7, 0, 1, 2)]
+    # Words are left over in the generator after each: the next one must not begin with them.
+    together = [words.tolist() for words in philox.stretches(counters, key, 5)]
+    assert together == [next(philox.stretches([counter], key, 5)).tolist() for counter in counters]
+    assert together[0] == together[2] != together[1]

@@ -131,6 +131,26 @@ def test_torch_keeps_the_hooks_of_a_module():
     assert not pinned.has_hooks(layer)
 
 
+def test_torch_keeps_hooks_of_every_kind_where_they_are_looked_for():
+    """Without it a layer that takes another's place would lose that one's hooks without a word."""
+    layer = torch.nn.Dropout()
+    assert not pinned.hooks_of_any_kind(layer)
+    kinds = (
+        layer.register_forward_hook,
+        layer.register_forward_pre_hook,
+        layer.register_full_backward_hook,
+        layer.register_full_backward_pre_hook,
+        layer.register_state_dict_pre_hook,
+        layer.register_load_state_dict_pre_hook,
+        layer.register_load_state_dict_post_hook,
+    )
+    for register in kinds:
+        handle = register(lambda *_: None)
+        assert pinned.hooks_of_any_kind(layer), register
+        handle.remove()
+        assert not pinned.hooks_of_any_kind(layer)
+
+
 def test_a_convolution_calls_the_method_that_is_named():
     """Without it a convolution with a way of its own would be passed by without a word."""
     assert all(hasattr(torch.nn.Conv2d, name) for name in pinned.CONVOLUTION)

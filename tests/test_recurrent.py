@@ -12,7 +12,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from torch.nn.utils.rnn import pack_sequence
 
 from dropout_lab.recurrent import Masks, VariationalGRU, VariationalLSTM
 
@@ -129,9 +128,6 @@ def test_from_torch_copies_and_says_what_it_cannot_take(layer_type) -> None:
     layer = layer_type.from_torch(module)
     assert layer.weight_hh_l0.dtype == torch.float16 and not layer.training
     assert layer.weight_hh_l0.data_ptr() != module.weight_hh_l0.data_ptr()
-    for option in ({"bidirectional": True}, {"dropout": 0.5, "num_layers": 2}):
-        with pytest.raises(ValueError, match=f"has no {next(iter(option))}"):
-            layer_type.from_torch(torch_type(3, 4, **option))
     with pytest.raises(TypeError, match=f"torch.nn.{torch_type.__name__}, got RNN"):
         layer_type.from_torch(nn.RNN(3, 4))
 
@@ -247,14 +243,12 @@ def test_bad_requests_say_what_is_expected(layer_type) -> None:
     x = torch.zeros(5, 2, 3, dtype=torch.float64)
     with pytest.raises(TypeError, match="int64"):
         layer(x.long())
-    with pytest.raises(TypeError, match="PackedSequence"):
-        layer(pack_sequence([x[:, 0]]))
-    with pytest.raises(ValueError, match=r"\(T, N, 3\), got \(5, 3\)"):
-        layer(x[:, 0])
-    with pytest.raises(ValueError, match=r"\(N, T, 3\), got \(5, 2, 2\)"):
+    with pytest.raises(ValueError, match=r"\(T, N, 3\), .* got \(5,\)"):
+        layer(x[:, 0, 0])
+    with pytest.raises(ValueError, match=r"\(N, T, 3\), .* got \(5, 2, 2\)"):
         make(layer_type, batch_first=True)(x[..., :2])
     wrong = torch.zeros(2, 1, 4, dtype=torch.float64)
-    with pytest.raises(ValueError, match=r"\(2, 2, 4\), got \(2, 1, 4\)"):
+    with pytest.raises(ValueError, match=r"\(2, 2, 4\) .*, got \(2, 1, 4\)"):
         layer(x, (wrong, wrong) if layer_type is VariationalLSTM else wrong)
     with pytest.raises(ValueError, match="state of a"):
         layer(x, wrong if layer_type is VariationalLSTM else (wrong, wrong))

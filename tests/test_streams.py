@@ -291,3 +291,21 @@ def test_monte_carlo_draws_from_the_streams_and_leaves_them_where_they_stood():
 def test_bad_sources_are_refused(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_a_number_at_the_threshold_is_dropped():
+    """Kept are the levels below p · 2^32, so many of them as there are; at the level itself nothing is kept."""
+    levels = noise.Stream(0).at().levels((64,))
+    for level in levels[:8].tolist():
+        kept = noise.bernoulli((64,), level / 2**32, generator=noise.Stream(0).at())
+        assert torch.equal(kept == 1, levels < level)
+
+
+@pytest.mark.parametrize("shape", [(3, 7), (300, 5), (300, 1030), (0, 4), (2, 0)], ids=str)
+def test_what_is_below_a_bound_is_so_by_its_level(shape):
+    """Few examples, many with few draws, many with many draws: each has its own way of being computed."""
+    draws = noise.Stream(2, "a", step=1).at()
+    levels = draws.levels(shape)
+    # A level itself is a bound that it is not below.
+    for bound in (0, 2**31, 2**32, *levels.flatten()[:2].tolist()):
+        assert torch.equal(draws.below(shape, bound).bool(), levels < bound)

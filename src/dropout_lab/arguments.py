@@ -1,11 +1,19 @@
-"""Numbers as arguments: Python's and NumPy's, by the name that the caller knows."""
+"""Arguments by the name that the caller knows: numbers, Python's and NumPy's; flags, tensors and models.
+
+A 0-d array or tensor is no number: ``.item()`` says what is meant.
+"""
 
 from __future__ import annotations
 
 import math
 import operator
+from decimal import Decimal
 from numbers import Integral, Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
 
 
 def real(name: str, value: Any) -> float:
@@ -55,4 +63,42 @@ def flag(name: str, value: Any) -> bool:
     """
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be True or False, got {value!r}")
+    return value
+
+
+def complement(probability: float) -> float:
+    """1 − ``probability``, as one would write it: 0.9 of 0.1, and 0.1 of 0.9, so that it is its own inverse.
+
+    >>> 1 - 0.9, complement(0.9)
+    (0.09999999999999998, 0.1)
+    """
+    return float(1 - Decimal(repr(float(probability))))
+
+
+def floating(name: str, value: Any) -> Tensor:
+    """``value``, if it is a floating point tensor; else TypeError.
+
+    >>> floating("weight", [1.0])
+    Traceback (most recent call last):
+    TypeError: weight must be a floating point tensor, got list
+    """
+    from torch import Tensor
+
+    if not isinstance(value, Tensor) or not value.is_floating_point():
+        found = value.dtype if isinstance(value, Tensor) else type(value).__name__
+        raise TypeError(f"{name} must be a floating point tensor, got {found}")
+    return value
+
+
+def module(name: str, value: Any) -> Module:
+    """``value``, if it is a ``torch.nn.Module``; else TypeError.
+
+    >>> module("model", None)
+    Traceback (most recent call last):
+    TypeError: model must be a torch.nn.Module, got NoneType
+    """
+    from torch.nn import Module
+
+    if not isinstance(value, Module):
+        raise TypeError(f"{name} must be a torch.nn.Module, got {type(value).__name__}")
     return value

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from dropout_lab import noise
-from dropout_lab.arguments import positive
+from dropout_lab.arguments import flag, floating, integer, positive
 from dropout_lab.constraints import LAYERS
 from dropout_lab.drawing import Drawing
 from dropout_lab.functional import variants
@@ -53,7 +53,7 @@ def exact_kl(log_alpha: Tensor) -> Tensor:
     >>> exact_kl(torch.tensor([0.0, 100.0])).round(decimals=4)
     tensor([0.4267, 0.0000])
     """
-    alpha = log_alpha.clamp(max=math.log(_SMALL_ALPHA)).exp()
+    alpha = floating("log_alpha", log_alpha).clamp(max=math.log(_SMALL_ALPHA)).exp()
     expansion = alpha * (1 / 2 + alpha * (3 / 4 + alpha * (5 / 2 + alpha * (105 / 8 + alpha * 189 / 2))))
     series = _LIMIT - log_alpha / 2 - expansion
     falling, weight = (log_alpha.new_tensor(values) for values in (_FALLING, _WEIGHTS))
@@ -74,7 +74,7 @@ def cubic_kl(log_alpha: Tensor) -> Tensor:
     >>> cubic_kl(log_alpha) - exact_kl(log_alpha)
     tensor([-0.0270, -0.0372])
     """
-    if (log_alpha > 0).any():
+    if (floating("log_alpha", log_alpha) > 0).any():
         raise ValueError(f"the cubic holds for alpha up to 1, got {log_alpha.detach().max().exp().item():g}")
     alpha = log_alpha.exp()
     cubic = alpha * (1.161451241083230 + alpha * (-1.502041176441722 + alpha * 0.586299206427007))
@@ -90,6 +90,7 @@ def sigmoid_kl(log_alpha: Tensor) -> Tensor:
     >>> sigmoid_kl(log_alpha) - exact_kl(log_alpha)
     tensor([0.0076, 0.0046, 0.0007])
     """
+    floating("log_alpha", log_alpha)
     return 0.63576 * torch.sigmoid(-(1.87320 + 1.48695 * log_alpha)) + nn.functional.softplus(-log_alpha) / 2
 
 
@@ -150,11 +151,13 @@ class LearnedGaussianDropout(Drawing, nn.Linear):
         generator: Source | None = None,
         stream: Stream | None = None,
     ) -> None:
-        super().__init__(in_features, out_features, bias, device=device, dtype=dtype)
+        in_features = integer("in_features", in_features, least=1)
+        out_features = integer("out_features", out_features, least=1)
+        super().__init__(in_features, out_features, flag("bias", bias), device=device, dtype=dtype)
         shapes = {"layer": (1, 1), "unit": (1, in_features), "weight": (out_features, in_features)}
-        if sharing not in shapes:
+        if sharing not in tuple(shapes):
             raise ValueError(f"sharing must be one of {', '.join(shapes)}; got {sharing!r}")
-        if kl not in _KLS:
+        if kl not in tuple(_KLS):
             raise ValueError(f"kl must be one of {', '.join(_KLS)}; got {kl!r}")
         keep_prob = _open_keep_prob(keep_prob)
         self.own_source(generator, stream)
@@ -252,6 +255,7 @@ def concrete_mask(
     """
     temperature = positive("temperature", temperature)
     source = noise.placed(generator, 0)
+    floating("logit", logit)
     with noise.mode_of(logit):
         uniform = noise.uniform(shape, generator=source, device=logit.device)
     # A draw of 0 gives −∞ here, and a mask and a slope of 0 below; 1 is never drawn. The type is set by hand, since a
@@ -299,7 +303,7 @@ class ConcreteDropout(Drawing):
         self.layer = layer
         self.precision = positive("precision", precision)
         self.temperature = positive("temperature", temperature)
-        self.rescale = rescale
+        self.rescale = flag("rescale", rescale)
         # The logit stays in float32: in half precision its steps would be those of keep_prob near 1.
         dtype = torch.promote_types(layer.weight.dtype, torch.float32)
         start = math.log(keep_prob / (1 - keep_prob))
@@ -315,21 +319,25 @@ class ConcreteDropout(Drawing):
         """How many input units or channels have a mask of their own."""
         return self.layer.in_features if isinstance(self.layer, nn.Linear) else self.layer.in_channels
 
+    def draw_mask(self, x: Tensor, *, generator: Source | None = None) -> Tensor:
+        """A relaxed mask for the input ``x``, divided by the keep probability if ``rescale``; one for each example."""
+        is_linear = isinstance(self.layer, nn.Linear)
+        shape = tuple(x.shape) if is_linear else (*x.shape[:2], *(1 for _ in x.shape[2:]))
+        mask = concrete_mask(shape, self.logit, self.temperature, generator=self.source(generator))
+        if self.rescale:
+            # Beyond the range a mask is 0 as well, and 0/0 is none.
+            mask = mask / self.keep_prob.clamp(min=torch.finfo(self.logit.dtype).tiny)
+        return mask.to(x.dtype)
+
     def forward(self, x: Tensor, *, generator: Source | None = None) -> Tensor:
         if not isinstance(x, Tensor):
             return self.traced(x)
         if isinstance(self.layer, nn.Linear):
             _check_input(self, x, -1, self.units)
-            shape = tuple(x.shape)
         else:
             _check_input(self, x, 1 if x.dim() > 1 else 0, self.units, self.layer.weight.dim())
-            shape = (*x.shape[:2], *(1 for _ in x.shape[2:]))
         if self.training:
-            mask = concrete_mask(shape, self.logit, self.temperature, generator=self.source(generator))
-            if self.rescale:
-                # Beyond the range a mask is 0 as well, and 0/0 is none.
-                mask = mask / self.keep_prob.clamp(min=torch.finfo(self.logit.dtype).tiny)
-            x = x * mask.to(x.dtype)
+            x = x * self.draw_mask(x, generator=generator)
         elif not self.rescale:
             x = x * self.keep_prob.to(x.dtype)
         return self.layer(x)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from dropout_lab.arguments import positive
+from dropout_lab.arguments import floating, integer, positive
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -24,14 +24,12 @@ LAYERS = (nn.Linear, *_CONVOLUTIONS, *_TRANSPOSED)
 
 def _by_unit(weight: Tensor, unit_axis: int, groups: int) -> tuple[Tensor, tuple[int, ...]]:
     """A view of ``weight`` as (groups, …), and the axes that a unit's norm runs over."""
-    if not weight.is_floating_point():
-        raise TypeError(f"max-norm needs floating point weights, got {weight.dtype}")
-    if weight.dim() < 2 or unit_axis not in (0, 1):
+    if floating("weight", weight).dim() < 2 or integer("unit_axis", unit_axis) not in (0, 1):
         raise ValueError(
             "max-norm needs weights (units, inputs, …) with unit_axis=0, or (inputs, units, …) with unit_axis=1; "
             f"got shape {tuple(weight.shape)} with unit_axis={unit_axis}"
         )
-    if groups < 1 or weight.shape[0] % groups:
+    if integer("groups", groups) < 1 or weight.shape[0] % groups:
         raise ValueError(f"the first axis of shape {tuple(weight.shape)} does not divide into groups={groups}")
     # A group's outputs read the group's own inputs only, so each group is a weight of its own.
     grouped = weight.unflatten(0, (groups, weight.shape[0] // groups))
@@ -160,8 +158,10 @@ class MaxNorm(nn.Module):
     def __init__(self, bound: float, *, unit_axis: int = 0, groups: int = 1) -> None:
         super().__init__()
         self.bound = positive("bound", bound)
-        self.unit_axis = unit_axis
-        self.groups = groups
+        self.unit_axis = integer("unit_axis", unit_axis)
+        if self.unit_axis not in (0, 1):
+            raise ValueError(f"unit_axis must be 0 or 1, got {unit_axis}")
+        self.groups = integer("groups", groups, least=1)
 
     def forward(self, weight: Tensor) -> Tensor:
         return _projected(weight, self.bound, self.unit_axis, self.groups)

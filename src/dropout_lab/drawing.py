@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from dropout_lab.arguments import module as checked_module
 from dropout_lab.noise import Source, Stream
 from dropout_lab.streams import OptionalState
 
@@ -39,8 +40,10 @@ class Drawing(torch.nn.Module):
         self.stream = None if stream is None else stream.next_layer()
         self._held = None if generator is None else _Held(generator)
 
-    def traced(self, x: object) -> Any:
+    def traced(self, x: object, *others: Any, **options: Any) -> Any:
         """What stands for the output where ``torch.fx`` traces the model: a call of this layer, as of torch's own.
+
+        ``others`` and ``options`` are what the layer takes besides ``x``.
 
         Raises TypeError for an ``x`` that is neither a tensor nor a tracer's stand-in for one, and where the layer
         is all of the model.
@@ -54,7 +57,7 @@ class Drawing(torch.nn.Module):
             tracer: Any = x.tracer
             if tracer.root is self:
                 raise TypeError(f"{type(self).__name__} cannot be traced by itself: trace a model that it is a part of")
-            return tracer.create_proxy("call_module", tracer.path_of_module(self), (x,), {})
+            return tracer.create_proxy("call_module", tracer.path_of_module(self), (x, *others), options)
         raise TypeError(f"{type(self).__name__} needs a tensor, got {type(x).__name__}")
 
     def set_aside(self) -> tuple[Generator | None, Stream | None]:
@@ -110,6 +113,7 @@ def add_streams(model: torch.nn.Module, seed: int) -> torch.nn.Module:
     >>> [stream.layer for stream in streams(model)]
     ['0', '2']
     """
+    checked_module("model", model)
     layers = [(name, module) for name, module in model.named_modules() if isinstance(module, Drawing)]
     if not layers:
         raise ValueError(f"{type(model).__name__} has no layer of dropout_lab.nn, so nothing in it takes a stream")
@@ -131,6 +135,7 @@ def set_streams(
     >>> int(model.stream.step), model.stream.examples
     (7, tensor([4, 1]))
     """
+    checked_module("model", model)
     found = list(streams(model))
     if not found:
         raise ValueError(f"{type(model).__name__} has no streams: nn.add_streams gives its layers some")

@@ -79,7 +79,8 @@ def mask_shape(module: Any, x: Tensor) -> tuple[int, ...]:
         own = module.per_example and x.dim() >= weight.dim()
         return tuple(variant.mask_shape(weight.shape, examples=x.shape[0] if own else None))
     options = {name: getattr(module, name) for name in variant.options if hasattr(module, name)}
-    alone = next((axes for kind, (_, axes) in _OF_TORCH.items() if isinstance(module, kind)), None)
+    own = getattr(module, "alone", None)
+    alone = next((axes for kind, (_, axes) in _OF_TORCH.items() if isinstance(module, kind)), own)
     if alone is not None:
         options["batched"] = x.dim() != alone
     return tuple(variant.mask_shape(x.shape, **options))

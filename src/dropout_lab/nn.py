@@ -6,8 +6,9 @@ shapes, conventions, errors and sources are the function's. Every module may own
 ``torch.Generator`` when it is made, or :func:`~dropout_lab.drawing.add_streams` for a whole model. Under activation
 checkpointing take a stream: a generator of your own is drawn from again when the forward pass is repeated.
 
-The members that are layers of their own, recurrent ones and those with learned rates, are defined in
-:mod:`dropout_lab.recurrent` and :mod:`dropout_lab.bayes` and stand here too, loaded when they are first asked for.
+The members that are layers of their own, recurrent ones, those with learned rates and those for transformers, are
+defined in :mod:`dropout_lab.recurrent`, :mod:`dropout_lab.bayes` and :mod:`dropout_lab.transformer` and stand here too,
+loaded when they are first asked for.
 
 Each class names its :class:`~dropout_lab.functional.Variant`, and :func:`~dropout_lab.membership.variant_of` asks a
 module for it, torch's own dropout layers included.
@@ -47,9 +48,17 @@ if TYPE_CHECKING:
     from dropout_lab.bayes import LearnedGaussianDropout as LearnedGaussianDropout
     from dropout_lab.recurrent import VariationalGRU as VariationalGRU
     from dropout_lab.recurrent import VariationalLSTM as VariationalLSTM
+    from dropout_lab.transformer.attention import Attention as Attention
+    from dropout_lab.transformer.block import EncoderBlock as EncoderBlock
+    from dropout_lab.transformer.depth import LayerDrop as LayerDrop
+    from dropout_lab.transformer.words import EmbeddingDropout as EmbeddingDropout
 
 _ELSEWHERE = {
+    "Attention": "transformer.attention",
     "ConcreteDropout": "bayes",
+    "EmbeddingDropout": "transformer.words",
+    "EncoderBlock": "transformer.block",
+    "LayerDrop": "transformer.depth",
     "LearnedGaussianDropout": "bayes",
     "VariationalGRU": "recurrent",
     "VariationalLSTM": "recurrent",
@@ -298,7 +307,53 @@ class AttentionDropout(_Member):
         )
 
 
-class DropConnect(_Member):
+class OnWeights(_Member):
+    """A layer whose weights are dropped in training: what the members have in common that wrap one.
+
+    >>> isinstance(DropConnect(torch.nn.Linear(2, 2)), OnWeights)
+    True
+    """
+
+    #: The classes of layers that are wrapped, and in words.
+    kinds: tuple[type[torch.nn.Module], ...]
+    wraps: str
+    layer: Any
+    per_example: bool
+
+    def __init__(self, layer: torch.nn.Module, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        if not isinstance(layer, self.kinds):
+            raise TypeError(f"{type(self).__name__} wraps {self.wraps}, got {type(layer).__name__}")
+        self.layer = layer
+        self._check_layer()
+
+    def _check_layer(self) -> None:
+        more = beyond_weights(self.layer)
+        if more is not None:
+            raise ValueError(
+                f"{type(self).__name__} masks the weights of {self.wraps}, and {type(self.layer).__name__} has {more}, "
+                "which it would pass by"
+            )
+
+    def with_weights(self, x: Tensor, weights: Tensor) -> Tensor:
+        """What the wrapped layer does to ``x`` with other weights, given once, or for each example of ``x``."""
+        raise NotImplementedError
+
+    def dropped(self, x: Tensor, generator: Source | None) -> Tensor:
+        """What the wrapped layer does to ``x`` with masked weights: the function, with the layer's own options."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor, *, generator: Source | None = None) -> Tensor:
+        if not isinstance(x, Tensor):
+            return self.traced(x)
+        # Exactly the layer as it is called, with whatever was hooked to it since.
+        if self.keep_prob == 1 or (self.rescale and not self.training):
+            return self.layer(x)
+        self._check_layer()
+        return self.dropped(x, self.source(generator))
+
+
+class DropConnect(OnWeights):
     """A linear layer or a convolution whose weights are dropped: :func:`dropout_lab.functional.drop_connect`.
 
     Wraps ``layer``, trained weights and all: a ``torch.nn.Linear``, ``Conv1d``, ``Conv2d`` or ``Conv3d``, which stays
@@ -315,8 +370,9 @@ class DropConnect(_Member):
     """
 
     variant = variants.DROP_CONNECT
+    kinds = (torch.nn.Linear, torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)
+    wraps = "a linear layer or a convolution"
     layer: torch.nn.Linear | torch.nn.Conv1d | torch.nn.Conv2d | torch.nn.Conv3d
-    per_example: bool
 
     def __init__(
         self,
@@ -329,20 +385,8 @@ class DropConnect(_Member):
         stream: Stream | None = None,
     ) -> None:
         super().__init__(
-            keep_prob=keep_prob, per_example=per_example, rescale=rescale, generator=generator, stream=stream
+            layer, keep_prob=keep_prob, per_example=per_example, rescale=rescale, generator=generator, stream=stream
         )
-        if not isinstance(layer, (torch.nn.Linear, torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)):
-            raise TypeError(f"DropConnect wraps a linear layer or a convolution, got {type(layer).__name__}")
-        self.layer = layer
-        self._check_layer()
-
-    def _check_layer(self) -> None:
-        more = beyond_weights(self.layer)
-        if more is not None:
-            raise ValueError(
-                f"DropConnect masks the weights of a linear layer or a convolution, and {type(self.layer).__name__} "
-                f"has {more}, which it would pass by"
-            )
 
     def linear_map(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """What the wrapped layer does to ``x``, with another weight and bias."""
@@ -358,13 +402,7 @@ class DropConnect(_Member):
             return self.linear_map(x, weights.view(weight.shape), bias)
         return torch.vmap(self.linear_map, (0, 0, None))(x, weights, bias)
 
-    def forward(self, x: Tensor, *, generator: Source | None = None) -> Tensor:
-        if not isinstance(x, Tensor):
-            return self.traced(x)
-        # Exactly the layer as it is called, with whatever was hooked to it since.
-        if self.keep_prob == 1 or (self.rescale and not self.training):
-            return self.layer(x)
-        self._check_layer()
+    def dropped(self, x: Tensor, generator: Source | None) -> Tensor:
         return functional.drop_connect(
             x,
             self.layer.weight,
@@ -372,5 +410,5 @@ class DropConnect(_Member):
             **self._arguments(),
             linear_map=self.linear_map,
             training=self.training,
-            generator=self.source(generator),
+            generator=generator,
         )

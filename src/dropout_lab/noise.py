@@ -24,6 +24,7 @@ __all__ = [
     "Stream",
     "bernoulli",
     "check_keep_prob",
+    "check_source",
     "exceeding",
     "gaussian",
     "is_free",
@@ -40,8 +41,8 @@ _MANY = 1 << 15
 _DIGITS = 12
 
 
-def check_keep_prob(value: float) -> float:
-    """``value`` as a float, if it is a keep probability.
+def check_keep_prob(value: float, name: str = "keep_prob") -> float:
+    """``value`` as a float, if it is a keep probability; ``name`` is the argument that an error names.
 
     NumPy's numbers are numbers. Raises TypeError for what is none (bool included), ValueError outside [0, 1] and for
     NaN.
@@ -54,9 +55,9 @@ def check_keep_prob(value: float) -> float:
     """
     # The usual type first: to ask for the others costs a small input as much as a call of torch.
     if not isinstance(value, float) and (isinstance(value, bool) or not isinstance(value, Real)):
-        raise TypeError(f"keep_prob must be a number between 0 and 1, got {type(value).__name__}")
+        raise TypeError(f"{name} must be a number between 0 and 1, got {type(value).__name__}")
     if not 0 <= value <= 1:
-        raise ValueError(f"keep_prob must lie between 0 and 1, got {value}")
+        raise ValueError(f"{name} must lie between 0 and 1, got {value}")
     return float(value)
 
 
@@ -82,7 +83,7 @@ def bernoulli(
     if keep_prob in (0, 1):
         return torch.full(shape, bool(keep_prob), dtype=dtype, device=device)
     if isinstance(generator, (Stream, Draws)):
-        return (_draws(generator).levels(shape, device) < round(keep_prob * LEVELS)).to(dtype)
+        return _draws(generator).below(shape, round(keep_prob * LEVELS), device).to(dtype)
     if _prefers_bits(shape, device):
         return _from_bits(shape, keep_prob, generator, dtype)
     values, level = exceeding(shape, keep_prob, generator=generator, device=device)
@@ -187,7 +188,20 @@ def placed(source: Source | None, axis: int | None, place: int = 0) -> Source | 
     if isinstance(source, (Stream, Draws)):
         draws = _draws(source)
         return replace(draws, axis=axis, place=draws.place + place)
+    if source is not None:
+        check_source(source)
     return source
+
+
+def check_source(source: object) -> None:
+    """Raise TypeError for what nothing can be drawn from.
+
+    >>> check_source(0)
+    Traceback (most recent call last):
+    TypeError: generator must be a torch.Generator or a noise.Stream, got int
+    """
+    if not isinstance(source, (Generator, Stream, Draws)):
+        raise TypeError(f"generator must be a torch.Generator or a noise.Stream, got {type(source).__name__}")
 
 
 def _draws(source: Stream | Draws) -> Draws:
@@ -204,7 +218,10 @@ def _prefers_bits(shape: Sequence[int], device: torch.device | str | None) -> bo
 
 def _source(generator: Generator | None) -> dict[str, Any]:
     """``generator`` as a keyword, left out if there is none: torch.compile cannot trace ``generator=None``."""
-    return {} if generator is None else {"generator": generator}
+    if generator is None:
+        return {}
+    check_source(generator)
+    return {"generator": generator}
 
 
 def _from_bits(shape: Sequence[int], keep_prob: float, generator: Generator | None, dtype: torch.dtype) -> Tensor:

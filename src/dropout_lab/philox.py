@@ -8,7 +8,7 @@ that the authors published with Random123.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -54,20 +54,22 @@ def blocks(counter: Sequence[Tensor], key: Sequence[Tensor]) -> Tensor:
     return torch.stack((one, two, three, four), -1)
 
 
-def stretch(counter: Sequence[int], key: Sequence[int], words: int) -> np.ndarray:
-    """The first ``words`` words from the block after ``counter`` on, uint64: the first word of a counter counts blocks.
+def stretches(counters: Iterable[Sequence[int]], key: Sequence[int], words: int) -> Iterator[np.ndarray]:
+    """For each counter the first ``words`` words from the block after it on, uint64.
 
-    >>> stretch([2**64 - 1] * 4, [0, 0], 1).tolist() == [0x16554D9ECA36314C]
+    The first word of a counter counts the blocks.
+
+    >>> next(stretches([[2**64 - 1] * 4], [0, 0], 1)).tolist() == [0x16554D9ECA36314C]
     True
     """
+    # One generator for all: to make one takes as long as a thousand words.
     source = np.random.Philox(0)
     state = source.state
-    state["state"] = {
-        "counter": np.array([word % 2**64 for word in counter], np.uint64),
-        "key": np.array([word % 2**64 for word in key], np.uint64),
-    }
-    source.state = state
-    return source.random_raw(words)
+    pair = np.array([word % 2**64 for word in key], np.uint64)
+    for counter in counters:
+        state["state"] = {"counter": np.array([word % 2**64 for word in counter], np.uint64), "key": pair}
+        source.state = state
+        yield source.random_raw(words)
 
 
 def _product(word: Tensor, multiplier: int) -> tuple[Tensor, Tensor]:

@@ -86,6 +86,15 @@ def has_hooks(module: torch.nn.Module) -> bool:
     return bool(module._forward_pre_hooks or module._forward_hooks)
 
 
+def hooks_of_any_kind(module: torch.nn.Module) -> list[str]:
+    """Which hooks a module has: on its passes forward and backward, on its state dict.
+
+    ``torch.nn.Module`` keeps each kind in an attribute whose name ends with ``_hooks``. Without it, a layer that takes
+    another's place would lose that one's hooks without a word.
+    """
+    return sorted(name.strip("_") for name, held in vars(module).items() if name.endswith("_hooks") and held)
+
+
 def joblib_is_configured() -> bool:
     """Whether ``joblib.parallel_config`` is in force, so that its backend decides where stacks are trained.
 

@@ -225,43 +225,76 @@ class Draws:
 
         Raises ValueError if there are not as many examples as the axis is long.
         """
+        return self._drawn(shape, device, None)
+
+    def below(self, shape: Sequence[int], bound: int, device: torch.device | str | None = None) -> Tensor:
+        """Where :meth:`.Draws.levels` are below ``bound``: 0 or 1, bool or int8, whichever is there sooner.
+
+        >>> draws = Stream(0).at()
+        >>> torch.equal(draws.below((2, 3), 2**31).bool(), draws.levels((2, 3)) < 2**31)
+        True
+        """
+        return self._drawn(shape, device, bound)
+
+    def _drawn(self, shape: Sequence[int], device: torch.device | str | None, bound: int | None) -> Tensor:
         device = torch.get_default_device() if device is None else torch.device(device)
         axis = None if self.examples is not None and self.examples.dim() == 0 else self.axis
         if axis is None or not len(shape):
             example = torch.tensor(_SHARED) if self.examples is None or self.examples.dim() else self.examples
-            return self._rows(example.reshape(1).to(device), math.prod(shape), device).view(tuple(shape))
+            return self._rows(example.reshape(1).to(device), math.prod(shape), bound).view(tuple(shape))
         rows, rest = shape[axis], [*shape[:axis], *shape[axis + 1 :]]
         numbers = torch.arange(rows, device=device) if self.examples is None else self.examples.to(device)
         if len(numbers) != rows:
             raise ValueError(
                 f"examples gives {len(numbers)} numbers, and axis {axis} of the mask's shape {tuple(shape)} has {rows}"
             )
-        return self._rows(numbers, math.prod(rest), device).view(rows, *rest).movedim(0, axis)
+        return self._rows(numbers, math.prod(rest), bound).view(rows, *rest).movedim(0, axis)
 
-    def _rows(self, numbers: Tensor, count: int, device: torch.device) -> Tensor:
-        """``count`` levels for each of the examples with these numbers: (rows, count)."""
-        seed, key, step = (word.to(device) for word in (self.seed, self.key, self.step))
+    def _rows(self, numbers: Tensor, count: int, bound: int | None) -> Tensor:
+        """``count`` levels for each of the examples with these numbers, or where they are below: (rows, count)."""
+        seed, key, step = (word.to(numbers.device) for word in (self.seed, self.key, self.step))
         if is_plain():
             _note_draw()
-        if is_free(numbers):
-            return _levels(seed, key, step, numbers, self.place, count)
-        return _opaque_levels(seed, key, step, numbers, self.place, count)
+        if not is_free(numbers):
+            levels = _opaque_levels(seed, key, step, numbers, self.place, count)
+        elif _by_rows(numbers, count):
+            return _of_rows(seed, key, step, numbers, self.place, count, bound)
+        else:
+            levels = _of_all(seed, key, step, numbers, self.place, count)
+        return levels if bound is None else levels < bound
 
 
 def _levels(seed: Tensor, key: Tensor, step: Tensor, numbers: Tensor, place: int, count: int) -> Tensor:
     """Levels (rows, count) of the examples with ``numbers``, int64."""
-    words = -(-count // 2)
-    if numbers.device.type == "cpu" and (len(numbers) < _ROWS or count > _FEW):
-        pair, at = (int(seed), int(key)), int(step)
-        rows = np.empty((len(numbers), words), np.uint64)
-        for row, number in zip(rows, numbers.tolist(), strict=True):
-            row[:] = philox.stretch((0, place, number, at), pair, words)
-        levels = torch.from_numpy(rows.view(np.uint32).astype(np.int64))
-    else:
-        block = torch.arange(1, -(-words // philox.WORDS) + 1, device=numbers.device)
-        counter = (block, torch.full_like(seed, place), numbers.unsqueeze(1), step)
-        both = philox.blocks(counter, (seed, key)).flatten(1)
-        levels = torch.stack((both & (LEVELS - 1), (both >> 32) & (LEVELS - 1)), -1).flatten(1)
+    if _by_rows(numbers, count):
+        return _of_rows(seed, key, step, numbers, place, count, None)
+    return _of_all(seed, key, step, numbers, place, count)
+
+
+def _by_rows(numbers: Tensor, count: int) -> bool:
+    """Whether a loop over the examples is the faster way."""
+    return numbers.device.type == "cpu" and (len(numbers) < _ROWS or count > _FEW)
+
+
+def _of_rows(
+    seed: Tensor, key: Tensor, step: Tensor, numbers: Tensor, place: int, count: int, bound: int | None
+) -> Tensor:
+    """Example by example, from the generator in C. Each row is compared while it is in the cache."""
+    at = int(step)
+    counters = ((0, place, number, at) for number in numbers.tolist())
+    rows: np.ndarray = np.empty((len(numbers), count), np.int64 if bound is None else np.bool_)
+    for row, words in zip(rows, philox.stretches(counters, (int(seed), int(key)), -(-count // 2)), strict=True):
+        levels = words.view(np.uint32)[:count]
+        row[:] = levels if bound is None else levels < bound
+    return torch.from_numpy(rows if bound is None else rows.view(np.int8))
+
+
+def _of_all(seed: Tensor, key: Tensor, step: Tensor, numbers: Tensor, place: int, count: int) -> Tensor:
+    """For all examples at once, in torch's operations."""
+    block = torch.arange(1, -(-count // (2 * philox.WORDS)) + 1, device=numbers.device)
+    counter = (block, torch.full_like(seed, place), numbers.unsqueeze(1), step)
+    both = philox.blocks(counter, (seed, key)).flatten(1)
+    levels = torch.stack((both & (LEVELS - 1), (both >> 32) & (LEVELS - 1)), -1).flatten(1)
     return levels[:, :count].contiguous()
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Page, Request, Route, sync_playwright
+from playwright.sync_api import Page, Request, Response, Route, sync_playwright
 
 FLAGS = (
     "--headless",
@@ -26,8 +29,8 @@ FLAGS = (
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
-#: The theme puts its search box and its buttons outside all landmarks; nothing in a page can change that.
-AXE_RULES_OF_THE_THEME = ("region",)
+#: What axe takes for a lesser barrier, and counts here too: all that a page shows stands in a landmark.
+AXE_RULES_TOO = frozenset({"region"})
 
 _READY = """async () => {
   await (window.MathJax?.startup?.promise ?? Promise.resolve());
@@ -117,6 +120,7 @@ class Browser:
         self.page = page
         self._known: dict[Path, Findings] = {}
         self._now = Findings()
+        self._served = ""
         page.route("**/*", self._allow)
         page.on("request", self._request)
         page.on("console", lambda message: message.type == "error" and self._now.console.append(message.text))
@@ -130,6 +134,25 @@ class Browser:
         self.page.goto(path.resolve().as_uri() + query)
         self.page.evaluate(_READY)
         return self._now
+
+    def failed_requests(self, served: str, pages: Iterable[str]) -> list[str]:
+        """What does not come when ``pages`` are loaded from ``served``, the address of a server on this machine."""
+        failed: list[str] = []
+
+        def answered(response: Response) -> None:
+            if response.status >= 400:
+                failed.append(f"{response.status}: {response.url.removeprefix(served)}")
+
+        self._now, self._served = Findings(), served
+        self.page.on("response", answered)
+        try:
+            for page in pages:
+                self.page.goto(f"{served}/{page}")
+                self.page.evaluate(_READY)
+        finally:
+            self.page.remove_listener("response", answered)
+            self._served = ""
+        return [*failed, *self._now.outside, *self._now.console]
 
     def examine(self, path: Path) -> Findings:
         """All findings on a page, on a desktop and on a phone, light and dark. A page is visited once."""
@@ -151,36 +174,52 @@ class Browser:
         return self._known[path]
 
     def _axe(self, where: str, *rules: str) -> list[str]:
-        """Violations of serious or critical impact, of the rules named or of all but the theme's own."""
+        """Violations of serious or critical impact or of the rules above, of the rules named or of all."""
         # Without preload: axe would fetch the style sheets again, which a page from the disk may not.
         options: dict[str, Any] = {"resultTypes": ["violations"], "preload": False}
         if rules:
             options["runOnly"] = {"type": "rule", "values": list(rules)}
-        else:
-            options["rules"] = {name: {"enabled": False} for name in AXE_RULES_OF_THE_THEME}
         # Inside a formula there is only MathJax's own markup, a thousand elements a page.
         inside = {"exclude": [["mjx-container > *"]]}
         result = self.page.evaluate(f"axe.run({json.dumps(inside)}, {json.dumps(options)})")
         return [
             f"{where}: {violation['id']} ({violation['impact']}): {node['html'][:160]} | {node['failureSummary'][:300]}"
             for violation in result["violations"]
-            if violation["impact"] in {"serious", "critical"}
+            if violation["impact"] in {"serious", "critical"} or violation["id"] in AXE_RULES_TOO
             for node in violation["nodes"][:5]
         ]
 
     def _allow(self, route: Route, request: Request) -> None:
-        if _is_local(request.url):
+        if self._is_local(request.url):
             route.continue_()
         else:
             route.abort()
 
     def _request(self, request: Request) -> None:
-        if not _is_local(request.url):
+        if not self._is_local(request.url):
             self._now.outside.append(request.url)
 
+    def _is_local(self, url: str) -> bool:
+        own = (f"{self._served}/",) if self._served else ()
+        return url.startswith(("file:", "data:", "blob:", "about:", *own))
 
-def _is_local(url: str) -> bool:
-    return url.startswith(("file:", "data:", "blob:", "about:"))
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """The address of a server of the files in ``folder``, which is stopped at the end."""
+
+    class Silent(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Requests that fail are found by the browser."""
+
+    with ThreadingHTTPServer(("localhost", 0), partial(Silent, directory=str(folder))) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://localhost:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @contextmanager

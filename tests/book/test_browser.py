@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from browser import PHONE, STICKING_OUT, Browser
+from browser import PHONE, STICKING_OUT, Browser, serving
 from site_files import SITE, pages
 
 _FAULTY = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Faults</title>
@@ -16,7 +16,7 @@ _FAULTY = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>F
 <img src="nowhere.svg"><img src="https://example.org/image.png" alt="A picture from another machine">
 <p>\\(\\frac{{1}}\\) and <span class="mathjax_ignore">\\(x\\)</span></p>
 <div style="width: 900px">Too wide for a phone.</div>
-<script>throw new Error("broken");</script></main></body></html>"""
+<script>throw new Error("broken");</script></main><p>Outside of every landmark.</p></body></html>"""
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +39,16 @@ def test_every_fault_is_found(faulty: Path, browser: Browser) -> None:
     assert found.repeated_ids == ["twice"]
     assert any("image-alt" in line for line in found.barriers)
     assert any("desktop, light: color-contrast" in line for line in found.barriers)
+    assert any("desktop, light: region" in line and "Outside of every" in line for line in found.barriers)
+
+
+def test_a_request_that_fails_is_found_on_a_served_page(faulty: Path, browser: Browser) -> None:
+    with serving(faulty.parent) as address:
+        found = browser.failed_requests(address, [faulty.name])
+    assert "404: /nowhere.svg" in found
+    assert "https://example.org/image.png" in found
+    # What was allowed for a server is not allowed after it.
+    assert not any("localhost" in line for line in browser.examine(faulty).outside)
 
 
 def test_a_wide_element_is_found_on_a_page_of_the_book(browser: Browser) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import nbformat
 import pytest
-from browser import Browser
+from browser import Browser, serving
 from site_files import ADDED, EXECUTED, ROOT, SITE, START, broken, contents, is_outside, name, pages, toc_pages
 
 from dropout_lab import claims
@@ -69,6 +70,14 @@ def test_what_a_page_loads_is_there(page: Path) -> None:
     assert [address for address in own if broken(page, address)] == []
 
 
+@every_page
+def test_a_page_links_the_icon_of_the_book(page: Path) -> None:
+    """Without a link a browser asks for /favicon.ico, and from the disk there would be none."""
+    links = re.findall(r'<link rel="icon" href="([^"]+)"', page.read_text(encoding="utf-8"))
+    assert [urlsplit(link).path.rpartition("/")[2] for link in links] == ["favicon.svg"]
+    assert not is_outside(links[0]) and not broken(page, links[0])
+
+
 def test_of_mathjax_only_what_a_page_can_load_comes_along() -> None:
     folder = SITE / "_static" / "mathjax"
     files = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
@@ -109,6 +118,12 @@ def test_every_chapter_with_code_is_among_the_executed_notebooks() -> None:
 @every_page
 def test_no_request_leaves_the_machine(page: Path, browser: Browser) -> None:
     assert browser.examine(page).outside == []
+
+
+def test_no_request_fails_where_the_site_is_served(browser: Browser) -> None:
+    """By a browser without axe, which would ask for files that no page names."""
+    with serving(SITE) as address:
+        assert browser.failed_requests(address, map(name, pages())) == []
 
 
 @every_page

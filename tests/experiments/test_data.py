@@ -123,3 +123,11 @@ def test_the_full_files_are_read_and_their_test_images_held_out(tmp_path, monkey
     (tmp_path / "t10k-labels-idx1-ubyte").unlink()
     with pytest.raises(FileNotFoundError, match="t10k-labels-idx1-ubyte"):
         data.full(tmp_path)
+
+
+def test_the_diabetes_data_are_standardized():
+    found = data.diabetes()
+    for values in (found.inputs, found.labels[:, None]):
+        # In float32 as it is stored: a mean is off by some 1e-7.
+        np.testing.assert_allclose(values.mean(0, dtype=np.float64), 0, atol=1e-6)
+        np.testing.assert_allclose(values.std(0, dtype=np.float64), 1, atol=1e-6)

@@ -177,6 +177,13 @@ def test_one_update_against_networks_changed_by_hand(stack):
     assert found["others_improved"][:2].tolist() == [100, 100]
 
 
+def test_the_steps_of_one_update_are_averaged(stack):
+    """A small step improves the loss of the member that it was computed for, in every one of three updates: 100 %."""
+    found = members.one_update(1e-4, batch=40, others=2, updates=3)(stack)
+    assert found["trained_improved"].tolist() == [100, 100, 100, 100]
+    assert all(0 <= share <= 100 for values in found.values() for share in values)
+
+
 def test_a_step_uphill_improves_no_trained_member(stack):
     """With the sign of the step turned, the measure has to say so."""
     found = members.one_update(-0.01, batch=40, others=2, updates=2)(stack)
@@ -198,6 +205,14 @@ def test_the_radius_of_a_unit_that_looks_at_one_pixel_or_at_two(blobs):
 def test_the_radius_needs_images(two_classes):
     with pytest.raises(ValueError, match="images of shape"):
         inputs.filter_radius(by_hand(two_classes, weight1=[[1], [1], [1]], bias1=[0], weight2=[[1, 1]], bias2=[0, 0]))
+
+
+def test_the_radius_needs_images_of_one_channel(blobs):
+    colored = replace(blobs, inputs=np.repeat(blobs.inputs, 3, 1), shape=(3, 4, 4))
+    recipe = Recipe(network=MLP((2,)), train_size=20, batch_size=10)
+    trained = Trained(colored, [Replica("by hand", 0, recipe)], {"weight1": torch.ones(1, 48, 2)})
+    with pytest.raises(ValueError, match=r"images of shape \(1, height, width\) are needed, got \(3, 4, 4\)"):
+        inputs.filter_radius(trained)
 
 
 @pytest.mark.parametrize(

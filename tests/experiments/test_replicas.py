@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from dataclasses import replace
 
@@ -283,3 +284,16 @@ def test_a_line_shows_the_stacks_that_are_done_if_it_is_asked_for(blobs, capsys)
     for progress, shown in ((None, False), (False, False), (True, True)):
         replicas.run(blobs, arms, [0, 1], measures.error, workers=1, progress=progress)
         assert ("stacks" in capsys.readouterr().err) is shown
+
+
+def test_a_single_stack_goes_where_joblib_was_told_to_send_it(blobs):
+    """Without a configuration it stays in this thread; with one it is handed over, though there is nothing to share."""
+    here = threading.get_ident()
+
+    def elsewhere(trained):
+        return {"elsewhere": np.full(len(trained.replicas), float(threading.get_ident() != here))}
+
+    arms = {"none": Recipe(network=MLP((4,)), train_size=20, steps=1, batch_size=10)}
+    assert replicas.run(blobs, arms, [0], elsewhere)["none"]["elsewhere"].tolist() == [0]
+    with joblib.parallel_config("threading", n_jobs=2):
+        assert replicas.run(blobs, arms, [0], elsewhere)["none"]["elsewhere"].tolist() == [1]

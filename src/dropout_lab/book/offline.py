@@ -52,6 +52,8 @@ def _configure(app: Sphinx, config: Config) -> None:
     # not in setup, because creating the application takes it back.
     app.set_html_assets_policy("always")
     config.html_static_path = [*config.html_static_path, str(STATIC)]
+    # A browser asks for an icon in any case; this one is linked from every page, relative to it.
+    config.html_favicon = str(STATIC / "favicon.svg")
     config.templates_path = [str(TEMPLATES), *config.templates_path]
     # A page from the disk may not read another one, and without that a hit of the search has no summary.
     config.html_show_search_summary = False

@@ -31,7 +31,7 @@ def keep_probs(module: torch.nn.Module) -> list[torch.Tensor]:
     elif isinstance(getattr(type(module), "variant", None), Variant):
         if not hasattr(module, "keep_prob"):
             raise TypeError(f"{type(module).__name__} gives a variant and no keep_prob, which goes with it")
-        values = [own.keep_prob, getattr(own, "recurrent_keep_prob", 1.0)]
+        values = [own.keep_prob, *getattr(own, "other_keep_probs", ())]
     else:
         # It is ours, and says nothing.
         nn.variant_of(module)
@@ -73,9 +73,9 @@ def eagerly() -> AbstractContextManager[object]:
 def hookable(model: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Module]]:
     """The modules of ``model`` that take hooks, by name: not those that were scripted or traced.
 
-    Nor a layer inside a DropConnect, which reads its weights and refuses one that has hooks.
+    Nor a layer inside a member that reads its weights, which refuses one that has hooks.
     """
-    inside = {id(module.layer) for module in model.modules() if isinstance(module, nn.DropConnect)}
+    inside = {id(module.layer) for module in model.modules() if isinstance(module, nn.OnWeights)}
     for name, part in model.named_modules():
         if not isinstance(part, torch.jit.ScriptModule) and id(part) not in inside:
             yield name, part

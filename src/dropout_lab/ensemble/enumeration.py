@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, overload
 import torch
 from torch import Tensor, nn
 
-from dropout_lab.arguments import integer
+from dropout_lab.arguments import flag, integer
 from dropout_lab.ensemble.members import members
 from dropout_lab.ensemble.tables import check_count, keep_probs, stretch
 from dropout_lab.ensemble.watching import alone
@@ -272,6 +272,7 @@ def exact_geometric_mean(
     >>> exact_geometric_mean(two, 1, 0.5)
     tensor([0.5000, 0.5000], dtype=torch.float64)
     """
+    flag("normalize", normalize)
     with _alone(source) as unchanged:
         logs = _stream(unchanged, over, keep_prob, output, chunk).mean(_log_probabilities, max_masks)
     if normalize:

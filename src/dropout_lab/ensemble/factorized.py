@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from dropout_lab.arguments import floating
 from dropout_lab.ensemble.layers import checked_bias, contributions
 from dropout_lab.ensemble.tables import check_count, masks
 
@@ -71,7 +72,7 @@ def softmax_mean(
     >>> softmax_mean(torch.tensor([1.0]), torch.tensor([[2.0], [-2.0]]), keep_prob=0.5)
     tensor([0.7498, 0.2502], dtype=torch.float64)
     """
-    if hidden.dim() == 1:
+    if floating("hidden", hidden).dim() == 1:
         return softmax_mean(hidden.unsqueeze(0), weight, bias, keep_prob, rescale=rescale, max_masks=max_masks).squeeze(
             0
         )

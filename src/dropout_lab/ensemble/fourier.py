@@ -18,6 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from dropout_lab.arguments import floating
 from dropout_lab.ensemble.layers import checked_bias, contributions
 
 #: e^−40 is far below float64's rounding: the error allowed for aliasing, for the tail and for unlikely masks.
@@ -65,10 +66,10 @@ def sigmoid_mean(
     >>> round(float(mean.value), 4), bool(mean.bound < 1e-12)
     (0.731, True)
     """
-    if hidden.dim() == 1:
+    if floating("hidden", hidden).dim() == 1:
         value, bound = sigmoid_mean(hidden.unsqueeze(0), weight, bias, keep_prob, rescale=rescale)
         return BinaryMean(value.squeeze(0), bound.squeeze(0))
-    if weight.dim() == 1:
+    if floating("weight", weight).dim() == 1:
         weight = weight.unsqueeze(0)
     if len(weight) != 1:
         raise ValueError(f"a binary output has one row of weights, got weight of shape {tuple(weight.shape)}")

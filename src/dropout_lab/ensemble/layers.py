@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from dropout_lab.arguments import flag, floating, real
 from dropout_lab.ensemble.tables import keep_probs
 
 
@@ -18,10 +19,9 @@ def contributions(
     ``hidden`` is (N, n) and ``weight`` (K, n), as in ``torch.nn.Linear``. Raises TypeError for integers and ValueError
     for other shapes, for values that are not finite and for products that overflow.
     """
+    flag("rescale", rescale)
     for name, value in (("hidden", hidden), ("weight", weight)):
-        if not value.is_floating_point():
-            raise TypeError(f"{name} must be floating point, got {value.dtype}")
-        if not value.isfinite().all():
+        if not floating(name, value).isfinite().all():
             raise ValueError(f"{name} must be finite, got inf or NaN")
     if hidden.dim() != 2 or weight.dim() != 2 or hidden.shape[1] != weight.shape[1]:
         raise ValueError(
@@ -43,6 +43,7 @@ def checked_bias(bias: Tensor | float | None, size: int) -> Tensor:
     """The bias as float64 (size,), zeros for None; ValueError for another size and for values that are not finite."""
     if bias is None:
         return torch.zeros(size, dtype=torch.float64)
+    bias = floating("bias", bias) if isinstance(bias, Tensor) else torch.tensor(real("bias", bias))
     bias = torch.as_tensor(bias, dtype=torch.float64).detach().cpu().reshape(-1)
     if bias.shape != (size,) or not bias.isfinite().all():
         raise ValueError(f"bias must have {size} finite values, got shape {tuple(bias.shape)}: {bias.tolist()[:4]}")

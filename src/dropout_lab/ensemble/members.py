@@ -265,7 +265,7 @@ def _applied(layer: torch.nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
     """What a dropout layer gives under a mask; without one, what its variant says that ``eval()`` gives."""
     keep_prob = asking.keep_prob(layer)
     is_inverted = getattr(layer, "rescale", True)
-    connected = layer if isinstance(layer, nn.DropConnect) else None
+    connected = layer if isinstance(layer, nn.OnWeights) else None
     values = connected.layer.weight if connected else x
     if mask is None:
         masked = values if is_inverted else values * keep_prob

@@ -75,6 +75,7 @@ def check_count(n: int, max_masks: int, work: Callable[[], object], done: int, i
 
     The message's time is measured: ``work()`` does ``done`` masks, and is called only when the answer is no.
     """
+    integer("max_masks", max_masks, least=1)
     if n < 1024 and 2**n <= max_masks:
         return
     work()

@@ -25,6 +25,7 @@ from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 
 from dropout_lab import streams
+from dropout_lab.arguments import module as checked_module
 from dropout_lab.ensemble import asking
 from dropout_lab.streams import Stream
 
@@ -85,7 +86,7 @@ class Watched:
         self._states = self._stack.enter_context(states_kept(self._x.device))
         self._stack.enter_context(torch.no_grad())
         self._stack.enter_context(asking.eagerly())
-        self._twin = self._stack.enter_context(_twin(self._model, self._x))
+        self._twin = self._stack.enter_context(twin(self._model, self._x))
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -101,7 +102,7 @@ class Watched:
             # The copy may have changed in between. If two fresh copies part too, something was drawn out of sight.
             marks = []
             for _ in range(2):
-                with _twin(self._model, self._x) as fresh:
+                with twin(self._model, self._x) as fresh:
                     marks.append(self._observe(fresh, prepare, marking=True).marks)
             seen.draws.update(dict.fromkeys(_parting(*marks)))
         return seen
@@ -231,6 +232,7 @@ def alone(model: torch.nn.Module) -> Iterator[torch.nn.Module]:
     random states of torch, NumPy and Python are global: hence one rule waits for another. The copy has streams and
     generators of its own. A model that cannot be copied, or whose weights are still to be made, is given itself.
     """
+    checked_module("model", model)
     with _RULES:
         owned = [part for module in model.modules() if not isinstance(module, Stream) for part in _tensors_of(module)]
         shared: dict[int, Any] = {id(part): part for part in (*owned, *_notes(model))}
@@ -258,7 +260,7 @@ def _tensors_of(module: torch.nn.Module) -> Iterator[Tensor]:
 
 
 @contextmanager
-def _twin(model: torch.nn.Module, x: Tensor) -> Iterator[torch.nn.Module]:
+def twin(model: torch.nn.Module, x: Tensor) -> Iterator[torch.nn.Module]:
     """A copy of ``model`` that shares its parameters; the model itself, put back afterwards, if it cannot be copied."""
     shared: dict[int, Any] = {id(weight): weight for weight in model.parameters() if not is_lazy(weight)}
     try:

@@ -23,7 +23,7 @@ from dropout_lab.functional.elements import (
     spatial_dropout,
     variational_dropout,
 )
-from dropout_lab.functional.sequences import attention_dropout, token_dropout
+from dropout_lab.functional.sequences import attention_dropout, embedding_dropout, token_dropout
 from dropout_lab.functional.variants import VARIANTS, Variant
 from dropout_lab.functional.weights import drop_connect
 
@@ -37,6 +37,7 @@ __all__ = [
     "drop_connect",
     "drop_path",
     "dropout",
+    "embedding_dropout",
     "gaussian_dropout",
     "linear_decay",
     "masked",

@@ -16,7 +16,7 @@ from torch import Tensor
 from dropout_lab import noise, pinned
 from dropout_lab.arguments import integer, real
 from dropout_lab.functional.selection import select
-from dropout_lab.functional.variants import DROP_BLOCK
+from dropout_lab.functional.variants import DROP_BLOCK, check_modes
 from dropout_lab.noise import Source
 
 _RULES = ("exact", "published")
@@ -57,6 +57,8 @@ def drop_block(
     DROP_BLOCK.check(x, batched)
     own = 2 if batched else 1
     sizes = tuple(x.shape[own:])
+    if training is not True or rescale is not True:
+        check_modes(training, rescale)
     if 0 in sizes:
         return x
     rate = block_gamma(sizes, keep_prob, block_size, rule=gamma)

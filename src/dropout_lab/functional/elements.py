@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from dropout_lab import noise
+from dropout_lab.arguments import flag, integer
 from dropout_lab.functional.selection import drop, inverse
 from dropout_lab.functional.variants import (
     DROP_PATH,
@@ -17,6 +18,7 @@ from dropout_lab.functional.variants import (
     SPATIAL_DROPOUT,
     VARIATIONAL_DROPOUT,
     Variant,
+    check_modes,
 )
 from dropout_lab.noise import Source
 
@@ -53,6 +55,8 @@ def gaussian_dropout(
     keep_prob = noise.check_keep_prob(keep_prob)
     if keep_prob == 0:
         raise ValueError("gaussian_dropout has no limit at keep_prob=0, where the variance would be infinite")
+    if training is not True:
+        flag("training", training)
     if not training or keep_prob == 1:
         return x
     if generator is not None:
@@ -105,6 +109,9 @@ def variational_dropout(
     tensor([[[0., 2., 0.],
              [0., 2., 0.]]])
     """
+    VARIATIONAL_DROPOUT.check_type(x)
+    if not isinstance(time_dim, int) or isinstance(time_dim, bool):
+        time_dim = integer("time_dim", time_dim)
     if not -x.dim() <= time_dim < x.dim():
         raise ValueError(
             f"variational_dropout needs input of shape {VARIATIONAL_DROPOUT.expected()}, one axis of it time_dim; "
@@ -148,7 +155,7 @@ def linear_decay(blocks: int, last: float = 0.5) -> list[float]:
     if isinstance(blocks, bool) or not isinstance(blocks, Integral) or blocks < 1:
         raise ValueError(f"blocks must be an integer of at least 1, got {blocks!r}")
     blocks = int(blocks)
-    last = noise.check_keep_prob(last)
+    last = noise.check_keep_prob(last, "last")
     # Written so that the last one is ``last``, without rounding.
     return [(blocks - block + block * last) / blocks for block in range(1, blocks)] + [last]
 
@@ -180,6 +187,8 @@ def masked(
     """
     variant.check(x, options.get("batched", True))
     keep_prob = noise.check_keep_prob(keep_prob)
+    if training is not True or rescale is not True:
+        check_modes(training, rescale)
     if keep_prob == 1 or (rescale and not training):
         return x
     if not training and keep_prob > 0:

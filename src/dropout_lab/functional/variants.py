@@ -22,6 +22,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from dropout_lab.arguments import flag
 from dropout_lab.noise import Source, placed
 
 #: The shape of one draw of the noise. An axis of extent 1 shares a draw.
@@ -52,7 +53,7 @@ class Variant:
     #: The name of the function, in :mod:`dropout_lab.functional`, if ``is_function``.
     name: str
     #: First choice: what the noise multiplies.
-    multiplies: Literal["activations", "weights", "a residual branch", "inputs and state"]
+    multiplies: Literal["activations", "weights", "a residual branch", "inputs and state", "a whole layer"]
     #: Second choice, in words and as a rule: what shares a draw.
     shares: str
     mask_shape: Callable[..., Shape] = field(repr=False)
@@ -112,6 +113,8 @@ class Variant:
         # Not by way of another method: a small input would notice.
         if not isinstance(x, Tensor) or not x.is_floating_point():
             self.check_type(x)
+        if batched is not True:
+            flag("batched", batched)
         if not self._least <= (x.dim() if batched else x.dim() + 1) <= self._most:
             raise ValueError(f"{self.name} needs input of shape {self.expected(batched)}, got {tuple(x.shape)}")
 
@@ -131,6 +134,17 @@ class Variant:
         layouts = self.layouts if batched else [layout.removeprefix("N ") for layout in self.layouts]
         *others, last = (f"({layout.replace(' ', ', ')})" for layout in layouts)
         return f"{', '.join(others)} or {last}" if others else last
+
+
+def check_modes(training: bool, rescale: bool) -> None:
+    """Raise TypeError for a mode that is neither True nor False. Who has the usual ones need not ask.
+
+    >>> check_modes("no", True)
+    Traceback (most recent call last):
+    TypeError: training must be True or False, got 'no'
+    """
+    flag("training", training)
+    flag("rescale", rescale)
 
 
 def _each(shape: Shape) -> Shape:
@@ -169,6 +183,16 @@ def _links(shape: Shape, *, share_heads: bool = False, batched: bool = True) -> 
 def _weights(shape: Shape, *, examples: int | None = None) -> Shape:
     """One draw for each weight, for each of ``examples`` or once for all."""
     return shape if examples is None else (examples, *shape)
+
+
+def _rows(shape: Shape, *, examples: int | None = None) -> Shape:
+    """One draw for each row of a table, for each of ``examples`` or once for all."""
+    own = (shape[0], *(1,) * (len(shape) - 1))
+    return own if examples is None else (examples, *own)
+
+
+def _one(shape: Shape) -> Shape:
+    return (1,) * len(shape)
 
 
 def _steps(shape: Shape, *, batch_first: bool = False) -> Shape:
@@ -263,6 +287,15 @@ DROP_CONNECT = Variant(
     layouts=("N … inputs",),
     source="wan2013",
 )
+EMBEDDING_DROPOUT = Variant(
+    name="embedding_dropout",
+    multiplies="weights",
+    shares="all features of a word, wherever it stands in a sequence",
+    mask_shape=_rows,
+    modules=("EmbeddingDropout",),
+    layouts=("N T",),
+    source="gal2016recurrent",
+)
 RECURRENT_DROPOUT = Variant(
     name="recurrent_dropout",
     multiplies="inputs and state",
@@ -298,6 +331,19 @@ CONCRETE_DROPOUT = Variant(
     modules=("ConcreteDropout",),
     source="gal2017",
 )
+LAYER_DROP = Variant(
+    name="layer_drop",
+    multiplies="a whole layer",
+    shares="the whole batch (or all elements of a sample)",
+    mask_shape=_one,
+    # What is skipped is not made up for: the mean of a layer's part in the sum is p of it.
+    test_time="off: all layers, or fewer of them",
+    enumerable=False,
+    is_function=False,
+    modules=("LayerDrop",),
+    layouts=("N …",),
+    source="fan2020",
+)
 #: What torch has besides (Klambauer et al. 2017); not one of this package.
 ALPHA_DROPOUT = Variant(
     name="alpha_dropout",
@@ -324,8 +370,10 @@ VARIANTS: Mapping[str, Variant] = {
         TOKEN_DROPOUT,
         ATTENTION_DROPOUT,
         DROP_CONNECT,
+        EMBEDDING_DROPOUT,
         RECURRENT_DROPOUT,
         LEARNED_GAUSSIAN_DROPOUT,
         CONCRETE_DROPOUT,
+        LAYER_DROP,
     )
 }

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from dropout_lab import noise
+from dropout_lab.arguments import flag, floating
 from dropout_lab.functional.selection import drop, inverse
-from dropout_lab.functional.variants import DROP_CONNECT
+from dropout_lab.functional.variants import DROP_CONNECT, check_modes
 from dropout_lab.noise import Source
 
 
@@ -42,6 +43,11 @@ def drop_connect(
     DROP_CONNECT.check_type(x)
     DROP_CONNECT.check_type(weight)
     keep_prob = noise.check_keep_prob(keep_prob)
+    flag("per_example", per_example)
+    if bias is not None:
+        floating("bias", bias)
+    if training is not True or rescale is not True:
+        check_modes(training, rescale)
     axes = weight.dim()
     if axes < 2 or x.dim() < axes - 1 or (axes > 2 and x.dim() > axes):
         expected = "(N, …, inputs) for a linear map" if axes < 3 else f"(N, C{', length' * (axes - 2)})"

@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from dropout_lab import noise
-from dropout_lab.arguments import integer
+from dropout_lab.arguments import flag, floating, integer
 
 
 class Moments(NamedTuple):
@@ -70,10 +70,10 @@ def moment_matching(
     Moments(mean=tensor([11.]), variance=tensor([73.]))
     """
     noise.check_keep_prob(keep_prob)
-    inputs = x if isinstance(x, Moments) else Moments(x, torch.zeros_like(x))
-    for name, value in (("x", inputs.mean), ("weight", weight)):
-        if not value.is_floating_point():
-            raise TypeError(f"{name} must be floating point, got {value.dtype}")
+    inputs = x if isinstance(x, Moments) else Moments(x, torch.zeros_like(floating("x", x)))
+    for name, value in (("x", inputs.mean), ("weight", weight), *((("bias", bias),) if bias is not None else ())):
+        floating(name, value)
+    flag("rescale", rescale)
     if weight.dim() != 2 or inputs.mean.dim() < 1 or inputs.mean.shape[-1] != weight.shape[1]:
         raise ValueError(
             "expected x of shape (…, in_features) and weight (out_features, in_features), got "

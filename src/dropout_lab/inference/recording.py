@@ -8,27 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
-from dropout_lab import functional, nn
 from dropout_lab.ensemble import asking
-
-
-class Factor(NamedTuple):
-    """What one call of a layer was multiplied by: the layer's name in the model, and the noise itself.
-
-    ``values`` are the mask, divided by the keep probability in the inverted convention, in the shape of the layer's
-    input, or for DropConnect that of its weights, for each example or once.
-
-    >>> Factor("drop", torch.tensor([[0.0, 2.0]])).values
-    tensor([[0., 2.]])
-    """
-
-    name: str
-    values: Tensor
+from dropout_lab.inference.recorded import Factor, Kind, kind_of, kind_of_function
 
 
 class Recording(list[Factor]):
@@ -42,19 +29,32 @@ class Recording(list[Factor]):
         calls = ", ".join(f"{factor.name or 'itself'} {tuple(factor.values.shape)}" for factor in self)
         return f"Recording({calls})"
 
+    def to(self, device: torch.device | str) -> Recording:
+        """The same noise on another device.
+
+        >>> Recording([Factor("drop", torch.ones(1, 2))]).to("cpu")
+        Recording(drop (1, 2))
+        """
+        moved = [
+            Factor(name, values.to(device), None if shift is None else shift.to(device)) for name, values, shift in self
+        ]
+        return Recording(moved)
+
 
 @contextmanager
 def record(model: torch.nn.Module) -> Iterator[Recording]:
     """Draw the noise of every dropout layer in the next forward pass of ``model``, and keep it.
 
     The layers drop whatever their mode is, and draw from their own sources; everything else runs in the mode that it
-    has, so a model in ``eval()`` gives the output of one of its subnetworks. Layers of this package and of torch whose
-    noise multiplies activations are recorded, and DropConnect. Noise that no such layer makes, as that of
-    ``F.dropout`` in a model's own code, is not seen.
+    has, so a model in ``eval()`` gives the output of one of its subnetworks. Recorded are the layers of this package,
+    recurrent ones and those on weights included, torch's dropout layers, and torch's functions of dropout where a
+    model's own code calls them with a rate above 0, on or off, under the name ``F.dropout``.
 
-    Raises ValueError for a model without dropout layers, for one with noise of another kind (recurrent layers,
-    attention, learned rates, alpha dropout), which is named, and for a second forward pass.
+    Raises ValueError for a model in which nothing drops, for a second forward pass, and, by name, for what has no noise
+    that could be given again: torch's recurrent layers and attention, which drop inside, attention by
+    ``scaled_dot_product_attention``, and LearnedGaussianDropout, whose noise belongs to its outputs and to no weights.
 
+    >>> from dropout_lab import nn
     >>> model = torch.nn.Sequential(nn.Dropout(0.5), torch.nn.Linear(4, 2)).eval()
     >>> with record(model) as masks:
     ...     y = model(torch.ones(1, 4))
@@ -66,16 +66,19 @@ def record(model: torch.nn.Module) -> Iterator[Recording]:
     """
     recording = Recording()
 
-    def draw(name: str, layer: torch.nn.Module, x: Tensor) -> Tensor:
-        values = _drawn(layer, x)
-        recording.append(Factor(name, values))
-        return values
+    def draw(name: str, kind: Kind, x: Tensor) -> Factor:
+        recording.append(kind.draw(name, x))
+        return recording[-1]
 
     def begin() -> None:
         if len(recording):
             raise ValueError("a recording holds one forward pass, and this is the second: record each by itself")
 
-    with _replaced(model, draw, begin, lambda: None):
+    def end() -> None:
+        if not recording:
+            raise ValueError(f"nothing to record: no dropout took part in the forward pass of {type(model).__name__}")
+
+    with _replaced(model, draw, begin, end):
         yield recording
 
 
@@ -86,6 +89,7 @@ def replay(model: torch.nn.Module, masks: Sequence[Factor]) -> Iterator[None]:
     Raises what :func:`record` raises, and ValueError for a pass in which other layers are called, or in another order,
     and for an input that the recorded noise does not fit: only axes along which it has extent 1 may be longer.
 
+    >>> from dropout_lab import nn
     >>> layer = nn.Dropout(0.5)
     >>> with replay(layer, [Factor("", torch.tensor([[0.0, 2.0]]))]):
     ...     layer(torch.ones(3, 2))
@@ -103,102 +107,70 @@ def replay(model: torch.nn.Module, masks: Sequence[Factor]) -> Iterator[None]:
         if position < len(masks):
             raise ValueError(f"the recording goes on with {masks[position].name!r}, which was not called in this pass")
 
-    def give(name: str, layer: torch.nn.Module, x: Tensor) -> Tensor:
+    def give(name: str, kind: Kind, x: Tensor) -> Factor:
         nonlocal position
         recorded = masks[position] if position < len(masks) else None
         if recorded is None or recorded.name != name:
             then = "is at its end" if recorded is None else f"goes on with {recorded.name!r}"
-            raise ValueError(f"{asking.described(name, layer)} is called where the recording {then}")
+            raise ValueError(f"{kind.described(name)} is called where the recording {then}")
         position += 1
-        return recorded.values.to(x.device)
+        return recorded
 
     with _replaced(model, give, begin, end):
         yield
 
 
+class _Functions(TorchFunctionMode):
+    """torch's functions of dropout, where a model's own code calls them, get recorded noise."""
+
+    def __init__(self, noise_for: Callable[[str, Kind, Tensor], Factor]) -> None:
+        super().__init__()
+        self._noise_for = noise_for
+        #: How many of the layers that have noise of their own are being called.
+        self.inside = 0
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kind = None if self.inside else kind_of_function(func, args, kwargs or {})
+        if kind is None:
+            return func(*args, **(kwargs or {}))
+        x = asking.input_of(args, kwargs or {})
+        name = f"F.{func.__name__}"
+        return kind.apply(name, x, self._noise_for(name, kind, x))
+
+
 @contextmanager
 def _replaced(
     model: torch.nn.Module,
-    noise_for: Callable[[str, torch.nn.Module, Tensor], Tensor],
+    noise_for: Callable[[str, Kind, Tensor], Factor],
     begin: Callable[[], None],
     end: Callable[[], None],
 ) -> Iterator[None]:
-    """What ``noise_for`` says takes the place of each layer's own noise; the layers themselves are in ``eval()``."""
-    layers = _layers(model)
-    modes = [(layer, layer.training) for layer in layers.values()]
+    """What ``noise_for`` says takes the place of the noise of each layer and function."""
+    layers = {name: kind_of(name, layer) for name, layer in asking.hookable(model) if asking.has_noise(layer)}
+    functions = _Functions(noise_for)
 
-    def put(name: str) -> Callable[..., Tensor]:
-        def multiply(layer: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], _: object) -> Tensor:
+    def enter(*_: object) -> None:
+        functions.inside += 1
+
+    def put(name: str, kind: Kind) -> Callable[..., Any]:
+        def replace(layer: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], _: object) -> Any:
             x = asking.input_of(args, kwargs)
-            return _applied(name, layer, x, noise_for(name, layer, x))
+            try:
+                return kind.apply(name, x, noise_for(name, kind, x), args, kwargs)
+            finally:
+                functions.inside -= 1
 
-        return multiply
+        return replace
 
     with ExitStack() as stack:
         stack.enter_context(asking.eagerly())
-        for name, layer in layers.items():
-            layer.training = False
-            stack.callback(layer.register_forward_hook(put(name), with_kwargs=True).remove)
+        for name, kind in layers.items():
+            stack.enter_context(kind.quiet())
+            stack.callback(kind.layer.register_forward_pre_hook(enter, prepend=True).remove)
+            stack.callback(kind.layer.register_forward_hook(put(name, kind), with_kwargs=True).remove)
         stack.callback(model.register_forward_pre_hook(lambda *_: begin(), prepend=True).remove)
         stack.callback(model.register_forward_hook(lambda *_: end()).remove)
-        try:
-            yield
-        finally:
-            for layer, training in modes:
-                layer.training = training
-
-
-def _layers(model: torch.nn.Module) -> dict[str, torch.nn.Module]:
-    """The layers with noise, by name; ValueError if there is none, or one whose noise is no factor on its input."""
-    layers = {name: layer for name, layer in asking.hookable(model) if asking.has_noise(layer)}
-    for name, layer in layers.items():
-        variant = nn.variant_of(layer)
-        is_factor = variant is not None and variant.noise != "affine" and variant.multiplies != "weights"
-        is_plain = is_factor and (isinstance(layer, nn.OF_TORCH) or (variant is not None and variant.is_function))
-        if not (is_plain or isinstance(layer, nn.DropConnect)):
-            raise ValueError(
-                f"the noise of {asking.described(name, layer)} is no factor on its input or its weights that could be "
-                "recorded. Use inference.monte_carlo"
-            )
-    if not layers:
-        raise ValueError(f"nothing to record: {type(model).__name__} has no dropout layer that drops")
-    return layers
-
-
-def _drawn(layer: torch.nn.Module, x: Tensor) -> Tensor:
-    """New noise for the input ``x`` of a layer: what it makes of ones."""
-    if isinstance(layer, nn.DropConnect):
-        ones = layer.layer.weight.new_ones(nn.mask_shape(layer, x))
-        return functional.dropout(ones, layer.keep_prob, rescale=bool(layer.rescale), generator=layer.source())
-    layer.training = True
-    try:
-        # Not by way of its hooks, of which one is ours.
-        return type(layer).forward(layer, torch.ones_like(x)).detach()
-    finally:
-        layer.training = False
-
-
-def _applied(name: str, layer: torch.nn.Module, x: Tensor, values: Tensor) -> Tensor:
-    """What a layer gives under this noise."""
-    if not isinstance(layer, nn.DropConnect):
-        result = _product(name, layer, x, values)
-        return x.copy_(result) if getattr(layer, "inplace", False) else result
-    weight = layer.layer.weight
-    if values.dim() == weight.dim() or len(values) == 1:
-        values = values.view(weight.shape)
-    else:
-        weight = weight.expand(len(x), *weight.shape)
-    return layer.with_weights(x, _product(name, layer, weight, values))
-
-
-def _product(name: str, layer: torch.nn.Module, x: Tensor, values: Tensor) -> Tensor:
-    fits = values.dim() == x.dim() and all(
-        size in (1, extent) for size, extent in zip(values.shape, x.shape, strict=True)
-    )
-    if not fits:
-        raise ValueError(
-            f"{asking.described(name, layer)} has to mask {tuple(x.shape)}, and its recorded noise is of shape "
-            f"{tuple(values.shape)}: only axes along which that has extent 1 may be longer. Record with one example"
-        )
-    # A dropped element is exactly 0, whatever stands there.
-    return torch.where(values == 0, 0.0, x * values).to(x.dtype)
+        stack.enter_context(functions)
+        yield

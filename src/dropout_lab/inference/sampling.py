@@ -13,6 +13,7 @@ from dropout_lab.arguments import integer
 from dropout_lab.drawing import Drawing, streams
 from dropout_lab.ensemble import asking
 from dropout_lab.ensemble.watching import Watched, alone, switch_on
+from dropout_lab.transformer.depth import LayerDrop
 
 
 class Predictive(NamedTuple):
@@ -100,7 +101,13 @@ def monte_carlo(
     """
     if integer("samples", samples) < 2:
         raise ValueError(f"samples must be at least 2, or there is no variance; got {samples}")
-    if output not in _READ:
+    if not isinstance(x, Tensor):
+        raise TypeError(f"x must be a tensor, got {type(x).__name__}")
+    if not isinstance(also, tuple) or not all(isinstance(kind, type) for kind in also):
+        raise TypeError(f"also must be a tuple of classes of modules, got {also!r}")
+    if generator is not None and not isinstance(generator, Generator):
+        raise TypeError(f"generator must be a torch.Generator, got {type(generator).__name__}")
+    if output not in tuple(_READ):
         raise ValueError(f"output must be 'softmax', 'sigmoid' or 'raw', got {output!r}")
     batches = [x] if batch_size is None else x.split(integer("batch_size", batch_size, least=1))
     with alone(model) as copied:
@@ -195,7 +202,7 @@ def _check_all_is_sampled(model: nn.Module, x: Tensor, also: tuple[type[nn.Modul
 
     noisy = {name for name, module in model.named_modules() if asking.has_noise(module)}
     known = noisy | {name for name, module in model.named_modules() if isinstance(module, also)}
-    with Watched(model, x) as watched:
+    with _all_layers(model), Watched(model, x) as watched:
         sampled = watched.run(lambda twin: _sampling(twin, also))
         trained = watched.run_training(_training)
     for name in [*trained.draws, *sampled.draws]:
@@ -209,6 +216,20 @@ def _check_all_is_sampled(model: nn.Module, x: Tensor, also: tuple[type[nn.Modul
         raise ValueError(
             f"{named(name)} changes its buffers when it is sampled, so every sample would come from another model"
         )
+
+
+@contextmanager
+def _all_layers(model: nn.Module) -> Iterator[None]:
+    """No layer is skipped for a while: what a layer that is skipped now would draw, another pass draws."""
+    skipping = [module for module in model.modules() if isinstance(module, LayerDrop)]
+    before = [module.keep_prob for module in skipping]
+    for module in skipping:
+        module.keep_prob = 1.0
+    try:
+        yield
+    finally:
+        for module, keep_prob in zip(skipping, before, strict=True):
+            module.keep_prob = keep_prob
 
 
 @contextmanager

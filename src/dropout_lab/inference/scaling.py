@@ -17,8 +17,10 @@ from torch import fx
 
 from dropout_lab import nn, pinned
 from dropout_lab.constraints import LAYERS
-from dropout_lab.ensemble.asking import described, evaluating
-from dropout_lab.ensemble.watching import alone, global_states, states_kept
+from dropout_lab.ensemble.asking import described
+from dropout_lab.ensemble.watching import alone
+from dropout_lab.inference.tracing import target, trace
+from dropout_lab.transformer.depth import LayerDrop
 from dropout_lab.wrapped import beyond_weights
 
 #: What only moves or averages numbers: a factor before it is a factor after it.
@@ -40,22 +42,10 @@ _TRANSPARENT_CALLS = (
 )
 #: Products that are linear in each operand: a factor on one of them is a factor on the result.
 _PRODUCTS = ("matmul", "bmm", torch.matmul, torch.bmm, torch.einsum, operator.matmul)
-#: Functions and methods that draw, whatever the mode; also with a final underscore.
-_RANDOM = (
-    *("rand", "rand_like", "randn", "randn_like", "randint", "randint_like", "randperm", "random", "normal", "uniform"),
-    *("bernoulli", "multinomial", "poisson", "exponential", "geometric", "cauchy", "log_normal", "gumbel_softmax"),
-)
 #: What asks for an array's shape and not for its numbers.
 _SHAPES = ("size", "dim", "numel")
 #: A model's modules by name. Their classes are looked at where it matters.
 _Modules = dict[str, Any]
-
-
-class _Tracer(fx.Tracer):
-    """Follows activations from layer to layer: the layers of torch and of this package are not looked into."""
-
-    def is_leaf_module(self, m: torch.nn.Module, module_qualified_name: str) -> bool:
-        return nn.variant_of(m) is not None or super().is_leaf_module(m, module_qualified_name)
 
 
 def weight_scaling(model: torch.nn.Module) -> torch.nn.Module:
@@ -124,7 +114,7 @@ def _convert(model: torch.nn.Module, *, to_inverted: bool) -> torch.nn.Module:
         if module.keep_prob == 0 and not to_inverted:
             raise ValueError(f"{described(name, module)} has keep_prob 0: the weights cannot be divided by it")
         _check_plain(name, module)
-        if isinstance(module, nn.DropConnect):
+        if isinstance(module, nn.OnWeights):
             _check_plain(f"{name}.layer", module.layer)
     with torch.no_grad():
         for layer, factor in _factors(converted, modules, changing):
@@ -138,23 +128,29 @@ def _factors(model: torch.nn.Module, modules: _Modules, changing: _Modules) -> I
     """Each layer whose weights have to be multiplied, with the factor."""
     own = {name: module for name, module in changing.items() if not _multiplies_activations(module)}
     dropped = {name: module for name, module in changing.items() if name not in own}
-    nodes = list(_trace(model).nodes) if dropped else []
+    nodes = list(trace(model).nodes) if dropped else []
     calls: dict[fx.Node, float] = {}
     for node in nodes:
         if node.op == "call_module" and node.target in dropped:
-            name = _target(node)
+            name = target(node)
             for reader in _readers(node, node, modules):
                 calls[reader] = calls.get(reader, 1.0) * modules[name].keep_prob
-    unread = dropped.keys() - {_target(node) for node in nodes if node.op == "call_module"}
-    if unread:
-        raise ValueError(f"{described(min(unread), modules[min(unread)])} is never called: nothing reads its output")
+    unread = dropped.keys() - {target(node) for node in nodes if node.op == "call_module"}
+    for name in sorted(unread):
+        for around, module in modules.items():
+            if isinstance(module, LayerDrop) and name.startswith(f"{around}." if around else ""):
+                raise ValueError(
+                    f"{described(name, modules[name])} stands inside {described(around, module)}, which skips layers: "
+                    "what reads its output is not always the same"
+                )
+        raise ValueError(f"{described(name, modules[name])} is never called: nothing reads its output")
     for name in own:
         _check_owned(name, own[name].layer, modules, nodes)
         yield own[name].layer, own[name].keep_prob
-    for name in {_target(node): None for node in calls}:
+    for name in {target(node): None for node in calls}:
         layer = modules[name]
         factors = [
-            calls.get(node, 1.0) for node in nodes if node.op == "call_module" and modules[_target(node)] is layer
+            calls.get(node, 1.0) for node in nodes if node.op == "call_module" and modules[target(node)] is layer
         ]
         if any(not math.isclose(factor, factors[0]) for factor in factors):
             raise ValueError(
@@ -174,76 +170,20 @@ def _multiplies_activations(module: torch.nn.Module) -> bool:
     return variant.is_function or isinstance(module, nn.OF_TORCH)
 
 
-def _trace(model: torch.nn.Module) -> fx.Graph:
-    """The calls in a forward pass in ``eval()``. Raises ValueError if it draws random numbers."""
-    # Tracing runs the model's own code on stand-ins for tensors, which can fail in any way.
-    try:
-        with evaluating(model), states_kept(torch.device("cpu")):
-            before = global_states()
-            graph = _Tracer().trace(model)
-            drew = global_states() != before
-    except Exception as error:
-        raise ValueError(
-            f"cannot follow the activations through {type(model).__name__}: torch.fx failed with "
-            f"{type(error).__name__}: {error}. Weight scaling needs a forward() without branches on values"
-        ) from error
-    called = [
-        described(_target(node), model.get_submodule(_target(node))) for node in graph.nodes if _pools(model, node)
-    ]
-    called += [f"{_name(node)}()" for node in graph.nodes if _is_random(node)]
-    if drew or called:
-        what = called[0] if called else "its forward()"
-        raise ValueError(
-            f"{type(model).__name__} draws random numbers in eval() too, by {what}: no pass of it is deterministic. "
-            "Use inference.monte_carlo"
-        )
-    return graph
-
-
-def _target(node: fx.Node) -> str:
-    """The name of the module or parameter that a node calls or gets."""
-    return str(node.target)
-
-
-def _name(node: fx.Node) -> str:
-    return node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
-
-
-def _pools(model: torch.nn.Module, node: fx.Node) -> bool:
-    """Whether a module is called that pools at random in ``eval()`` too, as torch's fractional pooling does."""
-    kinds = (torch.nn.FractionalMaxPool2d, torch.nn.FractionalMaxPool3d)
-    return node.op == "call_module" and isinstance(model.get_submodule(_target(node)), kinds)
-
-
-def _is_random(node: fx.Node) -> bool:
-    """Whether a function or method is called that draws."""
-    if node.op not in ("call_function", "call_method"):
-        return False
-    name = _name(node)
-    if "dropout" in name or name == "rrelu":
-        # The mode is the third argument, or the fourth; by default the plain kinds of dropout are on.
-        given = node.args[3:4] if name == "rrelu" else node.args[2:3]
-        usual = name != "rrelu" and "alpha" not in name
-        return bool(node.kwargs.get("training", given[0] if given else usual))
-    if name == "scaled_dot_product_attention":
-        return bool(node.kwargs.get("dropout_p", (node.args[4:5] or (0.0,))[0]))
-    return name.removesuffix("_") in _RANDOM or name.startswith("fractional_max_pool")
-
-
 def _readers(dropout: fx.Node, node: fx.Node, modules: _Modules) -> Iterator[fx.Node]:
     """The calls of linear layers and convolutions that read ``node``, the output of ``dropout`` or a view of it."""
-    source = described(_target(dropout), modules[_target(dropout)])
+    source = described(target(dropout), modules[target(dropout)])
     for user in node.users:
         if user.op == "call_module":
-            module = modules[_target(user)]
-            _check_plain(_target(user), module)
+            module = modules[target(user)]
+            _check_plain(target(user), module)
             if isinstance(module, (*LAYERS, nn.DropConnect)):
                 yield user
             elif isinstance(module, _TRANSPARENT) or _multiplies_activations(module):
                 yield from _readers(dropout, user, modules)
             else:
                 raise ValueError(
-                    f"{source} is read by {described(_target(user), module)}, which is not linear: no factor on "
+                    f"{source} is read by {described(target(user), module)}, which is not linear: no factor on "
                     "weights does what the factor on activations does. Use inference.monte_carlo"
                 )
         elif user.op == "output":
@@ -266,7 +206,10 @@ def _readers(dropout: fx.Node, node: fx.Node, modules: _Modules) -> Iterator[fx.
 
 def _check_plain(name: str, module: torch.nn.Module) -> None:
     """Raise ValueError for a module that does more when it is called than a trace of it shows."""
-    more = beyond_weights(module) if isinstance(module, LAYERS) else "hooks" if pinned.has_hooks(module) else None
+    is_read = isinstance(module, (*LAYERS, torch.nn.Embedding))
+    more = beyond_weights(module) if is_read else "hooks" if pinned.has_hooks(module) else None
+    if more is None and getattr(module, "max_norm", None) is not None:
+        more = f"max_norm={module.max_norm}"
     if more is not None:
         raise ValueError(
             f"{described(name, module)} has {more}: what it does with a factor on its input is not known, so no "
@@ -285,7 +228,7 @@ def _check_owned(name: str, layer: torch.nn.Module, modules: _Modules, nodes: li
         raise ValueError(f"the weight of {described(name, layer)} is parametrized: remove the parametrization first")
     owners = [other for other in modules.values() if any(weight is mine for mine in _own(other).values())]
     read = [
-        node for node in nodes if node.op == "get_attr" and operator.attrgetter(_target(node))(modules[""]) is weight
+        node for node in nodes if node.op == "get_attr" and operator.attrgetter(target(node))(modules[""]) is weight
     ]
     if len(owners) > 1 or read:
         raise ValueError(f"the weight of {described(name, layer)} is tied to another use, which must not be scaled")

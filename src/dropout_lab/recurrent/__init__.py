@@ -1,0 +1,10 @@
+"""Recurrent layers with dropout: masks that are fixed for the sequence, zoneout, dropout without memory loss.
+
+All share one design, in :mod:`dropout_lab.recurrent.variational`. A cell is what its torch counterpart computes, with
+torch's names, shapes and order of parameters, and all of torch's options.
+"""
+
+from dropout_lab.recurrent.cells import VariationalGRU, VariationalLSTM
+from dropout_lab.recurrent.masks import MaskKind, Masks
+
+__all__ = ["MaskKind", "Masks", "VariationalGRU", "VariationalLSTM"]

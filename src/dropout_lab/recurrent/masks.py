@@ -1,0 +1,81 @@
+"""The masks of a recurrent layer: which there are, and how each is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from dropout_lab import noise
+from dropout_lab.noise import Source
+
+#: What is masked: the inputs alone, or inputs and state with one mask for all gates or with one mask a gate.
+MaskKind = Literal["input", "tied", "untied"]
+
+
+class Masks(NamedTuple):
+    """The masks of one layer, in one direction, for a sequence, True where kept; None where nothing is masked.
+
+    Each is (draws, N, features). Of ``input`` and ``recurrent`` there is 1 draw, or as many as the cell has gates when
+    the masks are untied. ``candidate`` has 1, or one for each time step. ``update`` (which units of the hidden state
+    take their new value), ``cell_update`` (the same for an LSTM's cell) and ``output`` (what goes to the next layer)
+    have one for each time step.
+
+    >>> from dropout_lab.recurrent import VariationalGRU
+    >>> masks = VariationalGRU(3, 4, masks="untied").draw_masks(2)
+    >>> masks[0].input.shape, masks[0].recurrent.shape
+    (torch.Size([3, 2, 3]), torch.Size([3, 2, 4]))
+    """
+
+    input: Tensor | None
+    recurrent: Tensor | None
+    candidate: Tensor | None = None
+    update: Tensor | None = None
+    cell_update: Tensor | None = None
+    output: Tensor | None = None
+
+    def at(self, step: int) -> Masks:
+        """Those that a step has: (N, features) each, where they are drawn by steps."""
+
+        def own(mask: Tensor | None) -> Tensor | None:
+            return None if mask is None else mask[step if len(mask) > 1 else 0]
+
+        return self._replace(candidate=own(self.candidate), update=own(self.update), cell_update=own(self.cell_update))
+
+
+class Drawn(NamedTuple):
+    """What is drawn for one of the masks: (draws, features), the keep probability, and its place in a stream."""
+
+    draws: int
+    features: int
+    keep_prob: float
+    place: int
+
+    def mask(self, batch_size: int, source: Source | None, like: Tensor) -> Tensor | None:
+        """A mask for each sequence, or None where nothing is dropped."""
+        if self.keep_prob == 1:
+            return None
+        shape = (self.draws, batch_size, self.features)
+        placed = noise.placed(source, 1, self.place)
+        with noise.mode_of(like):
+            drawn = noise.bernoulli(shape, self.keep_prob, generator=placed, device=like.device, dtype=torch.bool)
+        # A stream's numbers come with the examples first, and a compiler would view them in that order.
+        return drawn.contiguous()
+
+
+def check(masks: list[Masks], wanted: list[dict[str, Drawn]], batch_size: int, described: Callable[[int], str]) -> None:
+    """Raise ValueError if ``masks`` are not such as would be drawn."""
+    if len(masks) != len(wanted):
+        raise ValueError(f"masks must hold one entry for each of the {len(wanted)} layers, got {len(masks)}")
+    for number, (given, drawn) in enumerate(zip(masks, wanted, strict=True)):
+        for name, mask in zip(given._fields, given, strict=True):
+            if mask is None:
+                continue
+            shape = (drawn[name].draws, batch_size, drawn[name].features) if name in drawn else None
+            if mask.dtype != torch.bool or tuple(mask.shape) != shape:
+                raise ValueError(
+                    f"{described(number)}'s {name} mask must be bool of shape (draws, N, features) = {shape}, "
+                    f"got {mask.dtype} of shape {tuple(mask.shape)}"
+                )
