@@ -1,7 +1,7 @@
 """Figures that the reader moves: each shows numbers that the page's script computes, and the tests compare them.
 
-A new one is a file here that defines an :class:`~dropout_lab.book.explorables.parts.Explorable`, a script of its name in
-``static/explorables``, and a line in the list below.
+A new one is a file here that defines an :class:`~dropout_lab.book.explorables.parts.Explorable`, a script of its id
+in ``static/explorables``, and a line in the list below.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from markupsafe import Markup
@@ -11,7 +12,7 @@ from dropout_lab import ensemble
 from dropout_lab.book.explorables.parts import Choice, Explorable, Shown, Slider, State
 from dropout_lab.book.explorables.svg import Axes, element, picture
 
-_OPTIMIZERS: Mapping[str, type[torch.optim.Optimizer]] = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
+_OPTIMIZERS: Mapping[str, Callable[..., Any]] = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
 #: By which power of p the learning rate of the original convention has to be divided.
 _POWER = {"sgd": 2, "adam": 1}
 _START, _TARGET = 1.0, 3.0
@@ -63,8 +64,11 @@ def drawing(state: State) -> Markup:
 
 EXPLORABLE = Explorable(
     id="conventions",
-    caption="One weight, input 1, target 3, squared loss over both masks. The original convention keeps the weight $V$ and uses $pV$ at test "
-    "time. With the same learning rate it takes another step; with the rate divided by $p^2$ (SGD) or $p$ (Adam) the same one.",
+    caption=(
+        "One weight, input 1, target 3, squared loss over both masks. The original convention keeps the weight "
+        "$V$ and uses $pV$ at test time. With the same learning rate it takes another step; with the rate divided"
+        " by $p^2$ (SGD) or $p$ (Adam) the same one."
+    ),
     controls=(
         Choice("optimizer", "optimizer", {"sgd": "SGD", "adam": "Adam"}, "sgd"),
         Slider("p", "keep probability $p$", 0.3, 1, 0.05, 0.5),

@@ -55,8 +55,10 @@ def drawing(state: State) -> Markup:
 
 EXPLORABLE = Explorable(
     id="depth",
-    caption="Residual blocks that are dropped sample by sample. With linear decay the keep probability falls from the first block to the last, "
-    "so that early blocks, which all later ones read, are there more often.",
+    caption=(
+        "Residual blocks that are dropped sample by sample. With linear decay the keep probability falls from the"
+        " first block to the last, so that early blocks, which all later ones read, are there more often."
+    ),
     controls=(
         Slider("depth", "blocks", 1, _MOST, 1, 12),
         Slider("last", "keep probability of the last block", 0.05, 1, 0.05, 0.5),

@@ -70,8 +70,11 @@ def drawing(state: State) -> Markup:
 
 EXPLORABLE = Explorable(
     id="dropconnect",
-    caption="Two units that read the same four inputs. Dropout of the inputs (solid) and DropConnect (dashed) give each unit the same "
-    "variance. Only dropout makes them vary together: they share their masks. The ellipses are two standard deviations wide.",
+    caption=(
+        "Two units that read the same four inputs. Dropout of the inputs (solid) and DropConnect (dashed) give "
+        "each unit the same variance. Only dropout makes them vary together: they share their masks. The ellipses"
+        " are two standard deviations wide."
+    ),
     controls=(
         Slider("angle", "angle between the weights, in degrees", 0, 180, 15, 45),
         Slider("p", "keep probability $p$", 0.1, 0.9, 0.05, 0.5),

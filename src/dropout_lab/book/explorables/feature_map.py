@@ -109,9 +109,12 @@ def drawing(state: State) -> Markup:
 
 EXPLORABLE = Explorable(
     id="feature-map",
-    caption="Four edge filters on the first digit of the data; hatched positions are dropped. Blocks grow from seeds that are drawn with the published "
-    "$\\gamma$: it counts overlapping blocks twice, and it serves every position with the same seeds, so that the share that is kept is not $p$, "
-    "and a corner is kept more often than the center.",
+    caption=(
+        "Four edge filters on the first digit of the data; hatched positions are dropped. Blocks grow from seeds "
+        "that are drawn with the published $\\gamma$: it counts overlapping blocks twice, and it serves every "
+        "position with the same seeds, so that the share that is kept is not $p$, and a corner is kept more often"
+        " than the center."
+    ),
     controls=(
         Choice("kind", "what is dropped", {"pixel": "pixels", "channel": "channels", "block": "blocks"}, "block"),
         _P,

@@ -94,9 +94,9 @@ class Shown:
 class Explorable:
     """A figure that the reader moves.
 
-    ``numbers`` computes with :mod:`dropout_lab` what is shown in a state; the page's script computes it for itself, from
-    ``data``, and the tests hold the two against each other. ``drawing`` is the figure in its first state, which those
-    see who have no script or print the page. ``script`` is the name of the file that moves it.
+    ``numbers`` computes with :mod:`dropout_lab` what is shown in a state; the page's script computes it for itself,
+    from ``data``, and the tests hold the two against each other. ``drawing`` is the figure in its first state, which
+    those see who have no script or print the page.
     """
 
     id: str

@@ -12,9 +12,9 @@ from dropout_lab import functional
 from dropout_lab.book.explorables.parts import Explorable, Shown, Slider, State
 from dropout_lab.book.explorables.svg import Axes, picture
 
-_AXES = Axes((-0.5, 2), (-0.5, 2), width=260, height=260)
+_AXES = Axes((-2.2, 2.2), (-2.2, 2.2), width=280, height=280)
 _P = Slider("p", "keep probability $p$", 0.3, 1, 0.1, 0.5)
-_STEPS, _CLOUD, _RATE = 4000, 60, 0.01
+_STEPS, _CLOUD, _RATE = 4000, 80, 0.05
 
 
 @cache
@@ -86,22 +86,17 @@ def _contour(penalty: torch.Tensor) -> list[tuple[float, float]]:
     return [(wide * math.cos(turn), high * math.sin(turn)) for turn in turns]
 
 
-def _inside(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    low, high = _AXES.x
-    return [(min(max(x, low), high), min(max(y, low), high)) for x, y in points]
-
-
 def drawing(state: State) -> Markup:
     """Contours of both penalties, both minima, and the cloud."""
     p, found = float(state["p"]), numbers(state)
     own, even = _penalties(state)
     return picture(
-        320,
-        312,
+        340,
+        332,
         "Contours of the penalties of dropout and of ridge regression, their minima, and weights visited by SGD",
-        _AXES.frame((0, 1, 2), (0, 1, 2), "weight of the large feature", "weight of the small feature"),
-        _AXES.line("dropout-contour", _inside(_contour(own)), "first"),
-        _AXES.line("ridge-contour", _inside(_contour(even)), "second"),
+        _AXES.frame((-2, -1, 0, 1, 2), (-2, -1, 0, 1, 2), "weight of the large feature", "weight of the small feature"),
+        _AXES.line("dropout-contour", _contour(own), "first"),
+        _AXES.line("ridge-contour", _contour(even), "second"),
         _AXES.points("cloud", _cloud(p), "muted", radius=2),
         _AXES.points("dropout", [(found["dropout1"], found["dropout2"])], "first", radius=6),
         _AXES.points("ridge", [(found["ridge1"], found["ridge2"])], "second", radius=6),
@@ -114,14 +109,16 @@ def _for_script() -> dict[str, object]:
         "second": second.tolist(),
         "target": with_target.tolist(),
         "clouds": {f"{p:g}": _cloud(float(p)) for p in _P.values()},
-        "range": _AXES.x,
     }
 
 
 EXPLORABLE = Explorable(
     id="penalty",
-    caption="A linear model with a large and a small feature. Dropout's penalty (solid contour) is stronger on the weight of the large feature, ridge's "
-    "(dashed) is even. The small dots are weights that SGD with masks visits: they scatter about dropout's minimum. No strength takes ridge's minimum there.",
+    caption=(
+        "A linear model with a large and a small feature. Dropout's penalty (solid contour) is stronger on the "
+        "weight of the large feature, ridge's (dashed) is even. The small dots are weights that SGD with masks "
+        "visits: they scatter about dropout's minimum. No strength takes ridge's minimum there."
+    ),
     controls=(_P, Slider("strength", "strength of ridge", 0, 3, 0.1, 1)),
     shown=(
         Shown("penalty1", "dropout's penalty on the first weight", 4),

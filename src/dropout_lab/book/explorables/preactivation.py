@@ -67,8 +67,11 @@ def drawing(state: State) -> Markup:
 
 EXPLORABLE = Explorable(
     id="preactivation",
-    caption="The pre-activation $\\sum_i w_i x_i r_i$ under all $2^n$ masks (bars) and the normal density of the same mean and "
-    "variance (line), in units of $\\sqrt{\\sum_i (w_i x_i)^2}$. The gap is the largest difference between the two distribution functions.",
+    caption=(
+        "The pre-activation $\\sum_i w_i x_i r_i$ under all $2^n$ masks (bars) and the normal density of the same "
+        "mean and variance (line), in units of $\\sqrt{\\sum_i (w_i x_i)^2}$. The gap is the largest difference "
+        "between the two distribution functions."
+    ),
     controls=(
         Slider("n", "inputs $n$", 1, _MOST, 1, 6),
         Slider("p", "keep probability $p$", 0.05, 0.95, 0.05, 0.5),

@@ -49,8 +49,11 @@ def drawing(state: State) -> Markup:
 
 EXPLORABLE = Explorable(
     id="relu",
-    caption="A ReLU unit on four inputs that are dropped. The mean over all 16 masks (solid) is never below what one pass with scaled "
-    "weights gives (dashed): the function is convex. Far to the right, where no mask reaches the kink, both agree.",
+    caption=(
+        "A ReLU unit on four inputs that are dropped. The mean over all 16 masks (solid) is never below what one "
+        "pass with scaled weights gives (dashed): the function is convex. Far to the right, where no mask reaches"
+        " the kink, both agree."
+    ),
     controls=(
         Slider("bias", "bias", -4, 4, 0.25, 0),
         Slider("p", "keep probability $p$", 0.05, 0.95, 0.05, 0.5),

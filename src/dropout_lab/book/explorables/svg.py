@@ -38,7 +38,15 @@ def picture(width: float, height: float, title: str, *content: object) -> Markup
     box = f"0 0 {number(width)} {number(height)}"
     # The namespace is needed where the drawing stands in a file of its own.
     return element(
-        "svg", *content, xmlns="http://www.w3.org/2000/svg", viewBox=box, class_="drawing", role="img", aria_label=title
+        "svg",
+        *content,
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox=box,
+        class_="drawing",
+        role="img",
+        aria_label=title,
+        # Letters are about as large in a narrow drawing as in a wide one.
+        style=f"max-width: {number(1.15 * width)}px",
     )
 
 

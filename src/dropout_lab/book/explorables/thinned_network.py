@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from markupsafe import Markup
 
@@ -21,10 +23,7 @@ def _hidden(state: State) -> torch.Tensor:
 def _outputs(masks: torch.Tensor) -> torch.Tensor:
     """What a network without biases and with positive weights, drawn once, gives under these masks."""
     draw = torch.Generator().manual_seed(0)
-    weights = [
-        torch.rand(one, other, dtype=torch.float64, generator=draw) + 0.5
-        for one, other in zip(LAYERS, LAYERS[1:], strict=False)
-    ]
+    weights = [torch.rand(one, other, dtype=torch.float64, generator=draw) + 0.5 for one, other in pairwise(LAYERS)]
     first, second = masks.split(LAYERS[1:3], dim=-1)
     hidden = (torch.ones(len(masks), LAYERS[0], dtype=torch.float64) @ weights[0]).relu() * first
     return ((hidden @ weights[1]).relu() * second) @ weights[2]
@@ -59,7 +58,7 @@ def drawing(state: State) -> Markup:
     """The network; a dropped unit is crossed out, and so is every path through it."""
     kept = ["1" * LAYERS[0], str(state["first"]), str(state["second"]), "1" * LAYERS[3]]
     places, edges, units = _places(), [], []
-    for layer, (left, right) in enumerate(zip(places, places[1:], strict=False)):
+    for layer, (left, right) in enumerate(pairwise(places)):
         for i, (x1, y1) in enumerate(left):
             for j, (x2, y2) in enumerate(right):
                 gone = "0" in (kept[layer][i], kept[layer + 1][j])
@@ -91,8 +90,11 @@ def drawing(state: State) -> Markup:
 
 EXPLORABLE = Explorable(
     id="thinned-network",
-    caption="A mask leaves a thinned network. Click hidden units, or use the boxes, to drop them: every path through a dropped "
-    "unit is gone. The functions are counted for a network without biases, in which a layer that is dropped whole leaves only 0.",
+    caption=(
+        "A mask leaves a thinned network. Click hidden units, or use the boxes, to drop them: every path through "
+        "a dropped unit is gone. The functions are counted for a network without biases, in which a layer that is"
+        " dropped whole leaves only 0."
+    ),
     controls=(
         Switches("first", "first hidden layer", LAYERS[1], "1011"),
         Switches("second", "second hidden layer", LAYERS[2], "1101"),

@@ -51,8 +51,11 @@ def drawing(state: State) -> Markup:
 
 EXPLORABLE = Explorable(
     id="tied-masks",
-    caption="The probability that a unit of a recurrent state has come through all steps so far. Fresh masks (solid) wipe out every unit sooner or "
-    "later; with one mask for the whole sequence (dashed) a kept unit stays, and can hold its value.",
+    caption=(
+        "The probability that a unit of a recurrent state has come through all steps so far. Fresh masks (solid) "
+        "wipe out every unit sooner or later; with one mask for the whole sequence (dashed) a kept unit stays, "
+        "and can hold its value."
+    ),
     controls=(
         Slider("steps", "time steps", 1, _MOST, 1, 8),
         Slider("p", "keep probability $p$", 0.05, 0.95, 0.05, 0.8),

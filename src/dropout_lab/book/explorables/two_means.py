@@ -58,14 +58,23 @@ def drawing(state: State) -> Markup:
     ]
     frame = _AXES.frame((), (0, 0.25, 0.5, 0.75, 1), "", "probability")
     return picture(
-        460, 272, "Probabilities of three classes: two means over all masks, and one pass", frame, *bars, *words, *legend
+        460,
+        272,
+        "Probabilities of three classes: two means over all masks, and one pass",
+        frame,
+        *bars,
+        *words,
+        *legend,
     )
 
 
 EXPLORABLE = Explorable(
     id="two-means",
-    caption="A softmax on four units that are dropped. Over all 16 masks the normalized geometric mean of the members is what one "
-    "pass with scaled weights gives, whatever the numbers are; the arithmetic mean, which an ensemble would use, is another.",
+    caption=(
+        "A softmax on four units that are dropped. Over all 16 masks the normalized geometric mean of the members"
+        " is what one pass with scaled weights gives, whatever the numbers are; the arithmetic mean, which an "
+        "ensemble would use, is another."
+    ),
     controls=(
         Slider("p", "keep probability $p$", 0.05, 0.95, 0.05, 0.5),
         Slider("scale", "size of the weights", 0.25, 5, 0.25, 1),

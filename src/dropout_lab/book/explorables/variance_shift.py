@@ -49,8 +49,11 @@ def drawing(state: State) -> Markup:
 
 EXPLORABLE = Explorable(
     id="variance-shift",
-    caption="Inverted dropout before batch normalization. The normalization divides by the standard deviation of the training, in which the "
-    "masks take part; at test time the variance is smaller. The mean of the unit, in units of its deviation over the examples, makes it worse.",
+    caption=(
+        "Inverted dropout before batch normalization. The normalization divides by the standard deviation of the "
+        "training, in which the masks take part; at test time the variance is smaller. The mean of the unit, in "
+        "units of its deviation over the examples, makes it worse."
+    ),
     controls=(
         Slider("p", "keep probability $p$", 0.1, 1, 0.05, 0.5),
         Slider("mean", "mean of the unit", 0, 4, 0.25, 1),

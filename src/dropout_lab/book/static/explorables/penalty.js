@@ -19,13 +19,11 @@
         sgd1: mean(cloud.map(([one]) => one)), sgd2: mean(cloud.map(([, other]) => other)),
       };
     },
-    draw(drawing, state, { second, clouds, range: [low, high] }, numbers) {
-      const inside = value => Math.min(Math.max(value, low), high);
+    draw(drawing, state, { second, clouds }, numbers) {
       Object.entries(penalties(state, second)).forEach(([name, parts]) => {
         const level = mean(parts), turns = Array.from({ length: 65 }, (_, step) => 2 * Math.PI * step / 64);
         drawing.line(`${name}-contour`, level ? turns.map(turn => [
-          inside(Math.sqrt(level / parts[0]) * Math.cos(turn)), inside(Math.sqrt(level / parts[1]) * Math.sin(turn))])
-          : [[0, 0], [0, 0]]);
+          Math.sqrt(level / parts[0]) * Math.cos(turn), Math.sqrt(level / parts[1]) * Math.sin(turn)]) : [[0, 0], [0, 0]]);
       });
       drawing.points("cloud", clouds[String(state.p)]);
       ["dropout", "ridge"].forEach(name => drawing.points(name, [[numbers[`${name}1`], numbers[`${name}2`]]]));
