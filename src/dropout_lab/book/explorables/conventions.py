@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from dropout_lab import ensemble
 from dropout_lab.book.explorables.parts import Choice, Explorable, Shown, Slider, State
-from dropout_lab.book.explorables.svg import Axes, element, picture
+from dropout_lab.book.svg import Axes, element, picture
 
 _OPTIMIZERS: Mapping[str, Callable[..., Any]] = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
 #: By which power of p the learning rate of the original convention has to be divided.

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from dropout_lab import ensemble, functional
 from dropout_lab.book.explorables.parts import Choice, Explorable, Shown, Slider, State
-from dropout_lab.book.explorables.svg import Axes, picture
+from dropout_lab.book.svg import Axes, picture
 
 _MOST = 16
 _AXES = Axes((-0.5, _MOST + 0.5), (0, 1))

@@ -1,4 +1,4 @@
-"""The directive ``{explorable} thinned-network``: the figure in its first state, and the scripts that move it."""
+"""The directives ``{explorable}``, a figure in its first state with the scripts that move it, and ``{drawing}``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from markupsafe import Markup
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from dropout_lab.book.drawings import DRAWINGS
 from dropout_lab.book.explorables.parts import Explorable
 from dropout_lab.book.notebook import render
 
@@ -41,6 +42,21 @@ class ExplorableDirective(SphinxDirective):
         return [nodes.raw("", html(EXPLORABLES[name]), format="html", explorable=name)]
 
 
+class DrawingDirective(SphinxDirective):
+    """Shows the drawing that is named."""
+
+    required_arguments = 1
+    option_spec: ClassVar[dict] = {}
+
+    def run(self) -> list[nodes.Node]:
+        """The drawing with its caption; an error of the page for an unknown name."""
+        name = self.arguments[0]
+        if name not in DRAWINGS:
+            raise self.error(f"there is no drawing {name!r}; expected one of {', '.join(DRAWINGS)}")
+        caption, draw = DRAWINGS[name]
+        return [nodes.raw("", str(render("drawing", name=name, caption=caption, drawing=draw())), format="html")]
+
+
 def _add_scripts(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: nodes.document | None) -> None:
     found = [node["explorable"] for node in doctree.findall(nodes.raw) if "explorable" in node] if doctree else []
     if found:
@@ -50,6 +66,7 @@ def _add_scripts(app: Sphinx, pagename: str, templatename: str, context: dict, d
 
 
 def setup(app: Sphinx) -> None:
-    """Register the directive, and load the scripts where it is used."""
+    """Register the directives, and load the scripts where they are used."""
     app.add_directive("explorable", ExplorableDirective)
+    app.add_directive("drawing", DrawingDirective)
     app.connect("html-page-context", _add_scripts)

@@ -9,8 +9,8 @@ from markupsafe import Markup
 
 from dropout_lab import ensemble
 from dropout_lab.book.explorables.parts import Explorable, Shown, Slider, State
-from dropout_lab.book.explorables.svg import Axes, path, picture
-from dropout_lab.book.explorables.svg import element as _element
+from dropout_lab.book.svg import Axes, path, picture
+from dropout_lab.book.svg import element as _element
 
 #: Contributions of four inputs to the first unit, and a direction that is orthogonal to them and of the same length.
 FIRST, ACROSS = (1.0, 0.5, -1.0, 0.5), (0.5, 1.0, 0.5, -1.0)

@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 
 from dropout_lab import functional
 from dropout_lab.book.explorables.parts import Choice, Explorable, Shown, Slider, State
-from dropout_lab.book.explorables.svg import element, picture
+from dropout_lab.book.svg import element, picture
 from dropout_lab.functional.blocks import dilated
 
 #: Edge filters: what a first layer of convolutions usually learns.

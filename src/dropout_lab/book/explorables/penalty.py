@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from dropout_lab import functional
 from dropout_lab.book.explorables.parts import Explorable, Shown, Slider, State
-from dropout_lab.book.explorables.svg import Axes, picture
+from dropout_lab.book.svg import Axes, picture
 
 _AXES = Axes((-2.2, 2.2), (-2.2, 2.2), width=280, height=280)
 _P = Slider("p", "keep probability $p$", 0.3, 1, 0.1, 0.5)

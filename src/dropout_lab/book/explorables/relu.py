@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from dropout_lab import ensemble
 from dropout_lab.book.explorables.parts import Explorable, Shown, Slider, State
-from dropout_lab.book.explorables.svg import Axes, picture
+from dropout_lab.book.svg import Axes, picture
 
 #: Contributions of four inputs to the pre-activation.
 TERMS = (1.5, -2.0, 1.0, 0.5)

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from dropout_lab import ensemble
 from dropout_lab.book.explorables.parts import Explorable, Shown, Slider, State, Switches
-from dropout_lab.book.explorables.svg import element, picture
+from dropout_lab.book.svg import element, picture
 
 #: Units in each layer; those of the two in the middle can be dropped.
 LAYERS = (3, 4, 4, 2)

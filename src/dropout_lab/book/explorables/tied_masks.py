@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from dropout_lab import ensemble
 from dropout_lab.book.explorables.parts import Explorable, Shown, Slider, State
-from dropout_lab.book.explorables.svg import Axes, picture
+from dropout_lab.book.svg import Axes, picture
 
 _MOST = 12
 _AXES = Axes((0, _MOST), (0, 1))

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from dropout_lab import ensemble
 from dropout_lab.book.explorables.parts import Explorable, Shown, Slider, State
-from dropout_lab.book.explorables.svg import Axes, element, picture
+from dropout_lab.book.svg import Axes, element, picture
 
 #: What each of four units adds to the logits of three classes, and the bias.
 PARTS = ((2.0, -1.0, 0.0), (-1.5, 1.0, 0.5), (0.5, -0.5, 1.5), (1.0, 1.5, -2.0))

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from dropout_lab import ensemble
 from dropout_lab.book.explorables.parts import Explorable, Shown, Slider, State
-from dropout_lab.book.explorables.svg import Axes, picture
+from dropout_lab.book.svg import Axes, picture
 
 #: Activations of one unit over the examples: half of them one standard deviation below the mean, half above.
 _AXES = Axes((0, 1), (0, 1))

@@ -133,3 +133,38 @@ class Axes:
             x, y = self.at(*point)
             drawn.append(element("circle", cx=x, cy=y, r=float(radius), class_=f"point {class_}"))
         return self.group(name, *drawn)
+
+
+def text(content: str, x: float, y: float, class_: str = "label") -> Markup:
+    """Words about a point; a last letter behind an underscore is an index.
+
+    >>> text("z_x", 0, 0)
+    Markup('<text x="0" y="0" class="label middle">z<tspan dy="4" class="index">x</tspan></text>')
+    """
+    head, _, index = content.rpartition("_")
+    words: tuple[object, ...] = (content,)
+    if head and len(index) == 1:
+        words = (head, element("tspan", index, dy=4, class_="index"))
+    return element("text", *words, x=float(x), y=float(y), class_=f"{class_} middle")
+
+
+def box(x: float, y: float, width: float, name: str, class_: str = "", height: float = 32) -> Markup:
+    """A named box, with its upper left corner at (x, y)."""
+    words = text(name, x + width / 2, y + height / 2 + 4.5)
+    shape = element("rect", x=float(x), y=float(y), width=float(width), height=float(height), rx=5.0)
+    return element("g", shape, words, class_=f"box {class_}".strip())
+
+
+def arrow(start: tuple[float, float], end: tuple[float, float]) -> Markup:
+    """A straight arrow, along one of the axes.
+
+    >>> "wire" in arrow((0, 0), (10, 0))
+    True
+    """
+    (x, y), (right, up) = start, end
+    along, across = (right - x) / (abs(right - x) + abs(up - y)), (up - y) / (abs(right - x) + abs(up - y))
+    # The head is an arrow's last six units.
+    back = (right - 7 * along, up - 7 * across)
+    wings = [(back[0] - 4 * across, back[1] - 4 * along), end, (back[0] + 4 * across, back[1] + 4 * along)]
+    head = element("path", d=path(wings) + "Z", class_="head")
+    return element("g", element("path", d=path([start, back]), class_="wire"), head)
