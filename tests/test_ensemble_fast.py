@@ -273,3 +273,11 @@ def test_contributions_whose_differences_overflow_are_refused(share: float) -> N
     hidden = torch.full((1, 2), share / 2 * torch.finfo(torch.float64).max, dtype=torch.float64)
     with pytest.raises(ValueError, match="overflows float64"):
         ensemble.sigmoid_mean(hidden, torch.ones(2, dtype=torch.float64), 0.0, 0.5, rescale=False)
+
+
+def test_a_bias_that_is_a_number_keeps_all_its_digits() -> None:
+    """0.3 has other digits in float32: the mean would move by 1e-9."""
+    hidden, weight, _ = layer(6, 1, seed=1)
+    found = ensemble.sigmoid_mean(hidden, weight, 0.3, 0.6)
+    exact = ensemble.sigmoid_mean(hidden, weight, torch.tensor([0.3], dtype=torch.float64), 0.6)
+    assert torch.equal(found.value, exact.value)

@@ -36,7 +36,10 @@ def keep_probs(module: torch.nn.Module) -> list[torch.Tensor]:
         # It is ours, and says nothing.
         nn.variant_of(module)
         values = []
-    return [torch.as_tensor(value) for value in values]
+    # In float32 a keep probability just below 1 would be 1.
+    return [
+        torch.as_tensor(value, dtype=None if isinstance(value, torch.Tensor) else torch.float64) for value in values
+    ]
 
 
 def has_noise(module: torch.nn.Module) -> bool:

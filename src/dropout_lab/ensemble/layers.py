@@ -43,7 +43,7 @@ def checked_bias(bias: Tensor | float | None, size: int) -> Tensor:
     """The bias as float64 (size,), zeros for None; ValueError for another size and for values that are not finite."""
     if bias is None:
         return torch.zeros(size, dtype=torch.float64)
-    bias = floating("bias", bias) if isinstance(bias, Tensor) else torch.tensor(real("bias", bias))
+    bias = floating("bias", bias) if isinstance(bias, Tensor) else torch.tensor(real("bias", bias), dtype=torch.float64)
     bias = torch.as_tensor(bias, dtype=torch.float64).detach().cpu().reshape(-1)
     if bias.shape != (size,) or not bias.isfinite().all():
         raise ValueError(f"bias must have {size} finite values, got shape {tuple(bias.shape)}: {bias.tolist()[:4]}")
