@@ -309,3 +309,22 @@ def test_what_is_below_a_bound_is_so_by_its_level(shape):
     # A level itself is a bound that it is not below.
     for bound in (0, 2**31, 2**32, *levels.flatten()[:2].tolist()):
         assert torch.equal(draws.below(shape, bound).bool(), levels < bound)
+
+
+@pytest.mark.parametrize("size", (1, 2, 4))
+def test_monte_carlo_takes_the_numbers_of_the_examples_batch_by_batch(size):
+    model = torch.nn.Sequential(nn.Dropout(0.5, stream=noise.Stream(1)), torch.nn.Linear(30, 2))
+    x = torch.ones(4, 30)
+    nn.set_streams(model, examples=[7, 3, 11, 5])
+    whole = inference.monte_carlo(model, x, 5, output="raw").mean
+    parts = inference.monte_carlo(model, x, 5, output="raw", batch_size=size).mean
+    torch.testing.assert_close(parts, whole)
+    assert model[0].stream.examples.tolist() == [7, 3, 11, 5]
+    nn.set_streams(model, examples=[0, 1, 2, 3])
+    assert not torch.allclose(inference.monte_carlo(model, x, 5, output="raw").mean, whole)
+
+
+def test_what_is_no_source_has_no_place():
+    with pytest.raises(TypeError, match="generator"):
+        noise.placed("a seed", 0)
+    assert noise.placed(None, 0) is None

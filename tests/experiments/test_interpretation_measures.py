@@ -149,9 +149,9 @@ def test_members_are_at_least_one(stack):
 
 
 def test_one_update_against_networks_changed_by_hand(stack):
-    """The step and the comparison written out for one replica: weights moved along its own gradient alone."""
-    rate, row = 0.05, 3
-    found = members.one_update(rate, batch=10, others=6, updates=1)(stack)
+    """The step and the comparison written out for one replica: weights moved along its own gradient alone, twice."""
+    rate, row, updates, others = 0.05, 3, 2, 6
+    found = members.one_update(rate, batch=10, others=others, updates=updates)(stack)
     inputs, labels = (part[row : row + 1] for part in stack.sample(10, "train"))
 
     def mask(key):
@@ -167,10 +167,13 @@ def test_one_update_against_networks_changed_by_hand(stack):
         outputs = values @ weights["weight3"] + weights["bias3"]
         return mean_loss(stack.dataset, outputs.unsqueeze(0), labels)[0]
 
-    weights = {name: value[row].clone().requires_grad_() for name, value in stack.parameters.items()}
-    loss(weights, mask(1000)).backward()
-    moved = {name: (value - rate * value.grad).detach() for name, value in weights.items()}
-    better = [bool(loss(moved, mask(1001 + other)) < loss(weights, mask(1001 + other))) for other in range(6)]
+    better = []
+    for first in (1000, 1000 + others + 1):
+        weights = {name: value[row].clone().requires_grad_() for name, value in stack.parameters.items()}
+        loss(weights, mask(first)).backward()
+        moved = {name: (value - rate * value.grad).detach() for name, value in weights.items()}
+        masks = [mask(first + 1 + other) for other in range(others)]
+        better.append(np.mean([bool(loss(moved, kept) < loss(weights, kept)) for kept in masks]))
     assert found["others_improved"][row] == pytest.approx(100 * np.mean(better))
     assert found["trained_improved"][row] == 100
     # Without dropout there is one member, and it is the one that was trained.

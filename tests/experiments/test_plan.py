@@ -78,3 +78,8 @@ def test_arms_share_a_stack_where_only_numbers_differ_that_may():
 )
 def test_stacks_are_about_equal_and_about_32(seeds, sizes):
     assert [len(stack) for stack in replicas.stacks({"none": Recipe()}, range(seeds))] == sizes
+
+
+def test_of_several_unknown_places_the_first_in_the_alphabet_is_named():
+    with pytest.raises(ValueError, match="no place 'antelope'"):
+        Recipe(network=MLP((6, 5))).with_noise(zebra=Bernoulli(0.5), antelope=Bernoulli(0.5))

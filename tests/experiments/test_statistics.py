@@ -209,3 +209,10 @@ def test_an_empty_rule_and_an_empty_sweep_are_refused():
 def test_the_order_of_ours_and_theirs():
     assert order_agrees([1.0, 2.0, 3.0], [10.0, 20.0, 30.0]) == pytest.approx(1)
     assert order_agrees([3.0, 2.0, 1.0], [10.0, 20.0, 30.0]) == pytest.approx(-1)
+
+
+def test_an_interval_that_ends_on_the_rules_bound_does_not_meet_it():
+    below, above, within = Rule.below(0), Rule.above(0), Rule.within(-1, 1)
+    assert below.met_by((-2, -1e-9)) and not below.met_by((-2, 0))
+    assert above.met_by((1e-9, 2)) and not above.met_by((0, 2))
+    assert within.met_by((-0.9, 0.9)) and not within.met_by((-1, 0.9)) and not within.met_by((-0.9, 1))
