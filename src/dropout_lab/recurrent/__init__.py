@@ -1,6 +1,6 @@
 """Recurrent layers with dropout: masks that are fixed for the sequence, zoneout, dropout without memory loss.
 
-All share one design, in :mod:`dropout_lab.recurrent.variational`. A cell is what its torch counterpart computes, with
+All share one design, in ``dropout_lab.recurrent.variational``. A cell is what its torch counterpart computes, with
 torch's names, shapes and order of parameters, and all of torch's options.
 """
 

@@ -42,7 +42,7 @@ class EncoderBlock(nn.Module):
     mapping from places to keep probabilities; a place that it leaves out drops nothing. Each place has a stream of its
     own: that of the block and the name of the place. ``activation`` is "relu", "gelu" or a function.
 
-    Masks are those of :class:`~dropout_lab.nn.Attention`. Raises ValueError for a place that is not there and for
+    Masks are those of :class:`~dropout_lab.transformer.attention.Attention`. Raises ValueError for a place that is not there and for
     keep probabilities outside [0, 1], TypeError for another kind of activation. Sources: Vaswani et al. 2017, section
     5.4, and for the paths Huang et al. 2016.
 
