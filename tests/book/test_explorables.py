@@ -17,7 +17,7 @@ from dropout_lab.book.explorables.parts import Explorable, Slider, Switches
 STATES = 60
 
 _SET = """([id, state]) => {
-  const form = document.querySelector(`#${id} form`);
+  const form = document.querySelector(`#explorable-${id} form`);
   for (const [name, value] of Object.entries(state)) {
     const control = form.elements[name];
     if (control) control.value = value;
@@ -25,7 +25,7 @@ _SET = """([id, state]) => {
   }
   form.dispatchEvent(new Event("input", { bubbles: true }));
 }"""
-_SHOWN = "id => Object.fromEntries([...document.querySelectorAll(`#${id} output`)].map(one => [one.name, one.value]))"
+_SHOWN = "id => Object.fromEntries([...document.querySelectorAll(`#explorable-${id} output`)].map(one => [one.name, one.value]))"
 
 
 def place(name: str) -> Path:
@@ -59,7 +59,7 @@ def test_every_number_in_every_state_is_the_packages(name: str, browser: Browser
     for state in states(found):
         browser.page.evaluate(_SET, [name, state])
         compare(found, browser.page.evaluate(_SHOWN, name), state)
-    browser.page.click(f"#{name} button[type=reset]")
+    browser.page.click(f"#explorable-{name} button[type=reset]")
     browser.page.wait_for_timeout(50)
     compare(found, browser.page.evaluate(_SHOWN, name), found.start())
 
@@ -70,11 +70,11 @@ def test_the_keyboard_moves_each_control(name: str, browser: Browser) -> None:
     browser.open(place(name))
     for control in found.controls:
         if isinstance(control, Switches):
-            browser.page.focus(f"#{name} [name={control.name}-1]")
+            browser.page.focus(f"#explorable-{name} [name={control.name}-1]")
             browser.page.keyboard.press("Space")
             value: Any = ("0" if control.start[0] == "1" else "1") + control.start[1:]
         else:
-            browser.page.focus(f"#{name} [name={control.name}]")
+            browser.page.focus(f"#explorable-{name} [name={control.name}]")
             last = control.start == control.values()[-1]
             key = (
                 {True: "ArrowLeft", False: "ArrowRight"}
@@ -85,7 +85,7 @@ def test_the_keyboard_moves_each_control(name: str, browser: Browser) -> None:
             value = control.values()[control.values().index(control.start) + (-1 if last else 1)]  # type: ignore[arg-type]
         browser.page.wait_for_timeout(20)
         compare(found, browser.page.evaluate(_SHOWN, name), {**found.start(), control.name: value})
-        browser.page.click(f"#{name} button[type=reset]")
+        browser.page.click(f"#explorable-{name} button[type=reset]")
         browser.page.wait_for_timeout(50)
 
 
@@ -95,12 +95,12 @@ def test_a_unit_is_dropped_by_a_click_on_it(browser: Browser) -> None:
     for width in (None, PHONE):
         if width:
             browser.page.set_viewport_size(width)
-        browser.page.click(f"#{found.id} button[type=reset]")
+        browser.page.click(f"#explorable-{found.id} button[type=reset]")
         browser.page.wait_for_timeout(50)
-        browser.page.click(f"#{found.id} [data-switch=second-4] circle")
+        browser.page.click(f"#explorable-{found.id} [data-switch=second-4] circle")
         shown = browser.page.evaluate(_SHOWN, found.id)
         compare(found, shown, {**found.start(), "second": "1100"})
-        gone = browser.page.locator(f"#{found.id} .unit.gone").count()
+        gone = browser.page.locator(f"#explorable-{found.id} .unit.gone").count()
         assert gone == 3
 
 
@@ -109,7 +109,7 @@ def test_a_script_moves_what_is_drawn(name: str, browser: Browser) -> None:
     """The marks differ from state to state, and are again those of the page where all is as at the start."""
     found = EXPLORABLES[name]
     browser.open(place(name))
-    drawn = f"document.querySelector('#{name} .drawing').innerHTML"
+    drawn = f"document.querySelector('#explorable-{name} .drawing').innerHTML"
     before = browser.page.evaluate(drawn)
     looks = set()
     for state in list(found.states())[:12]:

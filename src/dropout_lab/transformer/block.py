@@ -42,9 +42,9 @@ class EncoderBlock(nn.Module):
     mapping from places to keep probabilities; a place that it leaves out drops nothing. Each place has a stream of its
     own: that of the block and the name of the place. ``activation`` is "relu", "gelu" or a function.
 
-    Masks are those of :class:`~dropout_lab.transformer.attention.Attention`. Raises ValueError for a place that is not there and for
-    keep probabilities outside [0, 1], TypeError for another kind of activation. Sources: Vaswani et al. 2017, section
-    5.4, and for the paths Huang et al. 2016.
+    Masks are those of :class:`~dropout_lab.transformer.attention.Attention`. Raises ValueError for a place that is not
+    there and for keep probabilities outside [0, 1], TypeError for another kind of activation. Sources: Vaswani et al.
+    2017, section 5.4, and for the paths Huang et al. 2016.
 
     >>> block = EncoderBlock(8, 2, 16, {"attention_dropout": 0.9, "mlp_path": 0.8})
     >>> {place: layer.keep_prob for place, layer in block.places.items() if layer.keep_prob < 1}
