@@ -25,7 +25,8 @@ _SET = """([id, state]) => {
   }
   form.dispatchEvent(new Event("input", { bubbles: true }));
 }"""
-_SHOWN = "id => Object.fromEntries([...document.querySelectorAll(`#explorable-${id} output`)].map(one => [one.name, one.value]))"
+_SHOWN = """id => Object.fromEntries(
+  [...document.querySelectorAll(`#explorable-${id} output`)].map(one => [one.name, one.value]))"""
 
 
 def place(name: str) -> Path:
