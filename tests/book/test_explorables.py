@@ -27,6 +27,12 @@ _SET = """([id, state]) => {
 }"""
 _SHOWN = """id => Object.fromEntries(
   [...document.querySelectorAll(`#explorable-${id} output`)].map(one => [one.name, one.value]))"""
+#: The drawing as text, with the classes of each mark in one order.
+_DRAWN = """(() => {
+  const copy = document.querySelector("#explorable-NAME .drawing").cloneNode(true);
+  copy.querySelectorAll("[class]").forEach(mark => mark.setAttribute("class", [...mark.classList].sort().join(" ")));
+  return copy.innerHTML;
+})()"""
 
 
 def place(name: str) -> Path:
@@ -110,7 +116,7 @@ def test_a_script_moves_what_is_drawn(name: str, browser: Browser) -> None:
     """The marks differ from state to state, and are again those of the page where all is as at the start."""
     found = EXPLORABLES[name]
     browser.open(place(name))
-    drawn = f"document.querySelector('#explorable-{name} .drawing').innerHTML"
+    drawn = _DRAWN.replace("NAME", name)
     before = browser.page.evaluate(drawn)
     looks = set()
     for state in list(found.states())[:12]:
