@@ -92,7 +92,7 @@ class Report(Sequence[Finding]):
         if not self.findings:
             return "<p>Nothing was found.</p>"
         rows = "".join(
-            f"<tr><td><code>{html.escape(found.where)}</code></td><td>{found.kind}</td><td>{found.claim}</td>"
+            f"<tr><td>{html.escape(found.where)}</td><td>{found.kind}</td><td>{found.claim}</td>"
             f"<td>{html.escape(found.message)}</td></tr>"
             for found in self.findings
         )
