@@ -250,6 +250,12 @@ SOUND = {
     "timm's path": (Residual(DropPath(0.5)), X),
     "converted": (inference.weight_scaling(around(dnn.Dropout(0.5, rescale=False))), X),
     "DropConnect": (nn.Sequential(dnn.DropConnect(nn.Linear(6, 2))), X),
+    "layers with noise inside, last": (
+        nn.Sequential(
+            dnn.LearnedGaussianDropout(6, 5), dnn.ConcreteDropout(nn.Linear(5, 5)), dnn.LayerDrop([nn.Tanh()])
+        ),
+        X,
+    ),
     "streams everywhere": (dnn.add_streams(around(dnn.Dropout(0.5), nn.ReLU(), dnn.Dropout(0.5)), 0), X),
     "an encoder that draws its code": (Calls(lambda m, x: x + torch.randn_like(x) * x.exp()), X),
     "dropout by itself": (nn.Dropout(0.5), X),

@@ -320,8 +320,19 @@ class OnWeights(_Member):
     layer: Any
     per_example: bool
 
-    def __init__(self, layer: torch.nn.Module, **arguments: Any) -> None:
-        super().__init__(**arguments)
+    def __init__(
+        self,
+        layer: torch.nn.Module,
+        keep_prob: float = 0.5,
+        *,
+        per_example: bool = True,
+        rescale: bool = True,
+        generator: Source | None = None,
+        stream: Stream | None = None,
+    ) -> None:
+        super().__init__(
+            keep_prob=keep_prob, per_example=per_example, rescale=rescale, generator=generator, stream=stream
+        )
         if not isinstance(layer, self.kinds):
             raise TypeError(f"{type(self).__name__} wraps {self.wraps}, got {type(layer).__name__}")
         self.layer = layer
@@ -373,20 +384,6 @@ class DropConnect(OnWeights):
     kinds = (torch.nn.Linear, torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)
     wraps = "a linear layer or a convolution"
     layer: torch.nn.Linear | torch.nn.Conv1d | torch.nn.Conv2d | torch.nn.Conv3d
-
-    def __init__(
-        self,
-        layer: torch.nn.Module,
-        keep_prob: float = 0.5,
-        *,
-        per_example: bool = True,
-        rescale: bool = True,
-        generator: Source | None = None,
-        stream: Stream | None = None,
-    ) -> None:
-        super().__init__(
-            layer, keep_prob=keep_prob, per_example=per_example, rescale=rescale, generator=generator, stream=stream
-        )
 
     def linear_map(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """What the wrapped layer does to ``x``, with another weight and bias."""

@@ -61,6 +61,17 @@ def is_enumerable(module: torch.nn.Module) -> bool:
     return variant is not None and variant.enumerable
 
 
+def multiplies_input(module: torch.nn.Module) -> bool:
+    """Whether ``module`` does nothing but multiply its input by noise: its factor goes to what reads its output.
+
+    Raises TypeError as :func:`is_enumerable` does.
+    """
+    variant = nn.variant_of(module)
+    if variant is None or variant.multiplies == "weights":
+        return False
+    return variant.is_function or isinstance(module, nn.OF_TORCH)
+
+
 def keep_prob(module: torch.nn.Module) -> float:
     """The keep probability of a module with an enumerable variant."""
     own: Any = module

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dropout_lab import functional, nn
 from dropout_lab.ensemble import asking
+from dropout_lab.recurrent import Masks
 
 #: What alpha dropout puts in the place of a dropped number: SELU's limit at minus infinity (Klambauer et al. 2017).
 _ALPHA = -1.7580993408473766
@@ -135,44 +136,35 @@ class _Recurrent(Kind):
     """The masks of a recurrent layer: kept as one vector of numbers for each sequence."""
 
     def draw(self, name: str, x: Tensor) -> Factor:
-        drawn = self._in_order(self.layer.draw_masks_for(x))
+        drawn = [mask for masks in self.layer.draw_masks_for(x) for mask in masks if mask is not None]
         return Factor(name, torch.cat([mask.transpose(0, 1).flatten(1) for mask in drawn], 1))
 
     def apply(
         self, name: str, x: Tensor, factor: Factor, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        # Their shapes are those of new masks.
-        pattern = self.layer.draw_masks_for(x)
-        every = self._in_order(pattern)
-        count, width = every[0].shape[1], sum(mask.shape[0] * mask.shape[2] for mask in every)
-        values = factor.values.to(every[0].device)
+        shapes = self.layer.mask_shapes(x)
+        every = [shape for own in shapes for shape in own.values()]
+        count, width = every[0][1], sum(draws * features for draws, _, features in every)
+        values = factor.values.to(next(self.layer.parameters()).device)
         if values.dim() != 2 or values.shape[1] != width or len(values) not in (1, count):
             raise ValueError(
                 f"{self.described(name)} has to mask {count} sequences by {width} numbers each, and its recorded masks "
                 f"are of shape {tuple(values.shape)}. Record with one sequence"
             )
         rows, start, given = values.expand(count, -1), 0, []
-        for masks in pattern:
-            parts: list[Tensor | None] = []
-            for mask in masks:
-                if mask is None:
-                    parts.append(None)
-                    continue
-                draws, _, features = mask.shape
-                part = rows[:, start : start + draws * features]
-                parts.append(part.unflatten(1, (draws, features)).transpose(0, 1).contiguous())
+        for own in shapes:
+            parts: dict[str, Tensor | None] = {"input": None, "recurrent": None}
+            for place, (draws, _, features) in own.items():
+                part = rows[:, start : start + draws * features].unflatten(1, (draws, features))
+                parts[place] = part.transpose(0, 1).contiguous()
                 start += draws * features
-            given.append(type(masks)(*parts))
+            given.append(Masks(**parts))
         self.layer.training = True
         try:
             # Not by way of its hooks, of which one is ours.
             return type(self.layer).forward(self.layer, *args, **{**(kwargs or {}), "masks": given})
         finally:
             self.layer.training = False
-
-    @staticmethod
-    def _in_order(drawn: Any) -> list[Tensor]:
-        return [mask for masks in drawn for mask in masks if mask is not None]
 
 
 def kind_of(name: str, layer: torch.nn.Module) -> Kind:
@@ -196,8 +188,7 @@ def kind_of(name: str, layer: torch.nn.Module) -> Kind:
         return _Recurrent(layer, drop)
     if variant is not None and hasattr(layer, "draw_mask"):
         return _Inside(layer, drop)
-    is_plain = isinstance(layer, nn.OF_TORCH) or (variant is not None and variant.is_function)
-    if variant is not None and variant.multiplies != "weights" and is_plain:
+    if asking.multiplies_input(layer):
         return Kind(layer, drop)
     raise ValueError(
         f"the noise of {asking.described(name, layer)} is no factor on its input or its weights that could be "

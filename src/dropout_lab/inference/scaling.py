@@ -17,7 +17,7 @@ from torch import fx
 
 from dropout_lab import nn, pinned
 from dropout_lab.constraints import LAYERS
-from dropout_lab.ensemble.asking import described
+from dropout_lab.ensemble.asking import described, multiplies_input
 from dropout_lab.ensemble.watching import alone
 from dropout_lab.inference.tracing import target, trace
 from dropout_lab.transformer.depth import LayerDrop
@@ -126,7 +126,7 @@ def _convert(model: torch.nn.Module, *, to_inverted: bool) -> torch.nn.Module:
 
 def _factors(model: torch.nn.Module, modules: _Modules, changing: _Modules) -> Iterator[tuple[torch.nn.Module, float]]:
     """Each layer whose weights have to be multiplied, with the factor."""
-    own = {name: module for name, module in changing.items() if not _multiplies_activations(module)}
+    own = {name: module for name, module in changing.items() if not multiplies_input(module)}
     dropped = {name: module for name, module in changing.items() if name not in own}
     nodes = list(trace(model).nodes) if dropped else []
     calls: dict[fx.Node, float] = {}
@@ -162,14 +162,6 @@ def _factors(model: torch.nn.Module, modules: _Modules, changing: _Modules) -> I
         yield weighted, factors[0]
 
 
-def _multiplies_activations(module: torch.nn.Module) -> bool:
-    """Whether ``module`` does nothing but multiply its input by noise: its factor goes to what reads its output."""
-    variant = nn.variant_of(module)
-    if variant is None or variant.multiplies == "weights":
-        return False
-    return variant.is_function or isinstance(module, nn.OF_TORCH)
-
-
 def _readers(dropout: fx.Node, node: fx.Node, modules: _Modules) -> Iterator[fx.Node]:
     """The calls of linear layers and convolutions that read ``node``, the output of ``dropout`` or a view of it."""
     source = described(target(dropout), modules[target(dropout)])
@@ -179,7 +171,7 @@ def _readers(dropout: fx.Node, node: fx.Node, modules: _Modules) -> Iterator[fx.
             _check_plain(target(user), module)
             if isinstance(module, (*LAYERS, nn.DropConnect)):
                 yield user
-            elif isinstance(module, _TRANSPARENT) or _multiplies_activations(module):
+            elif isinstance(module, _TRANSPARENT) or multiplies_input(module):
                 yield from _readers(dropout, user, modules)
             else:
                 raise ValueError(

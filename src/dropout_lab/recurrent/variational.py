@@ -237,6 +237,14 @@ class Variational(Drawing):
         length, count, _ = self._sequences(x).padded.shape
         return self.draw_masks(count, length, generator=generator)
 
+    def mask_shapes(self, x: Tensor | PackedSequence) -> list[dict[str, tuple[int, int, int]]]:
+        """The shapes of the masks for an input, by the names of :class:`Masks`; nothing is drawn."""
+        length, count, _ = self._sequences(x).padded.shape
+        return [
+            {name: (part.draws, count, part.features) for name, part in drawn.items() if part.keep_prob < 1}
+            for drawn in (self._drawn(number, length) for number in range(self.num_layers * self._directions))
+        ]
+
     def _scale(self, keep_prob: float, mask: Tensor | None) -> float:
         """What kept numbers are multiplied by; without a mask, as the caller of ``forward`` may ask, by nothing."""
         if self.training:

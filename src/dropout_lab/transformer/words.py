@@ -10,7 +10,7 @@ from torch import Tensor
 from dropout_lab import functional
 from dropout_lab.functional import variants
 from dropout_lab.nn import OnWeights
-from dropout_lab.noise import Source, Stream
+from dropout_lab.noise import Source
 
 
 class EmbeddingDropout(OnWeights):
@@ -37,20 +37,6 @@ class EmbeddingDropout(OnWeights):
     kinds = (torch.nn.Embedding,)
     wraps = "an embedding"
     layer: torch.nn.Embedding
-
-    def __init__(
-        self,
-        layer: torch.nn.Module,
-        keep_prob: float = 0.5,
-        *,
-        per_example: bool = True,
-        rescale: bool = True,
-        generator: Source | None = None,
-        stream: Stream | None = None,
-    ) -> None:
-        super().__init__(
-            layer, keep_prob=keep_prob, per_example=per_example, rescale=rescale, generator=generator, stream=stream
-        )
 
     def with_weights(self, x: Tensor, weights: Tensor) -> Tensor:
         """The rows for ``x`` from another table (V, D), or from a table for each example of ``x``, (N, V, D).

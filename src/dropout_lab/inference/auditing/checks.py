@@ -195,10 +195,8 @@ def not_rescaled(seen: Evidence) -> Iterator[Finding]:
             )
     homemade = dict.fromkeys(event.module for event in seen.in_training() if event.what == "home-made")
     for name in homemade:
-        tested, trained = (
-            seen.tested.leaves.get(name, []),
-            [leaf for one in seen.trained for leaf in one.leaves.get(name, [])],
-        )
+        tested = seen.tested.leaves.get(name, [])
+        trained = [leaf for one in seen.trained for leaf in one.leaves.get(name, [])]
         if tested and all(_is_identity(x, y) for x, y in tested) and _keeps_or_drops(trained):
             yield Finding(
                 name,

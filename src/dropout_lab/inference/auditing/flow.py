@@ -83,8 +83,6 @@ def tensors(value: object) -> Iterator[Tensor]:
             yield from tensors(part)
     elif hasattr(value, "__dataclass_fields__"):
         yield from tensors([getattr(value, name) for name in value.__dataclass_fields__])
-    elif isinstance(value, torch.nn.utils.rnn.PackedSequence):
-        yield value.data
 
 
 class Flow(TorchFunctionMode):
@@ -176,7 +174,7 @@ class Flow(TorchFunctionMode):
             assert variant is not None
             what = variant.name
         keep = [float(part.detach().float().mean()) for part in asking.keep_probs(module)]
-        masks_input = what not in ("recurrent", "attention", "drop_connect")
+        masks_input = asking.multiplies_input(module)
         event = Event(name, what, x, output, 1 - min(keep, default=1.0), module.training, masks_input, module)
         self.seen.events.append(event)
         if not event.rate:

@@ -171,7 +171,7 @@ class _Cut:
     def _follow(self, node: fx.Node, place: Place) -> None:
         """What acts on each unit by itself."""
         read = _read(node)
-        source, x, factor, present = self._places[read], self._made[read], self._factor.get(read), None
+        source, x, factor = self._places[read], self._made[read], self._factor.get(read)
         # Only what is linear for positive factors lets them pass.
         if factor is not None and (place.step in ("apply", "normalize") or bool((factor < 0).any())):
             x, factor = self._scaled(node, x, source, factor), None
