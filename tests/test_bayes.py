@@ -305,3 +305,11 @@ def test_concrete_dropout_learns_to_keep_what_is_needed() -> None:
             optimizer.step()
         ends.append(module.keep_prob.item())
     assert ends[0] > 0.97 and abs(ends[1] - 0.5) < 0.02
+
+
+def test_no_slope_on_the_way_back_is_nan_either() -> None:
+    """Not even one that would be taken out later: torch's own search for NaN must find nothing."""
+    layer = LearnedGaussianDropout(3, 2)
+    with torch.autograd.detect_anomaly():
+        layer(torch.zeros(4, 3)).sum().backward()
+    assert all(parameter.grad is None or parameter.grad.isfinite().all() for parameter in layer.parameters())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import mpmath
 import pytest
@@ -281,3 +282,33 @@ def test_a_bias_that_is_a_number_keeps_all_its_digits() -> None:
     found = ensemble.sigmoid_mean(hidden, weight, 0.3, 0.6)
     exact = ensemble.sigmoid_mean(hidden, weight, torch.tensor([0.3], dtype=torch.float64), 0.6)
     assert torch.equal(found.value, exact.value)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(("part", "bias", "largest"), [(-2e10, 8e9, 1.2e10), (2e10, 8e9, 2.8e10), (-1e9, 8e9, 8e9)])
+def test_the_range_of_the_logits_is_that_of_all_masks(part: float, bias: float, largest: float, sign: int) -> None:
+    """One unit has two logits, b and a + b. Too wide a range is named, so it can be compared."""
+    one = torch.ones(1, dtype=torch.float64)
+    with pytest.raises(ValueError, match=re.escape(f"logits up to ±{largest:.3g} from 1 units")):
+        ensemble.sigmoid_mean(one, sign * part * one, sign * bias, rescale=False)
+
+
+def test_a_logit_without_units_can_be_too_large_too() -> None:
+    with pytest.raises(ValueError, match="from 0 units"):
+        ensemble.sigmoid_mean(torch.ones(0), torch.ones(0), 1e12)
+
+
+@pytest.mark.parametrize("probability", [0.001, 0.3, 0.8])
+def test_many_units_have_the_likely_range_of_hoeffding(probability: float) -> None:
+    """2000 equal units: all masks reach ±2000, and e^-40 is the chance of a logit beyond the mean ± 200."""
+    found = fourier._likely_range(torch.ones(2000), torch.full((2000,), probability), 3.0)
+    assert found == pytest.approx((3 + 2000 * probability + 200.0, 2.2 * math.exp(-40)))
+    assert fourier._likely_range(torch.ones(20), torch.full((20,), 0.5), -3.0) == (17.0, 0.0)
+
+
+def test_the_bound_grows_with_the_roundings_and_no_faster() -> None:
+    """At n units the rounding of a sum of n terms of one size; the other errors are far below."""
+    few, many = (float(ensemble.sigmoid_mean(torch.ones(n), torch.full((n,), 1.0 / n)).bound) for n in (4, 4096))
+    epsilon = 2.0**-53
+    assert few == pytest.approx(epsilon * (4 + 0.5 * (16 + math.log2(5))), rel=1e-3)
+    assert many == pytest.approx(epsilon * (4 + 0.5 * (16 + math.log2(4097))), rel=1e-3)

@@ -209,3 +209,20 @@ def test_which_masks_can_be_enumerated() -> None:
         *("dropout", "spatial_dropout", "variational_dropout", "drop_path", "token_dropout", "attention_dropout"),
         *("drop_connect", "embedding_dropout"),
     }
+
+
+def test_which_masks_are_lists_of_independent_draws() -> None:
+    assert {name for name, variant in VARIANTS.items() if not variant.enumerable} == {
+        "gaussian_dropout",
+        "drop_block",
+        "recurrent_dropout",
+        "learned_gaussian_dropout",
+        "concrete_dropout",
+        "layer_drop",
+        "alpha_dropout",
+    } & VARIANTS.keys()
+
+
+def test_which_variants_are_functions() -> None:
+    functions = {name for name, variant in VARIANTS.items() if variant.is_function}
+    assert functions == {name for name in VARIANTS if hasattr(functional, name)}

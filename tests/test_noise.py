@@ -182,3 +182,14 @@ def test_what_is_certain_draws_nothing_in_either_form(keep_prob: float) -> None:
     assert torch.equal(values > level, torch.full((4,), bool(keep_prob)))
     noise.bernoulli((4,), keep_prob, generator=generator)
     assert torch.equal(generator.get_state(), before)
+
+
+@pytest.mark.parametrize("keep_prob", [0, 1])
+@pytest.mark.parametrize("draws", [7, 1 << 16])
+def test_a_certain_mask_leaves_the_generator_alone(keep_prob: int, draws: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    before = generator.get_state()
+    values, level = noise.exceeding((draws,), keep_prob, generator=generator)
+    noise.bernoulli((draws,), keep_prob, generator=generator)
+    assert torch.equal(generator.get_state(), before)
+    assert torch.equal(values > level, torch.full((draws,), bool(keep_prob)))

@@ -216,3 +216,12 @@ def test_an_interval_that_ends_on_the_rules_bound_does_not_meet_it():
     assert below.met_by((-2, -1e-9)) and not below.met_by((-2, 0))
     assert above.met_by((1e-9, 2)) and not above.met_by((0, 2))
     assert within.met_by((-0.9, 0.9)) and not within.met_by((-1, 0.9)) and not within.met_by((-0.9, 1))
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_rounding_is_measured_by_the_larger_of_the_two_arrays(swapped):
+    """Values that differ by the rounding of large numbers are equal, though the other arm be 0."""
+    large, nothing = 1e6 + 1e-9 * np.arange(4), np.zeros(4)
+    pair = (nothing, large) if swapped else (large, nothing)
+    assert compare(*pair, rule=Rule.above(0), unit="points", bounds=(-2e6, 2e6)).exact
+    assert not compare(large - 1e6, nothing, rule=Rule.above(0), unit="points", bounds=(-1, 1)).exact

@@ -85,15 +85,15 @@ def _one_example(parts: Tensor, probabilities: Tensor, bias: float) -> tuple[flo
     period = largest + _MARGIN
     step = 2 * math.pi / period
     nodes = math.ceil(_CUT / step)
-    if nodes * max(1, len(parts)) > _MOST:
+    factors = max(1, len(parts))
+    if nodes * factors > _MOST:
         raise ValueError(
             f"logits up to ±{largest:.3g} from {len(parts)} units need {nodes} nodes of {len(parts)} factors each: "
             "too many. Use inference.monte_carlo, or units with smaller contributions"
         )
-    total = 0.0
-    for start in range(0, nodes, max(1, _BLOCK // max(1, len(parts)))):
-        stop = min(nodes, start + max(1, _BLOCK // max(1, len(parts))))
-        t = (torch.arange(start, stop, dtype=torch.float64) + 0.5) * step
+    total, together = 0.0, max(1, _BLOCK // factors)
+    for start in range(0, nodes, together):
+        t = (torch.arange(start, min(nodes, start + together), dtype=torch.float64) + 0.5) * step
         total += float((_imaginary(parts, probabilities, bias, t) / torch.sinh(math.pi * t)).sum())
     alias = math.exp(largest - period) / (1 - math.exp(-period))
     beyond = math.pi * step * (nodes + 0.5)

@@ -108,7 +108,7 @@ def _read(path: Path, device: str) -> dict[str, Tensor] | None:
     if hashlib.sha256(body).digest() != digest:
         warnings.warn(f"the stored stack {path.name} is damaged; it is trained again", stacklevel=2)
         return None
-    with np.load(io.BytesIO(body), allow_pickle=False) as arrays:
+    with np.load(io.BytesIO(body)) as arrays:
         return {name: torch.from_numpy(arrays[name]).to(device) for name in arrays.files}
 
 

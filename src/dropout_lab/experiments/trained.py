@@ -37,7 +37,7 @@ class Trained:
         self.dataset = dataset
         self.replicas = tuple(replicas)
         self.parameters = parameters
-        self.network = replicas[0].recipe.network
+        (self.network,) = {replica.recipe.network for replica in replicas}
         self.device = next(iter(parameters.values())).device
         self._examples = Examples(dataset, replicas, self.device)
         self._outputs: dict[str, Tensor] = {}

@@ -21,7 +21,7 @@ from dropout_lab.noise import Source
 
 _RULES = ("exact", "published")
 #: The largest factor that a position can get: finite in float32, and so harmless where everything is dropped.
-_LARGEST = 1e38
+_LARGEST = torch.finfo(torch.float32).max
 
 
 def drop_block(

@@ -24,9 +24,8 @@ _MANY = 1 << 18
 _STRETCH = 1 << 16
 #: The shortest row that is handled as one.
 _ROW = 1 << 8
-#: No type that is computed in has a smaller range than this factor; and the least number with an inverse.
+#: No type that is computed in has a smaller range than this factor.
 _FACTOR = 2.0**64
-_LEAST = 1 / sys.float_info.max
 #: Integers as wide as the floating point numbers, by bytes.
 _INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 # The gradient of relu, as its one overload: to look it up among several would cost a small input as much as the call.
@@ -41,7 +40,7 @@ def inverse(keep_prob: float) -> float:
     """
     if not keep_prob:
         return 1.0
-    return 1 / keep_prob if keep_prob > _LEAST else sys.float_info.max
+    return min(1 / keep_prob, sys.float_info.max)
 
 
 def scaled(x: Tensor, scale: float) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Generator, Tensor
 
 from dropout_lab import noise
 from dropout_lab.arguments import flag, floating, integer
+from dropout_lab.functional.selection import inverse
 
 
 class Moments(NamedTuple):
@@ -88,8 +89,8 @@ def moment_matching(
         raise ValueError(f"bias must have shape ({len(weight)},), got {tuple(bias.shape)}")
     kept = 1.0 if rescale and keep_prob > 0 else keep_prob
     # Per unit of weight: p(1 − p)(E x)² + p Var x, over p² if rescaled. At p = 0 everything is 0 in both conventions.
-    mask_noise = kept * (1 - keep_prob) * (kept / keep_prob if keep_prob > 0 else 0.0)
-    input_noise = kept * (kept / keep_prob if keep_prob > 0 else 0.0)
+    factor = inverse(keep_prob) if rescale else 1.0
+    mask_noise, input_noise = kept * (1 - keep_prob) * factor, kept * factor
     # Squares overflow and vanish in half precision: all is in float32 at least, also under autocast, and rounded once.
     with torch.autocast(weight.device.type, enabled=False):
         mean, spread, wide = _widened(inputs.mean), _widened(inputs.variance), _widened(weight)

@@ -76,7 +76,8 @@ def hessian_trace(probes: int = 20, part: Part = "train") -> Callable[[Trained],
             product = torch.stack([(slope * sign).sum() for slope, sign in zip(slopes, signs, strict=True)]).sum()
             curved = torch.autograd.grad(product, weights, retain_graph=True)
             pairs = zip(curved, signs, strict=True)
-            traces.append(torch.stack([(one * sign).flatten(1).double().sum(1) for one, sign in pairs]).sum(0))
+            terms = [torch.linalg.vecdot(one.double().flatten(1), sign.double().flatten(1)) for one, sign in pairs]
+            traces.append(torch.stack(terms).sum(0))
         return {"hessian_trace": torch.stack(traces).mean(0).cpu().numpy()}
 
     return measure
