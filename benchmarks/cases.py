@@ -71,6 +71,8 @@ def _torch() -> dict[str, Callable[[Tensor], Tensor]]:
     }
 
 
+#: Whose masks are shared by many elements: also without exact zeros, by a product.
+_PRODUCTS = ("spatial_dropout", "drop_path")
 #: Inputs other than the usual ones, by the most axes that the layouts of a variant name.
 _SHAPES = {3: ((16, 8, 8), (64, 32, 32), (256, 128, 128))}
 
@@ -100,9 +102,14 @@ def cases() -> tuple[list[Case], dict[str, str]]:
         for form in variant.forms:
             name = ", ".join((variant.name, *(key.replace("_", " ") for key in form)))
             listed.append(Case(name, partial(function, **form), others(name), shapes=shapes))
+            if variant.name in _PRODUCTS:
+                product = partial(function, **form, exact_zeros=False)
+                listed.append(Case(f"{name}, product", product, others(name), shapes=shapes))
         if variant is VARIANTS["dropout"]:
             name = "dropout, keep .9"
             listed.append(Case(name, lambda x: functional.dropout(x, 0.9), others(name)))
+            product = partial(function, keep_prob=0.9, exact_zeros=False)
+            listed.append(Case(f"{name}, product", product, others(name)))
             # What it costs that a mask depends on its place alone.
             own = partial(function, generator=Stream(0, "benchmark"))
             listed.append(Case("dropout, from a stream", own, {PLAIN: function, **others(variant.name)}))

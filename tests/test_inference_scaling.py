@@ -296,13 +296,13 @@ def test_fractional_pooling_is_named() -> None:
         inference.weight_scaling(model)
 
 
-@pytest.mark.parametrize("kind", [nn.Dropout, torch.nn.Dropout, nn._Member])
+@pytest.mark.parametrize("kind", [nn.Dropout, torch.nn.Dropout, nn.Member])
 def test_a_subclass_whose_noise_is_not_known_is_named(kind: type[torch.nn.Module]) -> None:
     class Unknown(kind):
         def forward(self, x: Tensor) -> Tensor:
             return x
 
-    unknown = Unknown(keep_prob=0.5) if kind is nn._Member else Unknown(0.5)
+    unknown = Unknown(keep_prob=0.5) if kind is nn.Member else Unknown(0.5)
     model = chain(nn.Dropout(0.5, rescale=False), torch.nn.Linear(4, 3), unknown)
     with pytest.raises(TypeError, match="Unknown"):
         inference.weight_scaling(model)

@@ -105,7 +105,7 @@ def exceeding(
     >>> torch.equal(values > level, bernoulli((2, 5), 0.5, generator=torch.Generator().manual_seed(0)) == 1)
     True
     """
-    if keep_prob in (0, 1) or isinstance(generator, (Stream, Draws)) or _prefers_bits(shape, device):
+    if not 0 < keep_prob < 1 or isinstance(generator, (Stream, Draws)) or _prefers_bits(shape, device):
         return bernoulli(shape, keep_prob, generator=generator, device=device), 0.5
     # torch.rand gives k / 2^24 with k below 2^24, of which this many shall exceed the level. (Spelled out, the extents
     # of a shape are read faster than as one torch.Size; a shape without axes has to stay whole.)

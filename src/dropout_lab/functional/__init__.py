@@ -6,7 +6,10 @@ Common to all: ``keep_prob`` is the probability p of keeping. ``training=False``
 :class:`~dropout_lab.noise.Stream`, or torch's global generator by default. A generator of your own is drawn from again
 where a forward pass is repeated, as ``torch.utils.checkpoint`` does it in the backward pass: the gradient then belongs
 to another mask than the output. Pass a stream there, whose masks are the same in both passes. A dropped
-element is exactly 0, even where it was inf or NaN, and passes exactly 0 gradient. ``batched=False`` says that ``x`` is
+element is exactly 0, even where it was inf or NaN, and passes exactly 0 gradient. Functions with ``exact_zeros`` give
+this up for speed when it is False, where a product is faster (small inputs, and masks that many elements share): the
+mask is the same, a dropped inf or NaN becomes NaN as in torch's own layers, and a dropped negative number −0.
+``batched=False`` says that ``x`` is
 a single sample without the axis N, as it is inside ``torch.vmap`` over samples.
 
 Errors common to all: ValueError for a keep probability outside [0, 1] and for a wrong number of axes, TypeError for

@@ -29,6 +29,7 @@ def dropout(
     *,
     training: bool = True,
     rescale: bool = True,
+    exact_zeros: bool = True,
     generator: Source | None = None,
 ) -> Tensor:
     """Drop each element by itself. ``x`` has any shape. Source: Srivastava et al. 2014, section 4.
@@ -36,7 +37,9 @@ def dropout(
     >>> dropout(torch.ones(6), 0.5, generator=torch.Generator().manual_seed(0))
     tensor([0., 2., 0., 0., 0., 2.])
     """
-    return masked(DROPOUT, x, keep_prob, training=training, rescale=rescale, generator=generator)
+    return masked(
+        DROPOUT, x, keep_prob, training=training, rescale=rescale, exact_zeros=exact_zeros, generator=generator
+    )
 
 
 def gaussian_dropout(
@@ -75,6 +78,7 @@ def spatial_dropout(
     batched: bool = True,
     training: bool = True,
     rescale: bool = True,
+    exact_zeros: bool = True,
     generator: Source | None = None,
 ) -> Tensor:
     """Drop whole channels, each by itself. ``x`` is (N, C, L), (N, C, H, W) or (N, C, D, H, W).
@@ -87,7 +91,14 @@ def spatial_dropout(
              [0., 0., 0., 0.]]])
     """
     return masked(
-        SPATIAL_DROPOUT, x, keep_prob, training=training, rescale=rescale, generator=generator, batched=batched
+        SPATIAL_DROPOUT,
+        x,
+        keep_prob,
+        training=training,
+        rescale=rescale,
+        exact_zeros=exact_zeros,
+        generator=generator,
+        batched=batched,
     )
 
 
@@ -98,6 +109,7 @@ def variational_dropout(
     time_dim: int = 1,
     training: bool = True,
     rescale: bool = True,
+    exact_zeros: bool = True,
     generator: Source | None = None,
 ) -> Tensor:
     """Drop features for a whole sequence: one mask, the same at every step along ``time_dim``.
@@ -118,7 +130,14 @@ def variational_dropout(
             f"got shape {tuple(x.shape)} with time_dim={time_dim}"
         )
     return masked(
-        VARIATIONAL_DROPOUT, x, keep_prob, training=training, rescale=rescale, generator=generator, time_dim=time_dim
+        VARIATIONAL_DROPOUT,
+        x,
+        keep_prob,
+        training=training,
+        rescale=rescale,
+        exact_zeros=exact_zeros,
+        generator=generator,
+        time_dim=time_dim,
     )
 
 
@@ -129,6 +148,7 @@ def drop_path(
     batched: bool = True,
     training: bool = True,
     rescale: bool = True,
+    exact_zeros: bool = True,
     generator: Source | None = None,
 ) -> Tensor:
     """Drop the whole of ``x``, a residual branch, for each sample by itself. ``x`` is (N, …).
@@ -140,7 +160,16 @@ def drop_path(
             [2., 2.],
             [0., 0.]])
     """
-    return masked(DROP_PATH, x, keep_prob, training=training, rescale=rescale, generator=generator, batched=batched)
+    return masked(
+        DROP_PATH,
+        x,
+        keep_prob,
+        training=training,
+        rescale=rescale,
+        exact_zeros=exact_zeros,
+        generator=generator,
+        batched=batched,
+    )
 
 
 def linear_decay(blocks: int, last: float = 0.5) -> list[float]:
@@ -167,6 +196,7 @@ def masked(
     *,
     training: bool = True,
     rescale: bool = True,
+    exact_zeros: bool = True,
     generator: Source | None = None,
     **options: Any,
 ) -> Tensor:
@@ -189,6 +219,8 @@ def masked(
     keep_prob = noise.check_keep_prob(keep_prob)
     if training is not True or rescale is not True:
         check_modes(training, rescale)
+    if exact_zeros is not True:
+        flag("exact_zeros", exact_zeros)
     if keep_prob == 1 or (rescale and not training):
         return x
     if not training and keep_prob > 0:
@@ -196,4 +228,6 @@ def masked(
     scale = inverse(keep_prob) if rescale else 1.0
     if generator is not None:
         generator = variant.draws_from(generator, x.shape, **options)
-    return drop(x, variant.mask_shape(x.shape, **options), keep_prob, scale, generator=generator)
+    return drop(
+        x, variant.mask_shape(x.shape, **options), keep_prob, scale, generator=generator, exact_zeros=exact_zeros
+    )

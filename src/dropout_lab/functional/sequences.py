@@ -20,6 +20,7 @@ def token_dropout(
     batched: bool = True,
     training: bool = True,
     rescale: bool = True,
+    exact_zeros: bool = True,
     generator: Source | None = None,
 ) -> Tensor:
     """Drop whole tokens of a sequence, each by itself. ``x`` is (N, T, D).
@@ -33,7 +34,16 @@ def token_dropout(
              [2., 2.],
              [0., 0.]]])
     """
-    return masked(TOKEN_DROPOUT, x, keep_prob, training=training, rescale=rescale, generator=generator, batched=batched)
+    return masked(
+        TOKEN_DROPOUT,
+        x,
+        keep_prob,
+        training=training,
+        rescale=rescale,
+        exact_zeros=exact_zeros,
+        generator=generator,
+        batched=batched,
+    )
 
 
 def attention_dropout(
@@ -44,6 +54,7 @@ def attention_dropout(
     batched: bool = True,
     training: bool = True,
     rescale: bool = True,
+    exact_zeros: bool = True,
     generator: Source | None = None,
 ) -> Tensor:
     """Drop attention probabilities. ``x`` is (N, H, T, S): how much each of T targets reads from each of S sources.
@@ -65,6 +76,7 @@ def attention_dropout(
         keep_prob,
         training=training,
         rescale=rescale,
+        exact_zeros=exact_zeros,
         generator=generator,
         share_heads=share_heads,
         batched=batched,

@@ -154,7 +154,7 @@ def _each(shape: Shape) -> Shape:
 def _leading(shape: Shape, *, batched: bool = True) -> Shape:
     """One draw for each sample and each entry of the axis after N: a channel, a token."""
     own = 2 if batched else 1
-    return (*shape[:own], *(1,) * (len(shape) - own))
+    return tuple(shape)[:own] + (1,) * (len(shape) - own)
 
 
 def _seeds(shape: Shape, *, block_size: int = 7, batched: bool = True) -> Shape:
@@ -171,7 +171,7 @@ def _features(shape: Shape, *, time_dim: int = 1) -> Shape:
 
 def _samples(shape: Shape, *, batched: bool = True) -> Shape:
     own = 1 if batched else 0
-    return (*shape[:own], *(1,) * (len(shape) - own))
+    return tuple(shape)[:own] + (1,) * (len(shape) - own)
 
 
 def _links(shape: Shape, *, share_heads: bool = False, batched: bool = True) -> Shape:

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from dropout_lab import functional
 from dropout_lab.functional import variants
-from dropout_lab.nn import OnWeights
 from dropout_lab.noise import Source
+from dropout_lab.weights import OnWeights
 
 
 class EmbeddingDropout(OnWeights):

@@ -1,0 +1,56 @@
+"""What the modules of the family have in common: a variant, the arguments that are remembered, a source of draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+
+from dropout_lab import functional, noise
+from dropout_lab.arguments import flag
+from dropout_lab.drawing import Drawing
+from dropout_lab.functional.variants import Variant
+from dropout_lab.noise import Source, Stream
+
+#: Arguments that are True or False.
+_FLAGS = ("batched", "rescale", "exact_zeros", "share_heads", "per_example")
+
+
+class Member(Drawing):
+    """A member of the family: its variant, which is its function too, and the arguments that the module remembers.
+
+    A subclass gives ``variant`` and hands its arguments to ``super().__init__``. One that computes something else in a
+    ``forward`` of its own gives its variant anew, or the test-time rules refuse it.
+    """
+
+    variant: Variant
+    function: Callable[..., Tensor]
+    options: tuple[str, ...]
+    keep_prob: float
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        given = vars(cls).get("variant")
+        if given is not None and hasattr(functional, given.name):
+            cls.function = staticmethod(getattr(functional, given.name))
+
+    def __init__(self, *, generator: Source | None = None, stream: Stream | None = None, **arguments: Any) -> None:
+        super().__init__()
+        noise.check_keep_prob(arguments["keep_prob"])
+        for name, value in arguments.items():
+            setattr(self, name, flag(name, value) if name in _FLAGS else value)
+        self.options = tuple(arguments)
+        self.own_source(generator, stream)
+
+    def _arguments(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.options}
+
+    def forward(self, x: Tensor, *, generator: Source | None = None) -> Tensor:
+        if not isinstance(x, Tensor):
+            return self.traced(x)
+        return type(self).function(x, **self._arguments(), training=self.training, generator=self.source(generator))
+
+    def extra_repr(self) -> str:
+        shown = {name: value for name, value in self._arguments().items() if name != "exact_zeros" or not value}
+        return ", ".join(f"{name}={value!r}" for name, value in shown.items())
