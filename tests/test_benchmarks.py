@@ -64,7 +64,8 @@ def test_each_call_that_is_timed_drops_what_it_says(benchmarks):
     torch.manual_seed(0)
     compared, _ = cases.cases()
     of_elements = [case for case in compared if case.variant.startswith("dropout")]
-    assert [case.variant for case in of_elements] == ["dropout", "dropout, keep .9", "dropout, from a stream"]
+    names = ["dropout", "dropout, keep .9", "dropout, keep .9, product", "dropout, from a stream"]
+    assert [case.variant for case in of_elements] == names
     for case in of_elements:
         keep_prob = 0.9 if "keep" in case.variant else 0.5
         for call in (case.ours, *case.peers.values()):

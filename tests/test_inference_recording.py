@@ -265,3 +265,17 @@ def test_a_compiled_model_and_one_in_half_precision():
         assert torch.allclose(torch.compile(model, backend="eager")(torch.ones(3, 4)), one.expand(3, 4))
         with torch.autocast("cpu", dtype=torch.bfloat16):
             assert torch.allclose(model(torch.ones(3, 4)).float(), one.expand(3, 4), atol=0.1)
+
+
+@pytest.mark.parametrize("kind", (nn.VariationalLSTM, nn.VariationalGRU))
+def test_a_state_that_is_given_by_name_reaches_the_replay(kind):
+    layer = kind(4, 3, keep_prob=0.5).eval()
+    x, start = torch.randn(2, 5, 2, 4, generator=torch.Generator().manual_seed(0))[0], torch.ones(1, 2, 3)
+    state = (start, start) if kind is nn.VariationalLSTM else start
+    layer.train()
+    with inference.record(layer) as masks:
+        layer(x[:, :1])
+    layer.eval()
+    with inference.replay(layer, masks):
+        plain, named, placed = layer(x)[0], layer(x, state=state)[0], layer(x, state)[0]
+    assert torch.equal(named, placed) and not torch.allclose(named, plain)

@@ -10,7 +10,7 @@ import pytest
 from dropout_lab.experiments import data, measures, replicas
 from dropout_lab.experiments.measures import inputs, members, readout
 from dropout_lab.experiments.measures.preactivations import rectified_mean
-from dropout_lab.experiments.networks import CNN, MLP
+from dropout_lab.experiments.networks import CNN, MLP, ResidualMLP
 from dropout_lab.experiments.plan import Recipe, Replica
 from dropout_lab.experiments.stack_noise import Bernoulli, Connect
 from dropout_lab.experiments.statistics import Rule, compare
@@ -33,6 +33,10 @@ def stack(blobs):
             r"counts must lie in 1 … 8, the units there are; got \(0,\)",
         ),
         (readout.few_units((8, 2)), readout.few_units((9, 2)), r"got \(9, 2\)"),
+        (readout.decision_units_among(1), readout.decision_units_among(0), "count must lie in 1 … 8"),
+        (readout.decision_units_among(8), readout.decision_units_among(9), "count must lie in 1 … 8"),
+        (measures.parts_alone(1), measures.parts_alone(0), "got 0"),
+        (measures.parts_alone(8), measures.parts_alone(9), "got 9"),
     ],
 )
 def test_measures_up_to_the_ends_of_their_ranges(stack, fits, beyond, said):
@@ -40,6 +44,20 @@ def test_measures_up_to_the_ends_of_their_ranges(stack, fits, beyond, said):
         assert len(values) == 1 and np.isfinite(values).all()
     with pytest.raises(ValueError, match=said):
         beyond(stack)
+
+
+def test_one_member_is_enough_and_none_is_refused(stack):
+    assert members.predictions(1)(stack)["members"].shape[:2] == (1, 1)
+    with pytest.raises(ValueError, match="at least 1; got 0"):
+        members.predictions(0)(stack)
+
+
+def test_the_blocks_of_a_residual_network_have_their_own_layers():
+    places = {place.name: place for place in ResidualMLP(6, 3).places}
+    for number, (inner, outer) in enumerate([("2", "3"), ("4", "5"), ("6", "7")], start=1):
+        place = places[f"hidden{number}"]
+        assert [layer.weight for layer in place.readers] == [f"weight{outer}"]
+        assert place.rectified is not None and place.rectified.weight == f"weight{inner}"
 
 
 @pytest.mark.parametrize("samples", [(), (0,), (3, 0)])
