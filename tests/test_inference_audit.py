@@ -212,6 +212,16 @@ PLANTED = {
         [("drop", "time-first")],
     ),
     "original convention": (around(dnn.Dropout(0.5, rescale=False)), X, [("1", "original-convention")]),
+    "one mask of words for the batch": (
+        nn.Sequential(dnn.EmbeddingDropout(torch.nn.Embedding(9, 4), per_example=False), torch.nn.Flatten()),
+        torch.arange(6).view(2, 3),
+        [("0", "shared-over-batch")],
+    ),
+    "a rate of 0 in a layer that is skipped as a whole": (
+        dnn.LayerDrop([torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Dropout(0.0), torch.nn.Linear(4, 4))]),
+        torch.ones(3, 4),
+        [("0.1", "rate-zero")],
+    ),
     "one mask for the batch": (Calls(bernoulli(lambda x: (1, x.shape[1]))), X, [("", "shared-over-batch")]),
     "stochastic depth by batch": (Residual(StochasticDepth(0.5, "batch")), X, [("drop", "shared-over-batch")]),
     "DropConnect for the batch": (

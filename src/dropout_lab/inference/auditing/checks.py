@@ -131,8 +131,10 @@ def _is_a_setting(model: torch.nn.Module, name: str) -> bool:
     """Whether a class above the layer takes a rate as an argument: then 0 is how it is switched off."""
     while name:
         name = name.rpartition(".")[0]
-        owner = type(model.get_submodule(name))
-        if any(word in argument for argument in inspect.signature(owner.__init__).parameters for word in _RATES):
+        owner = model.get_submodule(name)
+        # A layer with a rate of its own, around others, does not take theirs.
+        arguments = () if nn.variant_of(owner) else inspect.signature(type(owner).__init__).parameters
+        if any(word in argument for argument in arguments for word in _RATES):
             return True
     return False
 
@@ -247,12 +249,12 @@ def time_first(seen: Evidence) -> Iterator[Finding]:
 def shared_over_batch(seen: Evidence) -> Iterator[Finding]:
     """One mask for all examples of a batch."""
     for name, module in seen.model.named_modules():
-        if isinstance(module, nn.DropConnect) and not module.per_example and asking.is_random(module):
+        if isinstance(module, nn.OnWeights) and not module.per_example and asking.is_random(module):
             yield Finding(
                 name,
                 "shared-over-batch",
-                "DropConnect has per_example=False: all examples of a batch share one mask, so that its gradient is "
-                "that of one subnetwork. Set per_example=True.",
+                f"{type(module).__name__} has per_example=False: all examples of a batch share one mask, so that its "
+                "gradient is that of one subnetwork. Set per_example=True.",
             )
     wrong = {found.module for found in time_first(seen)}
     for event in seen.in_training():
