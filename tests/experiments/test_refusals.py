@@ -52,6 +52,19 @@ def test_one_member_is_enough_and_none_is_refused(stack):
         members.predictions(0)(stack)
 
 
+def test_the_dense_layers_of_a_convolutional_network_read_and_are_rectified_in_order():
+    places = {place.name: place for place in CNN((2,), (5, 4), (1, 4, 4)).places}
+    for number in (1, 2):
+        place = places[f"hidden{number}"]
+        assert [layer.weight for layer in place.readers] == [f"weight{number + 1}"]
+        assert place.rectified is not None and place.rectified.weight == f"weight{number}"
+    places = {place.name: place for place in MLP((5, 4)).places}
+    for number in (1, 2):
+        place = places[f"hidden{number}"]
+        assert [layer.weight for layer in place.readers] == [f"weight{number + 1}"]
+        assert place.rectified is not None and place.rectified.weight == f"weight{number}"
+
+
 def test_the_blocks_of_a_residual_network_have_their_own_layers():
     places = {place.name: place for place in ResidualMLP(6, 3).places}
     for number, (inner, outer) in enumerate([("2", "3"), ("4", "5"), ("6", "7")], start=1):

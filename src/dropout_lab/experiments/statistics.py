@@ -164,7 +164,7 @@ def compare(
     if bounds is not None:
         _check_bounds(values, bounds)
     seeds, level = len(values), ALPHA / comparisons
-    exact = bool(np.ptp(values) <= _ROUNDING * max(np.abs(treated).max(), np.abs(other).max()))
+    exact = bool(np.ptp(values) <= _ROUNDING * np.abs(np.append(treated, other)).max())
     if not exact:
         interval, p_value = _students(values, level), _p_value(values, rule)
     elif bounds is not None:
