@@ -232,9 +232,11 @@ def test_a_recurrent_layer_keeps_the_masks_of_one_sequence(kind, masks, batch_fi
             found, _ = layer(one.repeat_interleave(count, at))
             torch.testing.assert_close(found, expected.repeat_interleave(count, at))
     assert not layer.training
-    wrong = [recording[0]._replace(values=torch.ones(2, 3))]
-    with inference.replay(layer, wrong), pytest.raises(ValueError, match="has to mask 1 sequences by"):
-        layer(one)
+    values = recording[0].values
+    for misfit in (torch.ones(2, 3), values[:, 1:], values.repeat(2, 1), values.unsqueeze(0)):
+        wrong = [recording[0]._replace(values=misfit)]
+        with inference.replay(layer, wrong), pytest.raises(ValueError, match="has to mask 1 sequences by"):
+            layer(one)
 
 
 @pytest.mark.parametrize("rate", (0.2, 0.5, 0.9, 1.0))

@@ -99,4 +99,4 @@ def quick(network: Network | None = None, **noise: Noise) -> Trained:
     (2, MLP(hidden=(8, 6), batch_norm=False))
     """
     recipe = Recipe(network=network or MLP((8, 6)), noise=noise, train_size=100, steps=30)
-    return train(digits(), [Replica("quick", seed, recipe) for seed in (0, 1)])
+    return train(digits(), [Replica("quick", seed, recipe) for seed in range(2)])

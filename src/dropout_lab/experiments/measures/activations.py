@@ -93,7 +93,7 @@ def correlation(trained: Trained) -> dict[str, np.ndarray]:
 
 
 def _alike(values: Tensor) -> tuple[float, float, float]:
-    changing = values[:, values.std(0) > 0]
+    changing = values[:, (values != values[:1]).any(0)]
     if changing.shape[1] < 2:
         return (np.nan, np.nan, np.nan)
     matrix = torch.corrcoef(changing.T)
