@@ -13,6 +13,7 @@ from dropout_lab.claims import (
     Derivation,
     Evidence,
     Measurement,
+    Refutation,
     Registry,
     VerdictError,
     replications,
@@ -40,7 +41,7 @@ class Settled:
 
 @dataclass(frozen=True)
 class Mention:
-    """A place in the prose that names a claim, an assumption or a section of the source (``what``)."""
+    """A place in the prose that names a claim, an assumption or a section, or shows a claim as a ``finding``."""
 
     name: str
     place: str
@@ -101,6 +102,12 @@ class Entry:
         """What fresh seeds gave, if they were given to the recipes that the book uses."""
         found = self.replicated
         return found if found and found.recipes == replications.recipes(self.evidence) else None
+
+    @property
+    def against(self) -> Refutation | Measurement | None:
+        """The piece that speaks against the sentence in numbers: a counterexample, or a measurement that missed."""
+        missed = next((piece for piece in self.measurements if not piece.supported), None)
+        return next((piece for piece in self.evidence if isinstance(piece, Refutation)), missed)
 
     @property
     def derivations(self) -> list[Derivation]:
@@ -260,8 +267,11 @@ class Ledger:
         if mention.what == "section":
             known = bool(self.of_section(mention.name))
             lacks = f"no claim of the claims file stands in section {mention.name!r}"
+        elif mention.what == "finding" and mention.name in self.registry:
+            known = self.entries[mention.name].against is not None or mention.name in self.without_evidence()
+            lacks = f"claim {mention.name} is shown as a finding, but no counterexample or missed rule is against it"
         else:
-            known = mention.name in (self.registry if mention.what == "claim" else self.registry.assumptions)
+            known = mention.name in (self.registry.assumptions if mention.what == "assumption" else self.registry)
             lacks = f"the prose names {mention.what} {mention.name!r}, which the claims file lacks"
         return "" if known else f"{mention.place}: {lacks}"
 

@@ -56,12 +56,12 @@ class View:
         return QUANTIFIERS[claim.quantifier]
 
     def decimal(self, value: str) -> str:
-        """A recorded value as a decimal number of three digits; as it stands if it is a whole number or no number."""
+        """A recorded value as a decimal number of three digits, or as a whole number; as it stands if it is none."""
         try:
             exact = Fraction(value.strip())
         except (ValueError, ZeroDivisionError):
             return value
-        return value if exact.denominator == 1 else readable(float(exact))
+        return f"{exact.numerator:,}".replace("-", "−") if exact.denominator == 1 else readable(float(exact))
 
     def sign(self, verdict: str) -> str:
         """The sign of a verdict."""
