@@ -18,7 +18,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from dropout_lab.book.domain import domain_of
 from dropout_lab.book.faces import ERRATA
-from dropout_lab.book.ledger import Mention
+from dropout_lab.book.reading import Mention
 
 
 class ClaimWidget(nodes.General, nodes.Element):

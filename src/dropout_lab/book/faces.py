@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from dropout_lab.book.ledger import Entry
-from dropout_lab.book.maps import claim_map
+from dropout_lab.book.maps import claim_map, section_map
 from dropout_lab.book.view import VERDICT_WORDS, View
 from dropout_lab.claims import EVIDENCE, Grade
 from dropout_lab.claims.registry import CORRECTED, MISLEADS
@@ -126,5 +126,5 @@ FACES: dict[str, Callable[[View, str], str]] = {
     "empirical": empirical,
     "rule": rule,
     "map": claim_map,
-    "section-map": claim_map,
+    "section-map": section_map,
 }
