@@ -18,7 +18,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from dropout_lab.book.domain import domain_of
 from dropout_lab.book.faces import ERRATA
-from dropout_lab.book.ledger import Mention
+from dropout_lab.book.reading import Mention
 
 
 class ClaimWidget(nodes.General, nodes.Element):
@@ -81,6 +81,12 @@ def _statement(directive: ClaimsDirective) -> list[nodes.Node]:
     return [directive.placeholder("statement", claim_id)]
 
 
+def _finding(directive: ClaimsDirective) -> list[nodes.Node]:
+    claim_id = directive.arguments[1]
+    directive.mention(claim_id, what="finding")
+    return [directive.placeholder("finding", claim_id)]
+
+
 def _ledger(directive: ClaimsDirective) -> list[nodes.Node]:
     sections = domain_of(directive.env).ledger.sections()
     rows = [directive.section(name, directive.placeholder("ledger-section", name)) for name in sections]
@@ -104,6 +110,8 @@ WIDGETS = {
     "statement": Widget(_statement, argument="the id of a claim"),
     "settled": Widget(lambda directive: [directive.placeholder("settled")]),
     "counts": Widget(lambda directive: [directive.placeholder("counts")]),
+    "state": Widget(lambda directive: [directive.placeholder("state")]),
+    "finding": Widget(_finding, argument="the id of a claim"),
     "ledger": Widget(_ledger),
     "errata": Widget(_errata),
     "map": Widget(_map, options=("section",)),

@@ -17,7 +17,8 @@ from sphinx.environment import BuildEnvironment
 from sphinx.roles import XRefRole
 
 from dropout_lab import claims
-from dropout_lab.book.ledger import Ledger, Mention, Page, assumption_of
+from dropout_lab.book.ledger import Ledger, assumption_of
+from dropout_lab.book.reading import Mention, Page
 from dropout_lab.claims import replications
 
 #: What the search shows of an object before pages that only name it.

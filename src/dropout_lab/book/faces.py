@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from dropout_lab.book.maps import claim_map
+from dropout_lab.book.ledger import Entry
+from dropout_lab.book.maps import claim_map, section_map
 from dropout_lab.book.view import VERDICT_WORDS, View
 from dropout_lab.claims import EVIDENCE, Grade
 from dropout_lab.claims.registry import CORRECTED, MISLEADS
@@ -37,17 +38,38 @@ def settled(view: View, _: str) -> str:
 def counts(view: View, _: str) -> str:
     """How many claims there are, by verdict and by kind of evidence, and how many are fully established."""
     entries = list(view.ledger.entries.values())
-    verdicts = Counter(entry.verdict for entry in entries)
     kinds = Counter(kind for entry in entries for kind in entry.kinds)
     derivations = Counter(piece.strength for entry in entries for piece in entry.derivations)
     return view.render(
         "claim-counts",
         entries=entries,
-        verdicts=[(verdict, verdicts[verdict]) for verdict in VERDICT_WORDS if verdicts[verdict]],
+        verdicts=_by_verdict(entries),
         kinds=[(kind.noun, kinds[name]) for name, kind in EVIDENCE.items() if kinds[name]],
         without=sum(not entry.kinds for entry in entries),
         derivations=sorted(derivations.items(), key=lambda item: (-item[1], item[0])),
     )
+
+
+def state(view: View, _: str) -> str:
+    """The claims of each section as marks by verdict, the whole as one figure."""
+    rows = []
+    for section, entries in view.ledger.sections().items():
+        docname = next((entry.docname for entry in entries if entry.docname), "")
+        rows.append((section, docname, _by_verdict(entries)))
+    return view.render("claim-state", rows=rows, totals=_by_verdict(view.ledger.entries.values()))
+
+
+def _by_verdict(entries: Iterable[Entry]) -> list[tuple[str, int]]:
+    """How many entries have each verdict, in the order in which verdicts are listed, without those that none has."""
+    found = Counter(entry.verdict for entry in entries)
+    return [(verdict, found[verdict]) for verdict in VERDICT_WORDS if found[verdict]]
+
+
+def finding(view: View, claim_id: str) -> str:
+    """A sentence that the book corrects, with the number that speaks against it; empty while nothing does."""
+    entry = view.ledger.entries.get(claim_id)
+    piece = entry.against if entry else None
+    return view.render("claim-finding", entry=entry, piece=piece) if entry and piece else ""
 
 
 def ledger_filter(view: View, _: str) -> str:
@@ -96,11 +118,13 @@ FACES: dict[str, Callable[[View, str], str]] = {
     "statement": statement,
     "settled": settled,
     "counts": counts,
+    "state": state,
+    "finding": finding,
     "filter": ledger_filter,
     "ledger-section": ledger_section,
     "errata": errata,
     "empirical": empirical,
     "rule": rule,
     "map": claim_map,
-    "section-map": claim_map,
+    "section-map": section_map,
 }

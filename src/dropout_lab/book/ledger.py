@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
+from dropout_lab.book.reading import Mention, Page
 from dropout_lab.claims import (
     EVIDENCE,
     Claim,
     Derivation,
     Evidence,
     Measurement,
+    Refutation,
     Registry,
     VerdictError,
     replications,
@@ -26,38 +28,6 @@ from dropout_lab.claims.replications import Replications
 
 #: The verdict of a claim that has no evidence yet; only a draft gets so far.
 UNSETTLED = "unsettled"
-
-
-@dataclass(frozen=True)
-class Settled:
-    """A cell's evidence for a claim. ``anchor`` is empty if an earlier cell of the page already carries the claim's."""
-
-    claim: str
-    evidence: tuple[Evidence, ...]
-    anchor: str
-    place: str
-
-
-@dataclass(frozen=True)
-class Mention:
-    """A place in the prose that names a claim, an assumption or a section of the source (``what``)."""
-
-    name: str
-    place: str
-    what: str = "claim"
-
-
-@dataclass
-class Page:
-    """All that one document says about claims.
-
-    ``widgets`` names what is filled at the end; ``unreadable`` has a sentence for each record that is none.
-    """
-
-    settled: list[Settled] = field(default_factory=list)
-    mentions: list[Mention] = field(default_factory=list)
-    widgets: set[str] = field(default_factory=set)
-    unreadable: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -103,6 +73,12 @@ class Entry:
         return found if found and found.recipes == replications.recipes(self.evidence) else None
 
     @property
+    def against(self) -> Refutation | Measurement | None:
+        """The piece that speaks against the sentence in numbers: a counterexample, or a measurement that missed."""
+        missed = next((piece for piece in self.measurements if not piece.supported), None)
+        return next((piece for piece in self.evidence if isinstance(piece, Refutation)), missed)
+
+    @property
     def derivations(self) -> list[Derivation]:
         """The chains that derive the claim."""
         return [piece for piece in self.evidence if isinstance(piece, Derivation)]
@@ -137,6 +113,7 @@ class Ledger:
         self.registry = registry
         self.replicated = replicated or {}
         self._pages = {docname: pages[docname] for docname in order if docname in pages}
+        self.falsifiers = [found for page in self._pages.values() for found in page.falsifiers]
         self.evidence: dict[str, list[Evidence]] = {}
         first: dict[str, tuple[str, str]] = {}
         for docname, page in self._pages.items():
@@ -260,8 +237,12 @@ class Ledger:
         if mention.what == "section":
             known = bool(self.of_section(mention.name))
             lacks = f"no claim of the claims file stands in section {mention.name!r}"
+        elif mention.what == "finding" and mention.name in self.registry:
+            known = self.entries[mention.name].against is not None or mention.name in self.without_evidence()
+            lacks = f"claim {mention.name} is shown as a finding, but no counterexample or missed rule is against it"
         else:
-            known = mention.name in (self.registry if mention.what == "claim" else self.registry.assumptions)
+            of_assumption = mention.what in ("assumption", "falsifier")
+            known = mention.name in (self.registry.assumptions if of_assumption else self.registry)
             lacks = f"the prose names {mention.what} {mention.name!r}, which the claims file lacks"
         return "" if known else f"{mention.place}: {lacks}"
 
@@ -371,6 +352,11 @@ def row_of(claim_id: str) -> str:
 def assumption_of(name: str) -> str:
     """The id of an assumption's row beside the map."""
     return f"assumption-{slug(name)}"
+
+
+def row_on_map(claim_id: str) -> str:
+    """The id of a claim's row beside the map."""
+    return f"map-{slug(claim_id)}"
 
 
 def in_section(claim: Claim, number: str) -> bool:

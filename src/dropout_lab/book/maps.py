@@ -1,91 +1,91 @@
-"""The map: claims and named assumptions, drawn as a graph of what rests on what, and written out as tables."""
+"""The map: what each claim rests on and what falls with it, as tables, and as chips that a script joins by arrows."""
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dropout_lab.book.graph import HEIGHT, WIDTH, Point, draw
-from dropout_lab.book.ledger import assumption_of
+from dropout_lab.book.graph import closure, layers, needs, turned
+from dropout_lab.book.ledger import assumption_of, row_on_map
+from dropout_lab.book.reading import Falsifier
 from dropout_lab.book.view import View
-
-_MARGIN = 4
-#: What fits into a box where a verdict's own words do not.
-_SHORT = {"true-under": "true, if …", "not-seen": "not seen", "unsettled": "not settled"}
 
 
 @dataclass(frozen=True)
-class Box:
-    """A node as it is drawn: its corner, the radius of its corners, lines of text (class, x, y, text), and its link."""
+class Node:
+    """A claim or an assumption on the map: what it rests on itself and through others, and what falls with it."""
 
-    classes: str
+    name: str
     title: str
-    x: float
-    y: float
-    radius: float
-    lines: tuple[tuple[str, float, float, str], ...]
+    verdict: str
     href: str
+    uses: tuple[str, ...]
+    through: tuple[str, ...]
+    needs: tuple[str, ...]
+    falls: tuple[str, ...]
+    elsewhere: bool = False
 
 
-def claim_map(view: View, section: str = "") -> str:
-    """The graph of the whole book, or of a section and all that its claims rest on; then the same as a table."""
-    uses = _shown(view, section)
-    if not uses:
+def claim_map(view: View, _: str = "") -> str:
+    """Every claim and every assumption: chips to choose from, and two tables that say all without a script."""
+    claims, assumptions = _claims(view, view.docname), _assumptions(view)
+    if not claims:
         return ""
-    drawing = draw(uses)
-    return view.render(
-        "claim-map",
-        section=section,
-        uses=uses,
-        users={name: [user for user, used in uses.items() if name in used] for name in uses},
-        width=drawing.width + 2 * _MARGIN,
-        height=drawing.height + 2 * _MARGIN,
-        margin=_MARGIN,
-        box_width=WIDTH,
-        box_height=HEIGHT,
-        edges=[_edge(path) for _, _, path in drawing.edges],
-        boxes=[_box(view, name, point, section) for name, point in drawing.boxes.items()],
-    )
+    sections = {
+        section: [claims[entry.claim.id] for entry in entries] for section, entries in view.ledger.sections().items()
+    }
+    return view.render("claim-map", sections=sections, assumptions=assumptions, falsifiers=_falsifiers(view))
 
 
-def _shown(view: View, section: str) -> dict[str, list[str]]:
-    """What each shown node uses: first the assumptions, then the claims, both in the order of the claims file."""
-    registry = view.ledger.registry
-    own = [entry.claim.id for entry in view.ledger.of_section(section)] if section else list(registry)
-    needed = set(own).union(*(registry.rests_on(name) for name in own))
-    assumptions = [name for name in registry.assumptions if name in needed]
-    return {name: [] for name in assumptions} | {name: list(registry[name].uses) for name in registry if name in needed}
+def section_map(view: View, section: str) -> str:
+    """The claims of a section and all that they rest on, in layers: each stands below what it uses."""
+    known = view.ledger.registry
+    own = [entry.claim.id for entry in view.ledger.of_section(section)]
+    claims = _claims(view, "", own)
+    shown = {name for one in own for name in (one, *claims[one].uses, *claims[one].through)}
+    uses = {name: node.uses for name, node in claims.items()}
+    needed = {name for one in own for name in claims[one].needs}
+    found = [node for node in _assumptions(view) if node.name in needed]
+    rows = [[claims[name] for name in row] for row in layers(uses, [name for name in known if name in shown])]
+    return view.render("claim-map-section", section=section, rows=[found, *rows] if found else rows) if own else ""
 
 
-def _edge(path: Sequence[Point]) -> tuple[str, str]:
-    """The curve of an edge and its tip, as the data of SVG paths."""
-    start, *others = path
-    curve = [f"M{start.x:.0f} {start.y:.0f}"]
-    last = start
-    for point in others:
-        middle = (last.x + point.x) / 2
-        curve.append(f"C{middle:.0f} {last.y:.0f} {middle:.0f} {point.y:.0f} {point.x:.0f} {point.y:.0f}")
-        last = point
-    tip = f"M{last.x - 7:.0f} {last.y - 4:.0f}L{last.x:.0f} {last.y:.0f}L{last.x - 7:.0f} {last.y + 4:.0f}Z"
-    return "".join(curve), tip
+def _claims(view: View, page: str, own: list[str] | None = None) -> dict[str, Node]:
+    """All claims; their links lead to the rows of the ``page`` with the whole map, or to the cells that settle them."""
+    registry, entries = view.ledger.registry, view.ledger.entries
+    uses = {name: tuple(used for used in registry[name].uses if used in registry) for name in registry}
+    users, needed = turned(uses), needs(view.ledger)
+    return {
+        name: Node(
+            name,
+            entry.claim.title,
+            entry.verdict,
+            f"#{row_on_map(name)}" if page else view.href(entry.docname, entry.anchor) if entry.docname else "",
+            uses[name],
+            tuple(other for other in closure(name, uses) if other not in uses[name]),
+            needed[name],
+            closure(name, users),
+            own is not None and name not in own,
+        )
+        for name, entry in entries.items()
+    }
 
 
-def _box(view: View, name: str, left: Point, section: str) -> Box:
-    if name not in view.ledger.entries:
-        words = textwrap.wrap(view.ledger.registry.assumptions[name].name, 18, max_lines=2, placeholder=" …")
-        href = view.href(view.map_page, assumption_of(name)) if view.map_page else ""
-        lines = _lines(left, [("", line) for line in words])
-        return Box("claim-graph-assumption", "", left.x, left.y - HEIGHT / 2, HEIGHT / 2, lines, href)
-    entry = view.ledger.entries[name]
-    elsewhere = bool(section) and entry not in view.ledger.of_section(section)
-    classes = f"claim-graph-claim claim-verdict-{entry.verdict}{' claim-graph-elsewhere' if elsewhere else ''}"
-    verdict = f"{view.sign(entry.verdict)} {_SHORT.get(entry.verdict, view.word(entry.verdict))}"
-    lines = _lines(left, [("claim-graph-id", name), ("claim-graph-verdict", verdict)])
-    href = view.href(entry.docname, entry.anchor) if entry.docname else ""
-    return Box(classes, f"Claim {name}: {entry.claim.title}", left.x, left.y - HEIGHT / 2, 4, lines, href)
+def _assumptions(view: View) -> list[Node]:
+    """The assumptions that some claim needs."""
+    needed = needs(view.ledger)
+    page = "" if view.docname == view.map_page else view.map_page
+    found = []
+    for name, one in view.ledger.registry.assumptions.items():
+        falls = tuple(claim for claim, names in needed.items() if name in names)
+        href = view.href(page, assumption_of(name)) if page else f"#{assumption_of(name)}" if view.map_page else ""
+        if falls:
+            found.append(Node(name, one.statement, "assumption", href, (), (), (), falls))
+    return found
 
 
-def _lines(left: Point, lines: Sequence[tuple[str, str]]) -> tuple[tuple[str, float, float, str], ...]:
-    base = left.y + 5 - 9 * (len(lines) - 1)
-    return tuple((style, left.x + WIDTH / 2, base + 18 * number, text) for number, (style, text) in enumerate(lines))
+def _falsifiers(view: View) -> dict[str, list[Falsifier]]:
+    """The falsifiers of each assumption, in reading order."""
+    found: dict[str, list[Falsifier]] = {}
+    for one in view.ledger.falsifiers:
+        found.setdefault(one.assumption, []).append(one)
+    return found

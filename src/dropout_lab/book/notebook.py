@@ -8,12 +8,14 @@ of Sphinx is imported here.
 from __future__ import annotations
 
 import re
+from itertools import groupby
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from dropout_lab.claims import Settlement
+from dropout_lab.book import forest
+from dropout_lab.claims import Evidence, Measurement, Settlement
 from dropout_lab.claims.derivations import RELATIONS, SIGNS
 from dropout_lab.claims.kinds import readable
 from dropout_lab.symbolic import Chain, Induction
@@ -50,11 +52,27 @@ def render(template: str, **context: object) -> Markup:
 
 
 def html(settlement: Settlement, rules_page: str = "") -> str:
-    """The card of each piece of evidence, a correction before the refutation that it mends.
+    """The card of each piece of evidence, a correction before the refutation that it mends; measurements share one.
 
     ``rules_page`` is where the names of rules lead to, if anywhere.
     """
-    return str(render("claim-evidence", settlement=settlement, rules_page=rules_page, relations=RELATIONS, signs=SIGNS))
+    cards: list[tuple[forest.Plot | None, list[Evidence]]] = []
+    for measured, same in groupby(settlement.evidence, lambda piece: isinstance(piece, Measurement)):
+        pieces = list(same)
+        if measured:
+            cards.append((forest.plot([piece for piece in pieces if isinstance(piece, Measurement)]), pieces))
+        else:
+            cards.extend((None, [piece]) for piece in pieces)
+    return str(
+        render(
+            "claim-evidence",
+            settlement=settlement,
+            cards=cards,
+            rules_page=rules_page,
+            relations=RELATIONS,
+            signs=SIGNS,
+        )
+    )
 
 
 def chain_html(chain: Chain | Induction) -> str:

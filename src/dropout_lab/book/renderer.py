@@ -9,8 +9,9 @@ from myst_nb.core.render import MimeData, NbElementRenderer
 
 from dropout_lab import claims
 from dropout_lab.book.domain import domain_of
-from dropout_lab.book.ledger import Settled, anchor_of
+from dropout_lab.book.ledger import anchor_of
 from dropout_lab.book.notebook import html
+from dropout_lab.book.reading import Settled
 from dropout_lab.claims import Evidence, Settlement
 
 #: The page that states the rules of derivations.

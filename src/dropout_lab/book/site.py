@@ -52,6 +52,7 @@ def judge(app: Sphinx, env: BuildEnvironment) -> list[str]:
     records = {claim_id: [piece.to_json() for piece in pieces] for claim_id, pieces in ledger.evidence.items()}
     # What the file says beyond the data: better statements, changes of a sentence, names of assumptions.
     said = [repr(entry) for part in (ledger.registry, ledger.registry.assumptions) for entry in part.values()]
+    said += [repr(found) for found in ledger.falsifiers]
     shown = [ledger.as_json(), records, said, _titles(env), [domain.page_with(face) for face in ("filter", "map")]]
     seen = hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
     before, domain.data["seen"] = domain.data["seen"], seen
@@ -123,3 +124,5 @@ def _add_script(app: Sphinx, pagename: str, templatename: str, context: dict, do
     found = domain_of(app.env).pages.get(pagename)
     if found and "filter" in found.widgets:
         app.add_js_file("claim-ledger.js", loading_method="defer")
+    if found and found.widgets & {"map", "section-map"}:
+        app.add_js_file("claim-map.js", loading_method="defer")

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from markupsafe import Markup
 
-from dropout_lab.book.ledger import UNSETTLED, Entry, Ledger, assumption_of, row_of
+from dropout_lab.book.ledger import UNSETTLED, Entry, Ledger, assumption_of, row_of, row_on_map
 from dropout_lab.book.notebook import inline_math, render
 from dropout_lab.claims import Claim, Grade
 from dropout_lab.claims.kinds import readable
@@ -45,7 +45,7 @@ class View:
 
     def render(self, template: str, **context: object) -> Markup:
         """The HTML of a template that speaks of claims, as it reads on this page."""
-        return render(template, view=self, row_of=row_of, assumption_of=assumption_of, **context)
+        return render(template, view=self, row_of=row_of, row_on_map=row_on_map, assumption_of=assumption_of, **context)
 
     def word(self, verdict: str) -> str:
         """A verdict in words."""
@@ -56,12 +56,12 @@ class View:
         return QUANTIFIERS[claim.quantifier]
 
     def decimal(self, value: str) -> str:
-        """A recorded value as a decimal number of three digits; as it stands if it is a whole number or no number."""
+        """A recorded value as a decimal number of three digits, or as a whole number; as it stands if it is none."""
         try:
             exact = Fraction(value.strip())
         except (ValueError, ZeroDivisionError):
             return value
-        return value if exact.denominator == 1 else readable(float(exact))
+        return f"{exact.numerator:,}".replace("-", "−") if exact.denominator == 1 else readable(float(exact))
 
     def sign(self, verdict: str) -> str:
         """The sign of a verdict."""
@@ -85,6 +85,11 @@ class View:
         if not entry.docname:
             return "nowhere yet"
         return self.link(entry.docname, entry.anchor, self.titles.get(entry.docname, entry.docname))
+
+    def cell_of(self, claim_id: str) -> Markup | str:
+        """A claim's id with a link to the cell that settles it."""
+        entry = self.ledger.entries[claim_id]
+        return self.link(entry.docname, entry.anchor, claim_id)
 
     def assumption(self, name: str) -> Markup | str:
         """An assumption's name with a link to its row beside the map."""

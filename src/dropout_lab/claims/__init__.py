@@ -27,7 +27,7 @@ from dropout_lab.claims.evidence import enumerate_masks as enumerate  # noqa: A0
 from dropout_lab.claims.kinds import Citation, Enumeration, Measurement, Refutation, Unsettled
 from dropout_lab.claims.records import EVIDENCE, Evidence, from_json
 from dropout_lab.claims.registry import Assumption, Claim, ClaimsFileError, Grade, Registry
-from dropout_lab.claims.settlement import MIME_TYPE, Settlement
+from dropout_lab.claims.settlement import MIME_TYPE, Settlement, together
 from dropout_lab.claims.verdicts import Problem, VerdictError, settle, verdict
 
 __all__ = [
@@ -61,5 +61,6 @@ __all__ = [
     "opinion",
     "refute",
     "settle",
+    "together",
     "verdict",
 ]

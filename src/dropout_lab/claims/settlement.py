@@ -87,3 +87,27 @@ class Settlement:
     def _latex(self, piece: Evidence) -> str:
         formula = f"\\[{piece.equation}\\]" if piece.equation else ""
         return f"\\textbf{{{piece.done}: claim {self.claim.id}}} {piece.says} {formula}"
+
+
+def together(*settlements: Settlement) -> Settlement:
+    """Several settlements of one claim as one, which shows itself as one card: measurements share a forest plot.
+
+    The evidence keeps its order, so the main piece is that of the last one. Raises TypeError for what is no settlement,
+    and ValueError for none at all and for settlements of different claims.
+
+    Example
+    -------
+    >>> from dropout_lab import claims
+    >>> one = claims.enumerate("2.2", 0.5, 0.5, masks=2, says="One unit.")
+    >>> two = claims.enumerate("2.2", 0.5, 0.5, masks=4, says="Two units.")
+    >>> [piece.masks for piece in together(one, two).evidence]
+    [2, 4]
+    """
+    if odd := [one for one in settlements if not isinstance(one, Settlement)]:
+        raise TypeError(f"together takes what the functions of claims return, got {type(odd[0]).__name__}")
+    if not settlements:
+        raise ValueError("together takes one settlement or more, got none")
+    first = settlements[0]
+    if others := [one.claim.id for one in settlements if one.claim.id != first.claim.id]:
+        raise ValueError(f"a card is about one claim, got {first.claim.id} and {others[0]}")
+    return Settlement(first.claim, tuple(piece for one in settlements for piece in one.evidence), first.registry)

@@ -9,10 +9,16 @@ from collections.abc import Callable
 
 from markupsafe import Markup
 
-from dropout_lab.book.drawings import networks, weights
+from dropout_lab.book.drawings import networks, thinned, weights
 
 #: All of them, by name: the caption, and what draws it.
 DRAWINGS: dict[str, tuple[str, Callable[[], Markup]]] = {
+    "whole-and-thinned": (
+        "Dropout in one picture. In each step of training a mask $\\mathbf{r}$ keeps every hidden unit with the "
+        "probability $p$, and what is dropped takes its connections with it. When the network is used, all units are "
+        "present.",
+        thinned.whole_and_thinned,
+    ),
     "masks-on-weights": (
         "The same weights $\\mathbf{W}$ under three masks. Dropout of inputs drops columns, dropout of "
         "outputs drops rows, and DropConnect drops single weights.",
