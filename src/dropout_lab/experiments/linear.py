@@ -70,8 +70,8 @@ def run(dataset: Dataset, arms: Mapping[str, Arm], seeds: Sequence[int]) -> repl
     Each array is (seeds,): ``coverage`` and ``posterior_coverage``, the percentage of the held-out inputs at which the
     true weighted sum lies within 1.96 standard deviations of the mean of the masked predictions or of the posterior;
     ``variance`` and ``posterior_variance``, the mean over these inputs of the two variances. Both methods know the
-    noise and the prior where they ask for it. Raises ValueError for no arm, no seed, a repeated seed, and for inputs that are
-    no table (examples, features) with more than :data:`HELD_OUT` rows.
+    noise and the prior where they ask for it. Raises ValueError for no arm, no seed, a repeated seed, and for inputs
+    that are no table (examples, features) with more than :data:`HELD_OUT` rows.
 
     >>> from dropout_lab.experiments import data
     >>> found = run(data.diabetes(), {"few": Arm(20, 1.0, 0.8)}, range(3))
