@@ -82,6 +82,8 @@ def test_the_digest_is_that_of_the_experiment(table, monkeypatch):
     assert linear.run(table, arms, [0, 1, 2]).digest != digest
     assert linear.run(table, {"one": Arm(12, 1.0, 0.6)}, [0, 1]).digest != digest
     assert linear.run(data.diabetes(), arms, [0, 1]).digest != digest
+    monkeypatch.setattr(linear, "HALF_WIDTH", 1.64)
+    assert linear.run(table, arms, [0, 1]).digest != digest
 
 
 @pytest.mark.parametrize(

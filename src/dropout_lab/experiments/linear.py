@@ -89,8 +89,8 @@ def run(dataset: Dataset, arms: Mapping[str, Arm], seeds: Sequence[int]) -> repl
         rows = [_one(inputs, arm, seed) for seed in seeds]
         values[name] = {key: np.array([row[key] for row in rows]) for key in rows[0]}
     places = [replicas.place(seed) for seed in seeds]
-    digest = hashlib.sha256(repr((dataset.fingerprint, digests.written(dict(arms)), places)).encode()).hexdigest()
-    return replicas.Results(seeds, values, digest)
+    planned = (dataset.fingerprint, digests.written(dict(arms)), places, HALF_WIDTH, HELD_OUT)
+    return replicas.Results(seeds, values, hashlib.sha256(repr(planned).encode()).hexdigest())
 
 
 def _one(inputs: np.ndarray, arm: Arm, seed: int) -> dict[str, float]:
