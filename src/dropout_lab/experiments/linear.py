@@ -30,7 +30,7 @@ class Arm:
 
     ``noise`` is the standard deviation of the targets around their mean, which itself varies with a standard deviation
     near 1. ``keep_prob`` lies between 0 and 1; None is the one that suits the number of examples and the noise,
-    :attr:`keep`. Raises ValueError for other values.
+    :meth:`.Arm.keep`. Raises ValueError for other values.
 
     >>> Arm(examples=100, noise=1.0, keep_prob=0.8).keep(features=10)
     0.8
@@ -71,7 +71,7 @@ def run(dataset: Dataset, arms: Mapping[str, Arm], seeds: Sequence[int]) -> repl
     true weighted sum lies within 1.96 standard deviations of the mean of the masked predictions or of the posterior;
     ``variance`` and ``posterior_variance``, the mean over these inputs of the two variances. Both methods know the
     noise and the prior where they ask for it. Raises ValueError for no arm, no seed, a repeated seed, and for inputs
-    that are no table (examples, features) with more than :data:`HELD_OUT` rows.
+    that are no table (examples, features) with more than 100 rows.
 
     >>> from dropout_lab.experiments import data
     >>> found = run(data.diabetes(), {"few": Arm(20, 1.0, 0.8)}, range(3))
