@@ -26,7 +26,7 @@ from dropout_lab.experiments.plan import VARIED, Recipe, Replica
 from dropout_lab.experiments.trained import Trained
 from dropout_lab.experiments.training import train
 
-__all__ = ["Measure", "Recipe", "Replica", "Results", "Trained", "reported", "run", "stacks", "tuning"]
+__all__ = ["Measure", "Recipe", "Replica", "Results", "Trained", "place", "reported", "run", "stacks", "tuning"]
 
 #: Looks at a stack and returns named arrays whose first axis is the replicas.
 Measure = Callable[[Trained], Mapping[str, np.ndarray]]
@@ -224,13 +224,17 @@ def _digest(
 ) -> str | TypeError:
     """The digest, or why there is none: an experiment that settles no claim needs none."""
     try:
-        return digests.of_run(dataset, arms, [_place(seed) for seed in seeds], measures)
+        return digests.of_run(dataset, arms, [place(seed) for seed in seeds], measures)
     except TypeError as error:
         return error
 
 
-def _place(seed: int) -> int:
-    """The seed of the book whose place this one takes in a replication: itself, in the book or for tuning."""
+def place(seed: int) -> int:
+    """The seed of the book whose place this one takes in a replication: itself, in the book or for tuning.
+
+    >>> place(7), place(3007)
+    (7, 7)
+    """
     return seed if seed >= _TUNING else seed - seed // _SEEDS % _REPLICATIONS * _SEEDS
 
 

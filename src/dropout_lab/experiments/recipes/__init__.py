@@ -4,7 +4,7 @@ Each experiment is a function that takes the recipe it varies as ``base``, so th
 the :func:`book`, small enough for two cores, and at that of a :func:`paper`, for a machine with time. The arms of a
 chapter stand in a module of their own: :mod:`~.recipes.interpretations`, :mod:`~.recipes.regularizers`,
 :mod:`~.recipes.flatness`, :mod:`~.recipes.variants`, :mod:`~.recipes.guidance`, and the quick ones in
-:mod:`~.recipes.practice`.
+:mod:`~.recipes.practice`. Those of :mod:`~.recipes.calibration` are linear models with a closed form.
 
 >>> list(error_against_keep_prob())[:2]
 ['hidden 1', 'hidden 0.9']
@@ -12,7 +12,15 @@ chapter stand in a module of their own: :mod:`~.recipes.interpretations`, :mod:`
 ['none', 'output', 'each step', 'one mask']
 """
 
-from dropout_lab.experiments.recipes import flatness, guidance, interpretations, practice, regularizers, variants
+from dropout_lab.experiments.recipes import (
+    calibration,
+    flatness,
+    guidance,
+    interpretations,
+    practice,
+    regularizers,
+    variants,
+)
 from dropout_lab.experiments.recipes.scales import (
     FULL,
     HIDDEN_SWEEP,
@@ -29,6 +37,7 @@ __all__ = [
     "MNIST",
     "Scale",
     "book",
+    "calibration",
     "error_against_keep_prob",
     "flatness",
     "guidance",
