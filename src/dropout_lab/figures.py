@@ -1,7 +1,8 @@
 """One style for every figure of the book, and the few drawings that chapters share.
 
 A chapter calls :func:`style` once, draws with matplotlib as usual, and ends the cell with ``plt.show()``. Figures come
-out as SVG, with the same bytes in every run. No figure has a title: its caption stands in the cell's metadata.
+out as SVG, with the same bytes in every run. No figure has a title: its caption stands in the cell's metadata. Below
+each stands its passport (:mod:`dropout_lab.passports`): the cells and recipes it rests on, and its numbers.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from matplotlib.collections import PolyCollection
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 from scipy.special import stdtrit
+
+from dropout_lab.passports import watch
 
 __all__ = [
     "DASHES",
@@ -116,7 +119,7 @@ class Compared(Protocol):
 
 
 def style() -> None:
-    """Set the book's style for all figures that follow; in a notebook, show them as SVG with reproducible bytes.
+    """Set the book's style for all figures that follow; in a notebook, show them as SVG, each with its passport.
 
     Sets matplotlib's global parameters, so call it once, before the first figure. Outside IPython nothing else happens;
     pass ``metadata={"Date": None}`` to ``savefig`` there for the same bytes every time.
@@ -305,7 +308,7 @@ def _binary(mask: ArrayLike, name: str) -> np.ndarray:
 
 
 def _show_as_svg() -> None:
-    """Tell the notebook's inline backend to show SVG; nothing to tell where no notebook runs."""
+    """Have a notebook show SVG with reproducible bytes and passports; nothing to do where no notebook runs."""
     # IPython and its inline backend belong to the notebook, not to what draws: they are asked for only where they run.
     from IPython import get_ipython
 
@@ -318,3 +321,4 @@ def _show_as_svg() -> None:
     # In this order: setting the formats is what makes the backend read the arguments.
     backend.set_trait("print_figure_kwargs", _SAVING)
     backend.set_trait("figure_formats", {"svg"})
+    watch(shell)

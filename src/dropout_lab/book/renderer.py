@@ -1,4 +1,4 @@
-"""The face of a settled claim on its page: myst-nb hands over the record, it is noted, and the cell gets its anchor."""
+"""The faces of claims and passports: myst-nb hands over a cell's record, it is noted, and the cell gets its anchor."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from docutils import nodes
 from myst_nb.core.render import MimeData, NbElementRenderer
 
-from dropout_lab import claims
+from dropout_lab import claims, passports
 from dropout_lab.book.domain import domain_of
 from dropout_lab.book.ledger import Settled, anchor_of
 from dropout_lab.book.notebook import html
+from dropout_lab.book.passports import PassportNode
 from dropout_lab.claims import Evidence, Settlement
 
 #: The page that states the rules of derivations.
@@ -18,13 +19,18 @@ RULES = "chapters/back/rules"
 
 
 class ClaimRenderer:
-    """Renders the claims' own MIME type, before any other that the cell's output offers."""
+    """Renders the claims' own MIME type, before any other that the cell's output offers, and that of passports."""
 
     mime_priority_overrides: Sequence[tuple[str, str, int | None]] = [("*", claims.MIME_TYPE, 1)]
 
     @staticmethod
     def handle_mime(renderer: NbElementRenderer, data: MimeData, inline: bool) -> list[nodes.Element] | None:
-        """Note the evidence and return its face; ``None`` for other MIME types, and for what stops the build anyway."""
+        """Note the evidence and return its face; ``None`` for other MIME types, and for what stops the build anyway.
+
+        A passport leaves a placeholder, for the page has to be read to its end to know its rules.
+        """
+        if not inline and data.mime_type == passports.MIME_TYPE:
+            return [PassportNode("", content=data.content)]
         if inline or data.mime_type != claims.MIME_TYPE:
             return None
         env = renderer.renderer.sphinx_env
