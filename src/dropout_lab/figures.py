@@ -12,7 +12,8 @@ from dropout_lab._extras import require
 require(__name__)
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import matplotlib
@@ -35,6 +36,7 @@ __all__ = [
     "PALETTE",
     "PAPER",
     "Compared",
+    "Handed",
     "bars_of_masks",
     "difference",
     "every_seed",
@@ -58,6 +60,9 @@ PALETTE = ("#006eb3", "#d97f00", "#43125f", "#20925c", "#9c2a5e", "#543c00")
 DASHES = ("-", (0, (6, 2)), (0, (2, 1.4)), (0, (7, 2, 1.5, 2)), (0, (10, 3)), (0, (4, 1.5, 1.5, 1.5, 1.5, 1.5)))
 #: Markers in the order of the colors, for series drawn as points.
 MARKERS = ("o", "s", "^", "D", "v", "P")
+
+#: The MIME type under which numbers are handed to a figure that moves.
+HANDED = "application/vnd.dropout-lab.explorable+json"
 
 #: What is written into a file: no date, so that two runs give the same bytes, and no empty margin.
 _SAVING: dict[str, object] = {"metadata": {"Date": None}, "bbox_inches": "tight"}
@@ -116,6 +121,27 @@ class Compared(Protocol):
     interval: Sequence[float]
     unit: str
     supported: bool
+
+
+@dataclass(frozen=True)
+class Handed:
+    """Measured numbers that a cell hands to a figure which the reader moves; the last expression of the cell.
+
+    ``name`` is that of the figure in :data:`dropout_lab.book.explorables.MEASURED`, which says what ``data`` it takes;
+    the book draws it there. Elsewhere a line of text stands for it.
+
+    >>> Handed("error-against-p", {"sweeps": {}})
+    The numbers of the figure error-against-p, which moves on the page of the book.
+    """
+
+    name: str
+    data: Mapping[str, object]
+
+    def __repr__(self) -> str:
+        return f"The numbers of the figure {self.name}, which moves on the page of the book."
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        return {HANDED: {"name": self.name, "data": self.data}, "text/plain": repr(self)}
 
 
 def style() -> None:

@@ -52,7 +52,7 @@ class Page:
     """All that one document says about claims.
 
     ``widgets`` names what is filled at the end; ``unreadable`` has a sentence for each record that is none.
-    ``numbers`` are those of its figures, by the name of their files; ``unexplained`` says which figure has no passport.
+    ``numbers`` are those of its figures, by the name of their files; ``unexplained`` says which lacks its passport.
     """
 
     settled: list[Settled] = field(default_factory=list)

@@ -93,7 +93,7 @@ def check(app: Sphinx, env: BuildEnvironment) -> None:
     names = sorted(name for page in pages.values() for name in page.numbers)
     problems += [f"two figures are called {one}" for one, other in itertools.pairwise(names) if one == other]
     if problems:
-        raise BookError("figures without a passport", problems)
+        raise BookError("figures without a passport, or without their numbers", problems)
 
 
 def write(app: Sphinx, exception: Exception | None) -> None:

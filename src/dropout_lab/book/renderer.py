@@ -9,19 +9,23 @@ from myst_nb.core.render import MimeData, NbElementRenderer
 
 from dropout_lab import claims, passports
 from dropout_lab.book.domain import domain_of
+from dropout_lab.book.explorables.directive import from_cell
 from dropout_lab.book.ledger import Settled, anchor_of
 from dropout_lab.book.notebook import html
 from dropout_lab.book.passports import PassportNode
 from dropout_lab.claims import Evidence, Settlement
+from dropout_lab.figures import HANDED
 
 #: The page that states the rules of derivations.
 RULES = "chapters/back/rules"
 
 
 class ClaimRenderer:
-    """Renders the claims' own MIME type, before any other that the cell's output offers, and that of passports."""
+    """Renders what cells say to the book: claims and measured numbers, in place of all else that an output offers, and
+    passports, beside it.
+    """
 
-    mime_priority_overrides: Sequence[tuple[str, str, int | None]] = [("*", claims.MIME_TYPE, 1)]
+    mime_priority_overrides: Sequence[tuple[str, str, int | None]] = [("*", claims.MIME_TYPE, 1), ("*", HANDED, 1)]
 
     @staticmethod
     def handle_mime(renderer: NbElementRenderer, data: MimeData, inline: bool) -> list[nodes.Element] | None:
@@ -31,6 +35,8 @@ class ClaimRenderer:
         """
         if not inline and data.mime_type == passports.MIME_TYPE:
             return [PassportNode("", content=data.content)]
+        if not inline and data.mime_type == HANDED:
+            return _handed(renderer, data)
         if inline or data.mime_type != claims.MIME_TYPE:
             return None
         env = renderer.renderer.sphinx_env
@@ -56,6 +62,17 @@ class ClaimRenderer:
             face["ids"].append(anchor)
             renderer.renderer.document.set_id(face)
         return [face, *_sources(renderer, evidence, data.line or 0)]
+
+
+def _handed(renderer: NbElementRenderer, data: MimeData) -> list[nodes.Element] | None:
+    """The figure that moves; what does not fit stops the build with the page's other problems."""
+    try:
+        return [from_cell(data.content)]
+    except ValueError as error:
+        env = renderer.renderer.sphinx_env
+        place = f"{env.doc2path(env.docname, base=False)}:{data.line}"
+        domain_of(env).page.unexplained.append(f"{place}: {error}")
+        return None
 
 
 def _read(content: object) -> tuple[str, tuple[Evidence, ...]]:

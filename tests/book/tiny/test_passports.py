@@ -59,7 +59,7 @@ def test_it_stands_below_its_figure_with_all_that_it_knows(book: Book) -> None:
     assert shown.find_parent("figure") is None and len(page.select("figure")) == 1
     rows = [(row.text, row.find_next_sibling("dd")) for row in shown.select("dt")]
     assert [name for name, _ in rows] == ["cells", "trained", "rule", "rule", "numbers", "digest"]
-    said = {name: row for name, row in rows}
+    said = dict(rows)
     anchors = [link["href"][1:] for link in said["cells"].select("a")]
     assert [page.find(id=anchor).select_one("pre").text.strip() for anchor in anchors] == [DRAWN, TRAINED]
     assert "all arms: steps 800, optimizer sgd" in said["trained"].text and RUN["digest"] in said["trained"].text
