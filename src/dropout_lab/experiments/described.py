@@ -8,6 +8,7 @@ from typing import Any
 
 from dropout_lab.experiments.data import Dataset
 from dropout_lab.experiments.plan import Recipe
+from dropout_lab.experiments.stack_noise import Noise
 
 
 def described(
@@ -44,10 +45,19 @@ def described(
 def _settings(recipe: Recipe) -> dict[str, str]:
     """Every setting by its name in words."""
     found = {one.name.replace("_", " "): getattr(recipe, one.name) for one in fields(recipe)}
-    noise = ", ".join(f"{place}: {own!r}" for place, own in recipe.noise_by_place().items())
+    places: dict[str, list[str]] = {}
+    for place, own in recipe.noise_by_place().items():
+        places.setdefault(_noise(own), []).append(place)
+    noise = "; ".join(f"{', '.join(names)}: {own}" for own, names in places.items())
     return {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in found.items()} | {
         "noise": noise or "none"
     }
+
+
+def _noise(noise: Noise) -> str:
+    """The noise as it is written in a recipe, without the settings that nobody made."""
+    made = [one.name for one in fields(noise) if getattr(noise, one.name) != one.default]
+    return f"{type(noise).__name__}({', '.join(f'{name}={getattr(noise, name)!r}' for name in made)})"
 
 
 def _seeds(seeds: Sequence[int]) -> str:

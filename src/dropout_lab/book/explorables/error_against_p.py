@@ -16,8 +16,8 @@ from dropout_lab.figures import mean_and_interval
 
 #: An interval needs two seeds, and one of two says nothing.
 _FEWEST = 3
-#: In a drawing, intervals of few seeds reach out of it.
-_ROOM = 1.6
+#: The drawing ends at so many times the median of the means: what lies far above would flatten the rest.
+_ROOM = 2.0
 
 #: What is drawn of a mean with its interval.
 _Ends = tuple[float, float, float]
@@ -44,8 +44,8 @@ def explorable(data: Mapping[str, Any]) -> Explorable:
     (most,) = seeds
     if most < _FEWEST:
         raise ValueError(f"an interval is shown for {_FEWEST} seeds or more, got {most}")
-    highest = max(max(errors) for sweep in sweeps.values() for errors in sweep.values())
-    axes = Axes((min(map(float, keeps)) - 0.05, 1.05), (0, float(math.ceil(_ROOM * highest))))
+    median = float(np.median([np.mean(errors) for sweep in sweeps.values() for errors in sweep.values()]))
+    axes = Axes((min(map(float, keeps)) - 0.05, 1.05), (0, float(math.ceil(_ROOM * median))))
 
     def ends(state: State, keep: str) -> _Ends:
         return _mean(sweeps[str(state["sweep"])][keep][: int(state["seeds"])])
@@ -60,7 +60,7 @@ def explorable(data: Mapping[str, Any]) -> Explorable:
     def drawing(state: State) -> Markup:
         found = {keep: ends(state, keep) for keep in keeps}
         along = [[(float(keep), min(found[keep][part], axes.y[1])) for keep in keeps] for part in range(3)]
-        chosen = [[(float(str(state[name])), found[str(state[name])][0])] for name in ("p", "other")]
+        chosen = [[(float(keep), min(found[keep][0], axes.y[1]))] for keep in (str(state["p"]), str(state["other"]))]
         return picture(
             460,
             252,
@@ -79,9 +79,10 @@ def explorable(data: Mapping[str, Any]) -> Explorable:
         id="error-against-p",
         caption=(
             "Test error of the networks that this section trained, against the keep probability: the mean over the "
-            "seeds, between the ends of its 95 % interval at each point. The two dots are the points compared below, "
-            "seed by seed. With few seeds the intervals are wide. Whoever looks for the best point first and compares "
-            "it then has chosen it on the same seeds, and the interval does not know that."
+            "seeds, between the ends of its 95 % interval at each point; what lies above the frame is drawn at its "
+            "upper edge. The two dots are the points compared below, seed by seed. With few seeds the intervals are "
+            "wide. Whoever looks for the best point first and compares it then has chosen it on the same seeds, and "
+            "the interval does not know that."
         ),
         controls=(
             Choice("sweep", "what is masked", {name: name for name in sweeps}, next(iter(sweeps))),
@@ -91,12 +92,12 @@ def explorable(data: Mapping[str, Any]) -> Explorable:
         ),
         shown=(
             Shown("mean", "test error at $p$ (%)", 2),
-            Shown("low", "its interval from", 2),
-            Shown("high", "to", 2),
+            Shown("low", "its 95 % interval from", 2),
+            Shown("high", "its 95 % interval to", 2),
             Shown("against", "test error of the other (%)", 2),
-            Shown("change", "difference, paired", 2),
-            Shown("least", "its interval from", 2),
-            Shown("most", "to", 2),
+            Shown("change", "paired difference", 2),
+            Shown("least", "its 95 % interval from", 2),
+            Shown("most", "its 95 % interval to", 2),
         ),
         numbers=numbers,
         drawing=drawing,

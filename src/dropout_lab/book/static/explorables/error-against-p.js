@@ -19,7 +19,7 @@
       ["mean", "low", "high"].forEach((name, part) => drawing.line(
         name, keeps.map((keep, place) => [Number(keep), Math.min(all[place][part], top)])));
       [["chosen", p], ["other", other]].forEach(([name, keep]) => drawing.points(
-        name, [[Number(keep), all[keeps.indexOf(keep)][0]]]));
+        name, [[Number(keep), Math.min(all[keeps.indexOf(keep)][0], top)]]));
     },
   });
 })();
