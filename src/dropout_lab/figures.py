@@ -1,7 +1,8 @@
 """One style for every figure of the book, and the few drawings that chapters share.
 
 A chapter calls :func:`style` once, draws with matplotlib as usual, and ends the cell with ``plt.show()``. Figures come
-out as SVG, with the same bytes in every run. No figure has a title: its caption stands in the cell's metadata.
+out as SVG, with the same bytes in every run. No figure has a title: its caption stands in the cell's metadata. Below
+each stands its passport (:mod:`dropout_lab.passports`): the cells and recipes it rests on, and its numbers.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from dropout_lab._extras import require
 require(__name__)
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import matplotlib
@@ -23,6 +25,8 @@ from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
+from dropout_lab.passports import watch
+
 __all__ = [
     "DASHES",
     "FAINT",
@@ -32,6 +36,7 @@ __all__ = [
     "PALETTE",
     "PAPER",
     "Compared",
+    "Handed",
     "bars_of_masks",
     "difference",
     "every_seed",
@@ -55,6 +60,9 @@ PALETTE = ("#006eb3", "#d97f00", "#43125f", "#20925c", "#9c2a5e", "#543c00")
 DASHES = ("-", (0, (6, 2)), (0, (2, 1.4)), (0, (7, 2, 1.5, 2)), (0, (10, 3)), (0, (4, 1.5, 1.5, 1.5, 1.5, 1.5)))
 #: Markers in the order of the colors, for series drawn as points.
 MARKERS = ("o", "s", "^", "D", "v", "P")
+
+#: The MIME type under which numbers are handed to a figure that moves.
+HANDED = "application/vnd.dropout-lab.explorable+json"
 
 #: What is written into a file: no date, so that two runs give the same bytes, and no empty margin.
 _SAVING: dict[str, object] = {"metadata": {"Date": None}, "bbox_inches": "tight"}
@@ -115,8 +123,29 @@ class Compared(Protocol):
     supported: bool
 
 
+@dataclass(frozen=True)
+class Handed:
+    """Measured numbers that a cell hands to a figure which the reader moves; the last expression of the cell.
+
+    ``name`` is that of the figure in :data:`dropout_lab.book.explorables.MEASURED`, which says what ``data`` it takes;
+    the book draws it there. Elsewhere a line of text stands for it.
+
+    >>> Handed("error-against-p", {"sweeps": {}})
+    The numbers of the figure error-against-p, which moves on the page of the book.
+    """
+
+    name: str
+    data: Mapping[str, object]
+
+    def __repr__(self) -> str:
+        return f"The numbers of the figure {self.name}, which moves on the page of the book."
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        return {HANDED: {"name": self.name, "data": self.data}, "text/plain": repr(self)}
+
+
 def style() -> None:
-    """Set the book's style for all figures that follow; in a notebook, show them as SVG with reproducible bytes.
+    """Set the book's style for all figures that follow; in a notebook, show them as SVG, each with its passport.
 
     Sets matplotlib's global parameters, so call it once, before the first figure. Outside IPython nothing else happens;
     pass ``metadata={"Date": None}`` to ``savefig`` there for the same bytes every time.
@@ -305,7 +334,7 @@ def _binary(mask: ArrayLike, name: str) -> np.ndarray:
 
 
 def _show_as_svg() -> None:
-    """Tell the notebook's inline backend to show SVG; nothing to tell where no notebook runs."""
+    """Have a notebook show SVG with reproducible bytes and passports; nothing to do where no notebook runs."""
     # IPython and its inline backend belong to the notebook, not to what draws: they are asked for only where they run.
     from IPython import get_ipython
 
@@ -318,3 +347,4 @@ def _show_as_svg() -> None:
     # In this order: setting the formats is what makes the backend read the arguments.
     backend.set_trait("print_figure_kwargs", _SAVING)
     backend.set_trait("figure_formats", {"svg"})
+    watch(shell)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 from browser import PHONE, Browser
+from bs4 import BeautifulSoup
 from site_files import SITE, pages
 
-from dropout_lab.book.explorables import EXPLORABLES
+from dropout_lab.book.explorables import EXPLORABLES, MEASURED
 from dropout_lab.book.explorables.parts import Explorable, Slider, Switches
+from dropout_lab.passports.drawn import COLUMNS
 
+#: All of them, those among them that are made of what a chapter measured.
+NAMES = [*EXPLORABLES, *MEASURED]
 #: How many states are compared at least; all values of each control by itself are among them.
 STATES = 60
 
@@ -42,6 +48,14 @@ def place(name: str) -> Path:
     return found[0]
 
 
+def explorable(name: str) -> Explorable:
+    """The explorable; one of measured numbers is made of those that the page holds."""
+    if name in EXPLORABLES:
+        return EXPLORABLES[name]
+    page = BeautifulSoup(place(name).read_text(encoding="utf-8"), "html.parser")
+    return MEASURED[name](json.loads(page.select_one(f"#explorable-{name} script").string))
+
+
 def states(found: Explorable) -> list[dict[str, Any]]:
     """Every value of each control, and some of them together, up to :data:`STATES`."""
     draw, chosen = random.Random(0), list(found.states())
@@ -58,9 +72,9 @@ def compare(found: Explorable, shown: dict[str, str], state: dict[str, Any]) -> 
         assert abs(float(shown[one.name]) - numbers[one.name]) <= 0.5000001 * 10**-one.digits, (state, one.name)
 
 
-@pytest.mark.parametrize("name", EXPLORABLES)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_number_in_every_state_is_the_packages(name: str, browser: Browser) -> None:
-    found = EXPLORABLES[name]
+    found = explorable(name)
     assert browser.open(place(name)).console == []
     compare(found, browser.page.evaluate(_SHOWN, name), found.start())
     for state in states(found):
@@ -71,9 +85,9 @@ def test_every_number_in_every_state_is_the_packages(name: str, browser: Browser
     compare(found, browser.page.evaluate(_SHOWN, name), found.start())
 
 
-@pytest.mark.parametrize("name", EXPLORABLES)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_keyboard_moves_each_control(name: str, browser: Browser) -> None:
-    found = EXPLORABLES[name]
+    found = explorable(name)
     browser.open(place(name))
     for control in found.controls:
         if isinstance(control, Switches):
@@ -111,10 +125,10 @@ def test_a_unit_is_dropped_by_a_click_on_it(browser: Browser) -> None:
         assert gone == 3
 
 
-@pytest.mark.parametrize("name", EXPLORABLES)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_script_moves_what_is_drawn(name: str, browser: Browser) -> None:
     """The marks differ from state to state, and are again those of the page where all is as at the start."""
-    found = EXPLORABLES[name]
+    found = explorable(name)
     browser.open(place(name))
     drawn = _DRAWN.replace("NAME", name)
     before = browser.page.evaluate(drawn)
@@ -134,4 +148,18 @@ def test_all_of_them_are_small() -> None:
         for page in pages()
         for part in page.read_text(encoding="utf-8").split('<figure class="explorable')[1:]
     )
-    assert len(EXPLORABLES) >= 10 and scripts + figures < 500_000
+    assert len(NAMES) >= 10 and scripts + figures < 500_000
+
+
+def test_measured_errors_on_the_page_are_those_of_the_figure_above() -> None:
+    """The page's numbers are the chapter's own: the figure's passport has the same means and intervals."""
+    found = explorable("error-against-p")
+    table = (SITE / "passports" / "fig-ch8-keep.csv").read_text(encoding="utf-8")
+    rows = [dict(zip(COLUMNS, row, strict=True)) for row in csv.reader(table.splitlines()[1:])]
+    bands = [row for row in rows if row["mark"] == "band"]
+    for sweep, panel in (("hidden units", "1"), ("inputs, hidden units kept with 0.5", "2")):
+        for keep in ("1", "0.9", "0.8", "0.7", "0.5", "0.3"):
+            numbers = found.numbers({**found.start(), "sweep": sweep, "p": keep})
+            band = next(row for row in bands if row["panel"] == panel and row["x"] == keep)
+            assert float(band["y"]) == pytest.approx(numbers["low"], rel=1e-5)
+            assert float(band["y2"]) == pytest.approx(numbers["high"], rel=1e-5)

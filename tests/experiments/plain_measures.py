@@ -351,6 +351,13 @@ def filter_radius(one):
     return {"filter_radius": np.mean(radii)}
 
 
+def filters(one):
+    deviation = one.sample()[0].double().std(0).numpy()
+    weight = one.one["weight1"].double().numpy()
+    order = sorted(range(weight.shape[1]), key=lambda unit: -sum((weight[:, unit] * deviation) ** 2))
+    return {"filters": [weight[:, unit].reshape(8, 8) for unit in order[:2]]}
+
+
 def one_update(one):
     seen, unseen = one.sample(10, "train"), one.sample(10)
     learned = {n: v.clone().requires_grad_() for n, v in one.one.items() if n[:7] != "running"}

@@ -218,6 +218,15 @@ def test_the_radius_needs_images_of_one_channel(blobs):
         inputs.filter_radius(trained)
 
 
+@pytest.mark.parametrize("count", [0, 9])
+def test_no_more_filters_than_units(blobs, count):
+    recipe = Recipe(network=MLP((8,)), train_size=20, batch_size=10)
+    trained = Trained(blobs, [Replica("by hand", 0, recipe)], {"weight1": torch.ones(1, 16, 8)})
+    assert inputs.filters(8)(trained)["filters"].shape == (1, 8, 4, 4)
+    with pytest.raises(ValueError, match=f"1 … 8, the width of the first layer, got {count}"):
+        inputs.filters(count)(trained)
+
+
 @pytest.mark.parametrize(
     "measure",
     [
@@ -229,6 +238,7 @@ def test_the_radius_needs_images_of_one_channel(blobs):
         measures.most_active_removed,
         members.one_update(0.05, batch=10, others=2, updates=1),
         inputs.filter_radius,
+        inputs.filters(2),
     ],
 )
 def test_measures_travel_to_workers_and_give_numbers_of_each_replica(stack, measure):

@@ -80,6 +80,7 @@ MEASURES = {
         plain_measures.filter_radius,
         {"mlp", "norm", "residual", "one", "none"},
     ),
+    "filters": (of_inputs.filters(2), plain_measures.filters, {"mlp", "norm", "residual", "one", "none"}),
     "predictions": (members.predictions(4), plain_measures.predictions, EVERY),
     "one_update": (members.one_update(0.05, 10, 4, 1), plain_measures.one_update, EVERY),
 }

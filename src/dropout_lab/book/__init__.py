@@ -27,6 +27,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
         folding,
         leftovers,
         offline,
+        passports,
         site,
     )
     from dropout_lab.book.explorables import directive as explorables
@@ -37,6 +38,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
         executor,
         domain,
         directives,
+        passports,
         site,
         offline,
         accessibility,

@@ -43,6 +43,7 @@ class Page:
     """All that one document says about claims.
 
     ``widgets`` names what is filled at the end; ``unreadable`` has a sentence for each record that is none.
+    ``numbers`` are those of its figures, by the name of their files; ``unexplained`` says which lacks its passport.
     """
 
     settled: list[Settled] = field(default_factory=list)
@@ -50,3 +51,5 @@ class Page:
     falsifiers: list[Falsifier] = field(default_factory=list)
     widgets: set[str] = field(default_factory=set)
     unreadable: list[str] = field(default_factory=list)
+    numbers: dict[str, str] = field(default_factory=dict)
+    unexplained: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""The face of a settled claim on its page: myst-nb hands over the record, it is noted, and the cell gets its anchor."""
+"""The faces of claims and passports: myst-nb hands over a cell's record, it is noted, and the cell gets its anchor."""
 
 from __future__ import annotations
 
@@ -7,25 +7,37 @@ from collections.abc import Mapping, Sequence
 from docutils import nodes
 from myst_nb.core.render import MimeData, NbElementRenderer
 
-from dropout_lab import claims
+from dropout_lab import claims, passports
 from dropout_lab.book.domain import domain_of
+from dropout_lab.book.explorables.directive import from_cell
 from dropout_lab.book.ledger import anchor_of
 from dropout_lab.book.notebook import html
+from dropout_lab.book.passports import PassportNode
 from dropout_lab.book.reading import Settled
 from dropout_lab.claims import Evidence, Settlement
+from dropout_lab.figures import HANDED
 
 #: The page that states the rules of derivations.
 RULES = "chapters/back/rules"
 
 
 class ClaimRenderer:
-    """Renders the claims' own MIME type, before any other that the cell's output offers."""
+    """Renders what cells say to the book: claims and measured numbers, in place of all else that an output offers, and
+    passports, beside it.
+    """
 
-    mime_priority_overrides: Sequence[tuple[str, str, int | None]] = [("*", claims.MIME_TYPE, 1)]
+    mime_priority_overrides: Sequence[tuple[str, str, int | None]] = [("*", claims.MIME_TYPE, 1), ("*", HANDED, 1)]
 
     @staticmethod
     def handle_mime(renderer: NbElementRenderer, data: MimeData, inline: bool) -> list[nodes.Element] | None:
-        """Note the evidence and return its face; ``None`` for other MIME types, and for what stops the build anyway."""
+        """Note the evidence and return its face; ``None`` for other MIME types, and for what stops the build anyway.
+
+        A passport leaves a placeholder, for the page has to be read to its end to know its rules.
+        """
+        if not inline and data.mime_type == passports.MIME_TYPE:
+            return [PassportNode("", content=data.content)]
+        if not inline and data.mime_type == HANDED:
+            return _handed(renderer, data)
         if inline or data.mime_type != claims.MIME_TYPE:
             return None
         env = renderer.renderer.sphinx_env
@@ -51,6 +63,17 @@ class ClaimRenderer:
             face["ids"].append(anchor)
             renderer.renderer.document.set_id(face)
         return [face, *_sources(renderer, evidence, data.line or 0)]
+
+
+def _handed(renderer: NbElementRenderer, data: MimeData) -> list[nodes.Element] | None:
+    """The figure that moves; what does not fit stops the build with the page's other problems."""
+    try:
+        return [from_cell(data.content)]
+    except ValueError as error:
+        env = renderer.renderer.sphinx_env
+        place = f"{env.doc2path(env.docname, base=False)}:{data.line}"
+        domain_of(env).page.unexplained.append(f"{place}: {error}")
+        return None
 
 
 def _read(content: object) -> tuple[str, tuple[Evidence, ...]]:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import joblib
 import numpy as np
@@ -22,6 +23,7 @@ from tqdm import tqdm
 from dropout_lab import pinned
 from dropout_lab.experiments import digests, store
 from dropout_lab.experiments.data import Dataset
+from dropout_lab.experiments.described import described
 from dropout_lab.experiments.plan import VARIED, Recipe, Replica
 from dropout_lab.experiments.trained import Trained
 from dropout_lab.experiments.training import train
@@ -78,7 +80,8 @@ class Results(Mapping[str, Mapping[str, np.ndarray]]):
     """What was measured: ``results["arm"]["error"]`` is an array (seeds, …), in the order of ``seeds``.
 
     ``digest`` is that of the experiment: its data, its arms, its seeds but for the number of a replication, and its
-    measures (:func:`.digests.of_run`). Results that :func:`run` did not make have none.
+    measures (:func:`.digests.of_run`). ``description`` says the same in words (:func:`.described.described`). Results
+    that :func:`run` did not make have neither.
 
     >>> Results([0, 1], {"none": {"error": np.array([3.0, 4.0])}}).table("error")
     array([[3.],
@@ -86,9 +89,14 @@ class Results(Mapping[str, Mapping[str, np.ndarray]]):
     """
 
     def __init__(
-        self, seeds: Sequence[int], values: dict[str, dict[str, np.ndarray]], digest: str | TypeError | None = None
+        self,
+        seeds: Sequence[int],
+        values: dict[str, dict[str, np.ndarray]],
+        digest: str | TypeError | None = None,
+        description: Mapping[str, Any] | None = None,
     ) -> None:
         self.seeds = tuple(seeds)
+        self.description = description
         self._values = values
         self._digest = digest
 
@@ -166,7 +174,9 @@ def run(
     for arm in arms:
         of_seeds = [found[arm, seed] for seed in seeds]
         values[arm] = {name: np.stack([one[name] for one in of_seeds]) for name in of_seeds[0]}
-    return Results(seeds, values, _digest(dataset, arms, seeds, measures))
+    digest = _digest(dataset, arms, seeds, measures)
+    known = digest if isinstance(digest, str) else None
+    return Results(seeds, values, digest, described(dataset, arms, seeds, measures, known))
 
 
 def stacks(arms: Mapping[str, Recipe], seeds: Sequence[int]) -> list[list[Replica]]:

@@ -1,15 +1,20 @@
 """Figures that the reader moves: each shows numbers that the page's script computes, and the tests compare them.
 
 A new one is a file here that defines an :class:`~dropout_lab.book.explorables.parts.Explorable`, a script of its id
-in ``static/explorables``, and a line in the list below.
+in ``static/explorables``, and a line in the list below. One whose numbers a chapter measures is made from what a cell
+hands over (:class:`dropout_lab.figures.Handed`).
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from dropout_lab.book.explorables import (
     conventions,
     depth,
     dropconnect,
+    error_against_p,
     feature_map,
     penalty,
     preactivation,
@@ -38,3 +43,6 @@ EXPLORABLES: dict[str, Explorable] = {
         depth.EXPLORABLE,
     )
 }
+
+#: Those that take what a cell measured, by the name with which the cell hands it over.
+MEASURED: dict[str, Callable[[Mapping[str, Any]], Explorable]] = {"error-against-p": error_against_p.explorable}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import ClassVar
 
 from docutils import nodes
@@ -25,6 +26,26 @@ def html(found: Explorable) -> str:
     )
 
 
+def from_cell(content: object) -> nodes.raw:
+    """The figure of the numbers that a cell handed over. Raises ValueError for a name or for data that do not fit."""
+    from dropout_lab.book.explorables import MEASURED
+
+    if not isinstance(content, Mapping) or set(content) != {"name", "data"}:
+        raise ValueError("expected an object with the fields name and data")
+    name = str(content["name"])
+    if name not in MEASURED:
+        raise ValueError(f"no figure takes measured numbers as {name!r}; expected one of {', '.join(MEASURED)}")
+    try:
+        return _node(MEASURED[name](content["data"]))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"the figure {name} cannot be made of what the cell hands over: {error!r}") from error
+
+
+def _node(found: Explorable) -> nodes.raw:
+    """What stands on the page; its name is what loads the script."""
+    return nodes.raw("", html(found), format="html", explorable=found.id)
+
+
 class ExplorableDirective(SphinxDirective):
     """Shows the explorable that is named."""
 
@@ -39,7 +60,7 @@ class ExplorableDirective(SphinxDirective):
         name = self.arguments[0]
         if name not in EXPLORABLES:
             raise self.error(f"there is no explorable {name!r}; expected one of {', '.join(EXPLORABLES)}")
-        return [nodes.raw("", html(EXPLORABLES[name]), format="html", explorable=name)]
+        return [_node(EXPLORABLES[name])]
 
 
 class DrawingDirective(SphinxDirective):

@@ -1,0 +1,72 @@
+"""What an experiment is, in words: for the passport of a figure, beside the digest that tells it from any other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from dropout_lab.experiments.data import Dataset
+from dropout_lab.experiments.plan import Recipe
+from dropout_lab.experiments.stack_noise import Noise
+
+
+def described(
+    dataset: Dataset, arms: Mapping[str, Recipe], seeds: Sequence[int], measures: Sequence[Callable], digest: str | None
+) -> dict[str, Any]:
+    """The data, the settings that all arms share, what each arm has of its own, the seeds and the measures.
+
+    Every setting of :class:`~.plan.Recipe` stands either in ``shared`` or in each of ``arms``. The result can be
+    written as JSON; what has an order is a list of pairs.
+
+    >>> from dropout_lab.experiments import data, measures
+    >>> arms = {"short": Recipe(steps=10), "long": Recipe(steps=20)}
+    >>> found = described(data.digits(), arms, range(3), [measures.error], None)
+    >>> found["seeds"], found["arms"][1], found["shared"][3]
+    ('seeds 0 to 2', ['long', [['steps', '20']]], ['batch size', '50'])
+    """
+    written = {arm: _settings(recipe) for arm, recipe in arms.items()}
+    first = next(iter(written.values()))
+    shared = {name for name, text in first.items() if all(own[name] == text for own in written.values())}
+    kinds = f"{dataset.classes} classes" if dataset.classes else "a number to predict"
+    shape = " × ".join(map(str, dataset.shape))
+    return {
+        "data": f"{dataset.name}: {len(dataset.inputs)} examples of {shape}, {kinds}",
+        "seeds": _seeds(seeds),
+        "shared": [[name, text] for name, text in first.items() if name in shared],
+        "arms": [
+            [arm, [[name, text] for name, text in own.items() if name not in shared]] for arm, own in written.items()
+        ],
+        "measures": [_measure(one) for one in measures],
+        "digest": digest,
+    }
+
+
+def _settings(recipe: Recipe) -> dict[str, str]:
+    """Every setting by its name in words."""
+    found = {one.name.replace("_", " "): getattr(recipe, one.name) for one in fields(recipe)}
+    places: dict[str, list[str]] = {}
+    for place, own in recipe.noise_by_place().items():
+        places.setdefault(_noise(own), []).append(place)
+    noise = "; ".join(f"{', '.join(names)}: {own}" for own, names in places.items())
+    return {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in found.items()} | {
+        "noise": noise or "none"
+    }
+
+
+def _noise(noise: Noise) -> str:
+    """The noise as it is written in a recipe, without the settings that nobody made."""
+    made = [one.name for one in fields(noise) if getattr(noise, one.name) != one.default]
+    return f"{type(noise).__name__}({', '.join(f'{name}={getattr(noise, name)!r}' for name in made)})"
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    if list(seeds) == list(range(seeds[0], seeds[0] + len(seeds))) and len(seeds) > 1:
+        return f"seeds {seeds[0]} to {seeds[-1]}"
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+
+
+def _measure(measure: Callable) -> str:
+    """A measure by its name; one that was made by a function has that one's name."""
+    name = getattr(measure, "__qualname__", None) or type(measure).__qualname__
+    return str(name.partition(".<locals>")[0])

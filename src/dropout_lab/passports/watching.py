@@ -1,0 +1,90 @@
+"""What watches a notebook's figures: IPython tells of each cell, and asks for the passport of each figure displayed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol, runtime_checkable
+
+from matplotlib.figure import Figure
+
+from dropout_lab.passports.drawn import panels, table
+from dropout_lab.passports.records import MIME_TYPE, Passport, cell_digest
+from dropout_lab.passports.slices import names, sources
+
+
+@runtime_checkable
+class Judged(Protocol):
+    """A comparison over seeds, judged: made by :func:`dropout_lab.experiments.statistics.compare`.
+
+    >>> isinstance({}, Judged)
+    False
+    """
+
+    @property
+    def rule(self) -> object: ...
+    @property
+    def supported(self) -> bool: ...
+
+
+@runtime_checkable
+class Described(Protocol):
+    """What an experiment found, with its recipe in words: made by :func:`dropout_lab.experiments.replicas.run`.
+
+    >>> isinstance({}, Described)
+    False
+    """
+
+    @property
+    def description(self) -> Mapping[str, Any] | None: ...
+
+
+def watch(shell: Any) -> None:
+    """Give each figure that ``shell``, an IPython shell, displays from now on a passport; once for a shell."""
+    formatter = shell.display_formatter.mimebundle_formatter
+    if isinstance(getattr(formatter.type_printers.get(Figure), "__self__", None), _Watcher):
+        return
+    watcher = _Watcher(shell)
+    formatter.for_type(Figure, watcher.passport)
+    shell.events.register("pre_run_cell", watcher.before)
+
+
+class _Watcher:
+    """The cells of one notebook so far."""
+
+    def __init__(self, shell: Any) -> None:
+        self._shell = shell
+        #: Each cell's code as it was written. The first entry of IPython's history is empty.
+        self._cells: list[str] = list(shell.history_manager.input_hist_raw)
+
+    def before(self, info: Any) -> None:
+        """A cell begins."""
+        self._cells.append(info.raw_cell)
+
+    def passport(self, figure: Figure) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What a figure's output carries beside its looks, and no metadata."""
+        rests_on = [self._cells[place] for place in sources([self._python(cell) for cell in self._cells])]
+        values = list(self._values(rests_on))
+        runs = {id(value): value.description for value in values if isinstance(value, Described)}
+        rules = dict.fromkeys(str(value.rule) for value in values if isinstance(value, Judged))
+        known = [description for description in runs.values() if description is not None]
+        found = Passport.of(map(cell_digest, rests_on), known, rules, panels(figure), table(figure))
+        return {MIME_TYPE: found.to_json()}, {}
+
+    def _python(self, cell: str) -> str:
+        return str(self._shell.transform_cell(cell))
+
+    def _values(self, cells: list[str]) -> Iterator[object]:
+        """What the names of the cells stand for, and what is in dictionaries, lists and tuples among it."""
+        for cell in cells:
+            for name in sorted(names(self._python(cell)).binds):
+                yield from _inside(self._shell.user_ns.get(name))
+
+
+def _inside(value: object, deep: int = 3) -> Iterator[object]:
+    """A value, and the entries of dictionaries, lists and tuples, ``deep`` of them inside of one another."""
+    yield value
+    entries: Iterable[object] = value.values() if isinstance(value, dict) else ()
+    if isinstance(value, (list, tuple)):
+        entries = value
+    for entry in entries if deep else ():
+        yield from _inside(entry, deep - 1)
