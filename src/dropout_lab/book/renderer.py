@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from docutils import nodes
 from myst_nb.core.render import MimeData, NbElementRenderer
+from sphinx.environment import BuildEnvironment
 
 from dropout_lab import claims
 from dropout_lab.book.domain import domain_of
@@ -18,9 +19,16 @@ RULES = "chapters/back/rules"
 
 
 class ClaimRenderer:
-    """Renders the claims' own MIME type, before any other that the cell's output offers."""
+    """Renders the claims' own MIME type, before any other that the cell's output offers.
 
-    mime_priority_overrides: Sequence[tuple[str, str, int | None]] = [("*", claims.MIME_TYPE, 1)]
+    In LaTeX figures are drawn from SVG, and HTML is told in nodes (:mod:`dropout_lab.book.latex`).
+    """
+
+    mime_priority_overrides: Sequence[tuple[str, str, int | None]] = [
+        ("*", claims.MIME_TYPE, 1),
+        ("latex", "image/svg+xml", 15),
+        ("latex", "text/html", 35),
+    ]
 
     @staticmethod
     def handle_mime(renderer: NbElementRenderer, data: MimeData, inline: bool) -> list[nodes.Element] | None:
@@ -42,7 +50,7 @@ class ClaimRenderer:
         registry = claims.load()
         if claim_id not in registry:
             return None
-        rules_page = env.app.builder.get_relative_uri(env.docname, RULES) if RULES in env.found_docs else ""
+        rules_page = _rules_page(env)
         card = html(Settlement(registry[claim_id], evidence, registry), rules_page)
         # The class makes MathJax look inside: the face brings its formulas as text.
         face = nodes.container("", nodes.raw("", card, format="html"), classes=["claim-cell", "mathjax_process"])
@@ -50,6 +58,13 @@ class ClaimRenderer:
             face["ids"].append(anchor)
             renderer.renderer.document.set_id(face)
         return [face, *_sources(renderer, evidence, data.line or 0)]
+
+
+def _rules_page(env: BuildEnvironment) -> str:
+    if RULES not in env.found_docs:
+        return ""
+    # For LaTeX all pages are one document, whose builder knows its pages only when it writes.
+    return f"%{RULES}" if env.app.builder.format == "latex" else env.app.builder.get_relative_uri(env.docname, RULES)
 
 
 def _read(content: object) -> tuple[str, tuple[Evidence, ...]]:
