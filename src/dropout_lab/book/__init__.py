@@ -17,23 +17,14 @@ if TYPE_CHECKING:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register everything; each module says what it adds."""
-    from dropout_lab.book import accessibility, api, directives, domain, executor, latex, leftovers, offline, site
+    from dropout_lab.book import accessibility, api, directives, domain, executor, lectures, leftovers, offline, site
+    from dropout_lab.book import latex as paper
     from dropout_lab.book.anywhere import site as downloads
     from dropout_lab.book.explorables import directive as explorables
 
     app.setup_extension("myst_nb")
-    for module in (
-        leftovers,
-        executor,
-        domain,
-        directives,
-        site,
-        offline,
-        accessibility,
-        api,
-        explorables,
-        downloads,
-        latex,
-    ):
+    for module in (leftovers, executor, domain, directives, site, offline, accessibility, api, explorables):
+        module.setup(app)
+    for module in (downloads, lectures, paper):
         module.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
