@@ -28,7 +28,7 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 unexport PYTHONOPTIMIZE PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book lint test test-package test-site page serve lab bench replicate reproduce clean
+.PHONY: help setup book pdf pdf-needs lint test test-package test-site page serve lab bench replicate reproduce clean
 
 help: ## explain the commands
 	@echo "The dropout book: Python 3.11 to 3.13, make and git are all it needs."
@@ -42,6 +42,15 @@ setup: ## make the virtual environment in .venv, if it is not up to date
 book: setup ## build the book from nothing to _build/html/index.html
 	@"$$VENV/bin/python" -m dropout_lab.book.build .
 	@echo "The book is in _build/html/index.html"
+
+pdf: pdf-needs setup ## build the whole book as a PDF to _build/pdf/dropout-book.pdf; says first what LaTeX lacks
+	@"$$VENV/bin/python" -m dropout_lab.book.latex.pdf .
+
+# Before any work, with the environment's Python, or with any other if there is none yet.
+pdf-needs:
+	@for python in "$$VENV/bin/python" python3 python; do \
+		if command -v "$$python" >/dev/null 2>&1; then exec "$$python" src/dropout_lab/book/latex/needs.py; fi; \
+	done
 
 lint: setup ## check the style of all Python files (ruff) and the types of the package (mypy)
 	@"$$VENV/bin/python" -m ruff check .

@@ -25,11 +25,14 @@ def setup(app: Sphinx) -> dict[str, bool]:
         executor,
         falsifiers,
         folding,
+        lectures,
         leftovers,
         offline,
         passports,
         site,
     )
+    from dropout_lab.book import latex as paper
+    from dropout_lab.book.anywhere import site as downloads
     from dropout_lab.book.explorables import directive as explorables
 
     app.setup_extension("myst_nb")
@@ -47,5 +50,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
         falsifiers,
         explorables,
     ):
+        module.setup(app)
+    for module in (downloads, lectures, paper):
         module.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

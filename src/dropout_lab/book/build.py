@@ -17,9 +17,15 @@ from sphinx.util.console import color_terminal, nocolor
 
 
 def build(
-    source: Path, output: Path, *, toc: Path, strict: bool = True, settings: Mapping[str, Any] | None = None
+    source: Path,
+    output: Path,
+    *,
+    toc: Path,
+    strict: bool = True,
+    settings: Mapping[str, Any] | None = None,
+    builder: str = "html",
 ) -> int:
-    """Build the book in ``source`` as HTML into ``output``; 0 if it holds.
+    """Build the book in ``source`` as HTML, or for another builder of Sphinx, into ``output``; 0 if it holds.
 
     ``settings`` are Sphinx settings that override those of ``_config.yml``. With ``strict`` every warning counts as a
     failure, once all of them were shown.
@@ -33,6 +39,7 @@ def build(
         path_config=source / "_config.yml",
         noconfig=True,
         confoverrides={**overrides, **(settings or {})},
+        builder=builder,
         warningiserror=strict,
         keep_going=strict,
     )

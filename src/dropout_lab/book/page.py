@@ -37,6 +37,7 @@ def main(arguments: list[str]) -> int:
     os.environ["DROPOUT_LAB_DRAFT"] = "1"
     settings = {
         "dropout_lab_cache": str(source / "_build" / ".cache"),
+        "dropout_lab_downloads": False,
         "suppress_warnings": ["myst.domains", "ref.doc"],
     }
     status = build(source, drafts / "html", toc=toc, strict=False, settings=settings)

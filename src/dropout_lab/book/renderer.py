@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from docutils import nodes
 from myst_nb.core.render import MimeData, NbElementRenderer
+from sphinx.environment import BuildEnvironment
 
 from dropout_lab import claims, passports
 from dropout_lab.book.domain import domain_of
@@ -24,9 +25,16 @@ RULES = "chapters/back/rules"
 class ClaimRenderer:
     """Renders what cells say to the book: claims and measured numbers, in place of all else that an output offers, and
     passports, beside it.
+
+    In LaTeX figures are drawn from SVG, and HTML is told in nodes (:mod:`dropout_lab.book.latex`).
     """
 
-    mime_priority_overrides: Sequence[tuple[str, str, int | None]] = [("*", claims.MIME_TYPE, 1), ("*", HANDED, 1)]
+    mime_priority_overrides: Sequence[tuple[str, str, int | None]] = [
+        ("*", claims.MIME_TYPE, 1),
+        ("*", HANDED, 1),
+        ("latex", "image/svg+xml", 15),
+        ("latex", "text/html", 35),
+    ]
 
     @staticmethod
     def handle_mime(renderer: NbElementRenderer, data: MimeData, inline: bool) -> list[nodes.Element] | None:
@@ -55,7 +63,7 @@ class ClaimRenderer:
         registry = claims.load()
         if claim_id not in registry:
             return None
-        rules_page = env.app.builder.get_relative_uri(env.docname, RULES) if RULES in env.found_docs else ""
+        rules_page = _rules_page(env)
         card = html(Settlement(registry[claim_id], evidence, registry), rules_page)
         # The class makes MathJax look inside: the face brings its formulas as text.
         face = nodes.container("", nodes.raw("", card, format="html"), classes=["claim-cell", "mathjax_process"])
@@ -74,6 +82,13 @@ def _handed(renderer: NbElementRenderer, data: MimeData) -> list[nodes.Element] 
         place = f"{env.doc2path(env.docname, base=False)}:{data.line}"
         domain_of(env).page.unexplained.append(f"{place}: {error}")
         return None
+
+
+def _rules_page(env: BuildEnvironment) -> str:
+    if RULES not in env.found_docs:
+        return ""
+    # For LaTeX all pages are one document, whose builder knows its pages only when it writes.
+    return f"%{RULES}" if env.app.builder.format == "latex" else env.app.builder.get_relative_uri(env.docname, RULES)
 
 
 def _read(content: object) -> tuple[str, tuple[Evidence, ...]]:

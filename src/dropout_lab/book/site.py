@@ -18,6 +18,7 @@ from dropout_lab import claims, pinned
 from dropout_lab.book.directives import ClaimWidget
 from dropout_lab.book.domain import domain_of, uri_between
 from dropout_lab.book.faces import FACES
+from dropout_lab.book.latex.plain import page_of
 from dropout_lab.book.ledger import schema
 from dropout_lab.book.problems import BookError, draft
 from dropout_lab.book.view import View
@@ -65,15 +66,18 @@ def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     if not placeholders:
         return
     domain = domain_of(app.env)
-    view = View(
-        domain.ledger,
-        docname,
-        lambda target, anchor: uri_between(app.builder, docname, target, anchor),
-        _titles(app.env),
-        domain.page_with("filter"),
-        domain.page_with("map"),
-    )
+    titles = _titles(app.env)
     for node in placeholders:
+        # For LaTeX all pages are one document.
+        page = page_of(node) or docname
+        view = View(
+            domain.ledger,
+            page,
+            lambda target, anchor, page=page: uri_between(app.builder, page, target, anchor),  # type: ignore[misc]
+            titles,
+            domain.page_with("filter"),
+            domain.page_with("map"),
+        )
         node.replace_self(nodes.raw("", FACES[node["face"]](view, node["argument"]), format="html"))
 
 

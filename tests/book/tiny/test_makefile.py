@@ -54,7 +54,9 @@ def called(folder: Path) -> list[tuple[list[str], dict[str, str | None]]]:
 
 
 def test_the_targets_are_there():
-    assert {"setup", "book", "test", "page", "serve", "lab", "bench", "replicate", "reproduce", "clean"} <= set(TARGETS)
+    assert {"setup", "book", "pdf", "test", "page", "serve", "lab", "bench", "replicate", "reproduce", "clean"} <= set(
+        TARGETS
+    )
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -68,7 +70,7 @@ def test_a_target_runs_where_paths_need_quotes(project, target):
         assert all(arguments[0] == f"{AWKWARD}/bin/python" for arguments, _ in calls)
         assert all(environment["OMP_NUM_THREADS"] for _, environment in calls)
         assert not any(environment["PYTHONOPTIMIZE"] or environment["PYTHONPATH"] for _, environment in calls)
-    if target not in ("help", "clean", "test-package", "test-site"):
+    if target not in ("help", "clean", "test-package", "test-site", "pdf-needs"):
         assert (project / "setup.txt").read_text(encoding="utf-8") == AWKWARD
 
 

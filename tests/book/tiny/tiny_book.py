@@ -162,6 +162,7 @@ class Book:
     patch: pytest.MonkeyPatch
     settings: dict[str, Any] = field(default_factory=dict)
     parallel: int = 1
+    builder: str = "html"
 
     def claims(self, *entries: Mapping[str, Any]) -> None:
         """Write the claims file: a new one each time, since a process reads each file once."""
@@ -213,7 +214,7 @@ class Book:
             "html_theme": "basic",
             **self.settings,
         }
-        said, warnings, site = io.StringIO(), io.StringIO(), self.folder / "_build" / "html"
+        said, warnings, site = io.StringIO(), io.StringIO(), self.folder / "_build" / self.builder
         status, error = 1, None
         try:
             with patch_docutils(), docutils_namespace():
@@ -222,7 +223,7 @@ class Book:
                     None,
                     site,
                     self.folder / "_build" / "doctrees",
-                    "html",
+                    self.builder,
                     config,
                     said,
                     warnings,

@@ -1,0 +1,89 @@
+"""Build the whole book as a PDF, by way of LaTeX.
+
+    python -m dropout_lab.book.latex.pdf [FOLDER]
+
+Executed notebooks are those of the book's cache. The LaTeX goes to ``_build/pdf/latex``, the PDF to ``_build/pdf``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dropout_lab.book.build import build
+from dropout_lab.book.latex import needs
+from dropout_lab.book.latex.derivation import PREAMBLE
+
+#: The name of the file.
+NAME = "dropout-book"
+#: The pages of the site have no numbers.
+_UNNUMBERED = r"""
+\setcounter{secnumdepth}{-1}
+\setcounter{tocdepth}{1}
+"""
+#: The same date in each PDF of the same book: no day is later than its content.
+_EPOCH = "0"
+
+
+def settings(root: str, title: str, cache: Path) -> dict[str, Any]:
+    """The settings of Sphinx that differ from those of the site."""
+    return {
+        "dropout_lab_cache": str(cache),
+        "latex_engine": "xelatex",
+        "latex_use_xindy": False,
+        "latex_documents": [(root, f"{NAME}.tex", title, "", "manual")],
+        "latex_elements": {
+            "papersize": "a4paper",
+            "pointsize": "10pt",
+            "preamble": PREAMBLE + _UNNUMBERED,
+            "releasename": "",
+        },
+        # Figures and formulas have the numbers that they have on the site.
+        "numfig_secnum_depth": 0,
+        "latex_show_pagerefs": False,
+        "latex_domain_indices": False,
+    }
+
+
+def main(arguments: list[str]) -> int:
+    """Build the PDF of the book in the folder given, or in the current one."""
+    source = Path(arguments[0] if arguments else ".").resolve()
+    if packages := needs.missing():
+        print(needs.message(packages), file=sys.stderr)
+        return 2
+    latex = source / "_build" / "pdf" / "latex"
+    contents = yaml.safe_load((source / "_toc.yml").read_text(encoding="utf-8"))
+    title = yaml.safe_load((source / "_config.yml").read_text(encoding="utf-8"))["title"]
+    chosen = settings(contents["root"], title, source / "_build" / ".cache")
+    if status := build(source, latex, toc=source / "_toc.yml", settings=chosen, builder="latex"):
+        print("The LaTeX was not made: the lines above say why.", file=sys.stderr)
+        return status
+    return typeset(latex, latex.parent / f"{NAME}.pdf")
+
+
+def typeset(latex: Path, target: Path) -> int:
+    """Make the PDF from the LaTeX in a folder; 0 if it was made, otherwise what LaTeX complained of is printed."""
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": _EPOCH, "FORCE_SOURCE_DATE": "1"}
+    command = ["latexmk", "-xelatex", "-interaction=nonstopmode", "-halt-on-error", "-quiet", f"{NAME}.tex"]
+    done = subprocess.run(command, cwd=latex, env=environment, capture_output=True, text=True, errors="replace")
+    made = latex / f"{NAME}.pdf"
+    if done.returncode or not made.is_file():
+        log = latex / f"{NAME}.log"
+        said = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else done.stdout + done.stderr
+        print("\n".join(re.findall(r"^!.*(?:\n.*){0,6}", said, re.M)[:3]) or said[-800:], file=sys.stderr)
+        print(f"LaTeX failed; its whole account is in {log}", file=sys.stderr)
+        return 1
+    shutil.copyfile(made, target)
+    print(f"The book as a PDF is in {target}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
