@@ -18,6 +18,7 @@ _BOOK = {**_CLAIMS, **_EXPERIMENTS, "jupyter_book": "Jupyter Book", "sphinx": "S
 FLOORS: dict[str, tuple[str, dict[str, str]]] = {
     "dropout_lab.symbolic": ("symbolic", _SYMBOLIC),
     "dropout_lab.claims": ("claims", _CLAIMS),
+    "dropout_lab.exercises": ("symbolic", _SYMBOLIC),
     "dropout_lab.figures": ("experiments", _FIGURES),
     "dropout_lab.experiments": ("experiments", _EXPERIMENTS),
     "dropout_lab.book": ("book", _BOOK),

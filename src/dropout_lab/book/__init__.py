@@ -17,10 +17,24 @@ if TYPE_CHECKING:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register everything; each module says what it adds."""
-    from dropout_lab.book import accessibility, api, directives, domain, executor, leftovers, offline, site
+    from dropout_lab.book import (
+        accessibility,
+        api,
+        directives,
+        domain,
+        executor,
+        exercises,
+        folded,
+        leftovers,
+        offline,
+        quizzes,
+        site,
+    )
     from dropout_lab.book.explorables import directive as explorables
 
     app.setup_extension("myst_nb")
     for module in (leftovers, executor, domain, directives, site, offline, accessibility, api, explorables):
+        module.setup(app)
+    for module in (folded, exercises, quizzes):
         module.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

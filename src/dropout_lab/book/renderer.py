@@ -1,4 +1,7 @@
-"""The face of a settled claim on its page: myst-nb hands over the record, it is noted, and the cell gets its anchor."""
+"""The face of a settled claim on its page: myst-nb hands over the record, it is noted, and the cell gets its anchor.
+
+What the package says of an answer to an exercise comes the same way.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from myst_nb.core.render import MimeData, NbElementRenderer
 
 from dropout_lab import claims
 from dropout_lab.book.domain import domain_of
+from dropout_lab.book.exercises import ANSWER_TYPE, verdict
 from dropout_lab.book.ledger import Settled, anchor_of
 from dropout_lab.book.notebook import html
 from dropout_lab.claims import Evidence, Settlement
@@ -18,16 +22,21 @@ RULES = "chapters/back/rules"
 
 
 class ClaimRenderer:
-    """Renders the claims' own MIME type, before any other that the cell's output offers."""
+    """Renders the MIME types of claims and of answers, before any other that the cell's output offers."""
 
-    mime_priority_overrides: Sequence[tuple[str, str, int | None]] = [("*", claims.MIME_TYPE, 1)]
+    mime_priority_overrides: Sequence[tuple[str, str, int | None]] = [
+        ("*", claims.MIME_TYPE, 1),
+        ("*", ANSWER_TYPE, 1),
+    ]
 
     @staticmethod
     def handle_mime(renderer: NbElementRenderer, data: MimeData, inline: bool) -> list[nodes.Element] | None:
         """Note the evidence and return its face; ``None`` for other MIME types, and for what stops the build anyway."""
+        env = renderer.renderer.sphinx_env
+        if not inline and data.mime_type == ANSWER_TYPE:
+            return [verdict(env, data.content)]
         if inline or data.mime_type != claims.MIME_TYPE:
             return None
-        env = renderer.renderer.sphinx_env
         page = domain_of(env).page
         place = f"{env.doc2path(env.docname, base=False)}:{data.line}"
         try:
