@@ -262,12 +262,13 @@ def test_a_settlement_shows_itself_and_carries_its_record():
     assert bundle["text/latex"].startswith(r"\textbf{Derived: claim 1}")
 
 
-def test_without_the_books_side_it_shows_itself_as_text_and_latex(monkeypatch):
+def test_without_the_books_side_it_shows_itself_as_text_markdown_and_latex(monkeypatch):
     monkeypatch.setattr(settlement, "faces", dict)
     found = derived("The mean.")
-    assert set(found._repr_mimebundle_()) == {MIME_TYPE, "text/latex", "text/plain"}
-    with pytest.raises(NotImplementedError, match="extra 'book'"):
-        found.glue("name")
+    bundle = found._repr_mimebundle_()
+    assert set(bundle) == {MIME_TYPE, "text/markdown", "text/latex", "text/plain"}
+    assert bundle["text/markdown"].startswith("**Derived (derived, any n, 2 lines): claim 1.** The mean.\n\n$$")
+    assert found.glue("name") is found
 
 
 def test_a_formula_is_glued(capsys):

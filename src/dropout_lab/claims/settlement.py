@@ -50,16 +50,15 @@ class Settlement:
     def glue(self, name: str) -> Settlement:
         """Make the checked formula available to the prose as ``{glue:math}`name```, and return the settlement itself.
 
-        Raises :class:`ValueError` if there is no formula, and :class:`NotImplementedError` where the book's side of the
-        package cannot be loaded.
+        Where the book's side of the package cannot be loaded there is no prose that asks for it, and nothing is done: a
+        chapter that was downloaded has the formula in its text. Raises :class:`ValueError` if there is no formula.
         """
         if not self.main.formula:
             raise ValueError(
                 f"the {self.main.noun} of claim {self.claim.id} has no formula to glue as {name!r}; a proof has"
             )
-        if "glue" not in faces():
-            raise NotImplementedError("formulas are glued by the book: install dropout_lab with its extra 'book'")
-        faces()["glue"](self, name)
+        if "glue" in faces():
+            faces()["glue"](self, name)
         return self
 
     def __str__(self) -> str:
@@ -70,6 +69,9 @@ class Settlement:
         bundle: dict[str, Json] = {MIME_TYPE: {"claim": self.claim.id, "evidence": records}}
         if "html" in faces():
             bundle["text/html"] = str(faces()["html"](self))
+        else:
+            # A notebook would show the words of the LaTeX as they are written.
+            bundle["text/markdown"] = "\n\n".join(self._markdown(piece) for piece in self.evidence)
         bundle["text/latex"] = "\n\n".join(self._latex(piece) for piece in self.evidence)
         bundle["text/plain"] = str(self)
         return bundle
@@ -83,6 +85,10 @@ class Settlement:
                 *(f"  {label}: {text}" for label, text in piece.details(self.registry)),
             ]
         )
+
+    def _markdown(self, piece: Evidence) -> str:
+        formula = f"\n\n$${piece.equation}$$" if piece.equation else ""
+        return f"**{piece.done} ({piece.strength}): claim {self.claim.id}.** {piece.says}{formula}"
 
     def _latex(self, piece: Evidence) -> str:
         formula = f"\\[{piece.equation}\\]" if piece.equation else ""
