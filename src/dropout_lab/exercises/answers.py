@@ -50,7 +50,7 @@ class Formula:
     def judge(self, given: Any) -> str | None:
         """What is wrong with an expression, or nothing."""
         if isinstance(given, bool) or not isinstance(given, (int, float, Fraction, sp.Expr)):
-            return f"a SymPy expression is asked for, and this is a {type(given).__name__}"
+            return f"a SymPy expression is asked for, and this has the type {type(given).__name__}"
         right, given = self.right(), sp.sympify(given)
         known = letters(right)
         if odd := sorted(letters(given) - known):
@@ -99,7 +99,7 @@ class Number:
         """What is wrong with a number, or nothing."""
         number = _as_number(given)
         if number is None:
-            return f"a number is asked for, and this is a {type(given).__name__}"
+            return f"a number is asked for, and this has the type {type(given).__name__}"
         if not math.isfinite(number):
             return f"a finite number is asked for, and this is {number}"
         exact = self.right()
@@ -148,7 +148,7 @@ class Array:
         """What is wrong with an array, a tensor or nested lists of numbers, or nothing."""
         found = _as_tensor(given)
         if found is None:
-            return f"an array of numbers is asked for, and this is a {type(given).__name__}"
+            return f"an array of numbers is asked for, and this has the type {type(given).__name__}"
         right = self.right(self.keep_prob if self.keep_prob is not None else 1.0).double()
         if found.shape != right.shape:
             turned = ", its transpose" if found.ndim == 2 and found.T.shape == right.shape else ""
@@ -201,7 +201,7 @@ class Function:
     def judge(self, given: Any) -> str | None:
         """What is wrong with a function, or nothing."""
         if not callable(given):
-            return f"a function is asked for, and this is a {type(given).__name__}"
+            return f"a function is asked for, and this has the type {type(given).__name__}"
         generator = torch.Generator().manual_seed(0)
         calls = [self.inputs(generator) for _ in range(5)]
         found = []

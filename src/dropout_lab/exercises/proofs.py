@@ -34,7 +34,7 @@ class Proof:
     def judge(self, given: Any) -> str | None:
         """What is wrong with a chain, or nothing."""
         if not isinstance(given, Chain):
-            return f"a Chain is asked for, and this is a {type(given).__name__}"
+            return f"a Chain is asked for, and this has the type {type(given).__name__}"
         families = given.context.families
         if [_law(family) for family in families] != [_law(self.masks)]:
             return "its masks are others than those of the question"
