@@ -28,13 +28,14 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 unexport PYTHONOPTIMIZE PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book pdf pdf-needs lint test test-package test-site page serve lab bench replicate reproduce clean
+.PHONY: help setup book pdf pdf-needs lint test test-package test-site page serve lab student instructor bench replicate \
+	reproduce clean
 
 help: ## explain the commands
 	@echo "The dropout book: Python 3.11 to 3.13, make and git are all it needs."
 	@echo
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/\1|\2/' \
-		| awk -F '|' '{ printf "  make %-9s %s\n", $$1, $$2 }'
+		| awk -F '|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
 
 setup: ## make the virtual environment in .venv, if it is not up to date
 	@scripts/setup.sh "$$VENV"
@@ -79,6 +80,12 @@ serve: book ## build the book and serve it on http://localhost:8000 (PORT=… fo
 lab: setup ## open the chapters as notebooks in JupyterLab; experiments keep their results in .experiments
 	@DROPOUT_LAB_STORE="$$PWD/.experiments" JUPYTER_CONFIG_DIR="$$(cd "$$VENV" && pwd)/etc/jupyter" \
 		"$$VENV/bin/python" -m jupyterlab chapters
+
+student: setup ## write every chapter as a notebook without solutions to _build/student (PAGE=…: one chapter)
+	@"$$VENV/bin/python" -m dropout_lab.book.editions student $${PAGE:+"$$PAGE"}
+
+instructor: setup ## the same with all solutions to _build/instructor (PAGE=…: one chapter, which is run and checked)
+	@"$$VENV/bin/python" -m dropout_lab.book.editions instructor $${PAGE:+--run "$$PAGE"}
 
 bench: setup ## compare speed with the peers, in one run, and draw the book's figure
 	@"$$VENV/bin/python" benchmarks/run.py

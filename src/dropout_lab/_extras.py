@@ -19,6 +19,7 @@ FLOORS: dict[str, tuple[str, dict[str, str]]] = {
     "dropout_lab.symbolic": ("symbolic", _SYMBOLIC),
     "dropout_lab.claims": ("claims", _CLAIMS),
     "dropout_lab.passports": ("experiments", _FIGURES),
+    "dropout_lab.exercises": ("symbolic", _SYMBOLIC),
     "dropout_lab.figures": ("experiments", _FIGURES),
     "dropout_lab.experiments": ("experiments", _EXPERIMENTS),
     "dropout_lab.book": ("book", _BOOK),

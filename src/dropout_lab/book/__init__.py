@@ -23,12 +23,15 @@ def setup(app: Sphinx) -> dict[str, bool]:
         directives,
         domain,
         executor,
+        exercises,
         falsifiers,
+        folded,
         folding,
         lectures,
         leftovers,
         offline,
         passports,
+        quizzes,
         site,
     )
     from dropout_lab.book import latex as paper
@@ -52,5 +55,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     ):
         module.setup(app)
     for module in (downloads, lectures, paper):
+        module.setup(app)
+    for module in (folded, exercises, quizzes):
         module.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""The faces of claims and passports: myst-nb hands over a cell's record, it is noted, and the cell gets its anchor."""
+"""The faces of what cells say to the book: claims, passports and answers. myst-nb hands a record over, and it is noted."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sphinx.environment import BuildEnvironment
 
 from dropout_lab import claims, passports
 from dropout_lab.book.domain import domain_of
+from dropout_lab.book.exercises import ANSWER_TYPE, verdict
 from dropout_lab.book.explorables.directive import from_cell
 from dropout_lab.book.ledger import anchor_of
 from dropout_lab.book.notebook import html
@@ -23,8 +24,8 @@ RULES = "chapters/back/rules"
 
 
 class ClaimRenderer:
-    """Renders what cells say to the book: claims and measured numbers, in place of all else that an output offers, and
-    passports, beside it.
+    """Renders what cells say to the book: claims, measured numbers and answers, in place of all else that an output
+    offers, and passports, beside it.
 
     In LaTeX figures are drawn from SVG, and HTML is told in nodes (:mod:`dropout_lab.book.latex`).
     """
@@ -32,6 +33,7 @@ class ClaimRenderer:
     mime_priority_overrides: Sequence[tuple[str, str, int | None]] = [
         ("*", claims.MIME_TYPE, 1),
         ("*", HANDED, 1),
+        ("*", ANSWER_TYPE, 1),
         ("latex", "image/svg+xml", 15),
         ("latex", "text/html", 35),
     ]
@@ -42,13 +44,15 @@ class ClaimRenderer:
 
         A passport leaves a placeholder, for the page has to be read to its end to know its rules.
         """
+        env = renderer.renderer.sphinx_env
         if not inline and data.mime_type == passports.MIME_TYPE:
             return [PassportNode("", content=data.content)]
         if not inline and data.mime_type == HANDED:
             return _handed(renderer, data)
+        if not inline and data.mime_type == ANSWER_TYPE:
+            return [verdict(env, data.content)]
         if inline or data.mime_type != claims.MIME_TYPE:
             return None
-        env = renderer.renderer.sphinx_env
         page = domain_of(env).page
         place = f"{env.doc2path(env.docname, base=False)}:{data.line}"
         try:

@@ -1,0 +1,27 @@
+"""The answer key: for each chapter a file with its exercises and quizzes, by the ids that stand on the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import chain
+from types import ModuleType
+from typing import TypeVar
+
+from dropout_lab.exercises.keys import ch1, ch2, ch3, ch4, ch5, ch6, ch7_activations, ch7_weights, ch8
+from dropout_lab.exercises.keys.base import Exercise, Quiz
+
+_CHAPTERS: tuple[ModuleType, ...] = (ch1, ch2, ch3, ch4, ch5, ch6, ch7_weights, ch7_activations, ch8)
+_Entry = TypeVar("_Entry")
+
+
+def _joined(*parts: Mapping[str, _Entry]) -> dict[str, _Entry]:
+    names = list(chain.from_iterable(parts))
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"two entries of the answer key have the id {twice[0]!r}")
+    return {name: entry for part in parts for name, entry in part.items()}
+
+
+#: All exercises, by id.
+EXERCISES: dict[str, Exercise] = _joined(*(chapter.EXERCISES for chapter in _CHAPTERS))
+#: All quizzes, by id.
+QUIZZES: dict[str, Quiz] = _joined(*(chapter.QUIZZES for chapter in _CHAPTERS))

@@ -1,0 +1,68 @@
+"""Answers that are derivations: a chain with the right first and last line, whose lines its rules have checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+
+from dropout_lab.exercises.answers import Formula
+from dropout_lab.symbolic import Chain, Masks
+from dropout_lab.symbolic.bound_names import same
+from dropout_lab.symbolic.operators import Named, Operator
+
+#: Keys of the rules by which a line rests on something from outside.
+_FROM_OUTSIDE = frozenset({"given", "a cited theorem"})
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A :class:`dropout_lab.symbolic.Chain` from ``start`` to a closed form with the values of ``right``.
+
+    The lines need no check here: a chain takes none that its rules do not lead to. What is checked is that it shows
+    what was asked for: the masks and the first line, the last line, and that no line was taken as given. ``assumes``
+    names the assumptions that it may make; ``None`` allows any.
+    """
+
+    masks: Masks
+    start: sp.Expr
+    right: Callable[[], sp.Expr]
+    assumes: frozenset[str] | None = None
+
+    def judge(self, given: Any) -> str | None:
+        """What is wrong with a chain, or nothing."""
+        if not isinstance(given, Chain):
+            return f"a Chain is asked for, and this has the type {type(given).__name__}"
+        families = given.context.families
+        if [_law(family) for family in families] != [_law(self.masks)]:
+            return "its masks are others than those of the question"
+        if not same(_plain(given.start), _plain(self.start)):
+            return "its first line is not the quantity that the question asks for"
+        if len(given.lines) < 2:
+            return "it has a first line only"
+        if given.relation != "=":
+            return f"an equality is asked for, and its lines are joined by {given.relation}"
+        if given.end.atoms(Operator, Named):
+            return "its last line is no closed form yet: a mean, a variance or a letter is left"
+        if any(rule.key in _FROM_OUTSIDE for line in given.lines for rule in line.rules):
+            return "one of its lines is taken as given"
+        if (wrong := Formula(self.right).judge(given.end)) is not None:
+            return f"its last line is not what is asked for: {wrong}"
+        if self.assumes is not None and (more := sorted(set(given.assumes) - self.assumes)):
+            return f"it assumes {more[0]}, and the question asks for a derivation without that"
+        return None
+
+
+def _law(masks: Masks) -> tuple[str, ...]:
+    index = [sp.Symbol(f"index{place}") for place in range(len(masks.size))]
+    return (str(masks.base), *map(str, masks.size), str(masks.keep_prob(*index)))
+
+
+def _plain(expression: sp.Expr) -> sp.Basic:
+    """An expression with letters put in for what they stand for, and with symbols that differ by their names only."""
+    meant: sp.Basic = expression
+    while named := meant.atoms(Named):
+        meant = meant.xreplace({part: part.meaning for part in named})
+    return meant.xreplace({symbol: sp.Symbol(symbol.name) for symbol in meant.atoms(sp.Symbol)})
