@@ -17,10 +17,39 @@ if TYPE_CHECKING:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register everything; each module says what it adds."""
-    from dropout_lab.book import accessibility, api, directives, domain, executor, leftovers, offline, site
+    from dropout_lab.book import (
+        accessibility,
+        api,
+        directives,
+        domain,
+        executor,
+        hover,
+        icons,
+        leftovers,
+        mathjax,
+        offline,
+        preview,
+        site,
+        styles,
+    )
     from dropout_lab.book.explorables import directive as explorables
 
     app.setup_extension("myst_nb")
-    for module in (leftovers, executor, domain, directives, site, offline, accessibility, api, explorables):
+    for module in (
+        leftovers,
+        executor,
+        domain,
+        directives,
+        site,
+        offline,
+        mathjax,
+        icons,
+        styles,
+        accessibility,
+        hover,
+        preview,
+        api,
+        explorables,
+    ):
         module.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
