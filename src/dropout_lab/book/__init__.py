@@ -23,6 +23,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
         directives,
         domain,
         executor,
+        finder,
         hover,
         icons,
         leftovers,
@@ -31,6 +32,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
         preview,
         site,
         styles,
+        tokens,
     )
     from dropout_lab.book.explorables import directive as explorables
 
@@ -44,9 +46,11 @@ def setup(app: Sphinx) -> dict[str, bool]:
         offline,
         mathjax,
         icons,
+        tokens,
         styles,
         accessibility,
         hover,
+        finder,
         preview,
         api,
         explorables,

@@ -50,6 +50,10 @@ class Cards:
         """The card of a place, or ``None`` if it has none."""
         return self._known.get(place)
 
+    def all(self) -> Iterator[tuple[Place, Card]]:
+        """Every place that has a card, with its card."""
+        yield from self._known.items()
+
     @cached_property
     def _known(self) -> dict[Place, Card]:
         found: dict[Place, Card] = {}
