@@ -12,6 +12,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page, Request, Response, Route, sync_playwright
@@ -63,6 +64,9 @@ _UNFOLD = """() => {
   document.querySelectorAll(".toggle-hidden").forEach(element => element.classList.remove("toggle-hidden"));
   document.querySelectorAll("details").forEach(element => { element.open = true; });
 }"""
+
+_LOADED = """() => [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")].map(
+  entry => [entry.name, entry.decodedBodySize])"""
 
 _IMAGES = """() => [...document.querySelectorAll("img, main svg, [role=img]")]
   .filter(element => !element.closest("[aria-hidden=true], mjx-container, button"))
@@ -153,6 +157,19 @@ class Browser:
             self.page.remove_listener("response", answered)
             self._served = ""
         return [*failed, *self._now.outside, *self._now.console]
+
+    def loaded_bytes(self, served: str, page: str) -> dict[str, int]:
+        """The size of every file that a page loads from the server ``served``, scrolled to its end, unpacked."""
+        self._now, self._served = Findings(), served
+        try:
+            self.page.goto(f"{served}/{page}")
+            self.page.evaluate(_READY)
+            self.page.evaluate("scrollTo({ top: document.body.scrollHeight, behavior: 'instant' })")
+            self.page.wait_for_load_state("networkidle")
+            found = self.page.evaluate(_LOADED)
+        finally:
+            self._served = ""
+        return {unquote(urlsplit(url).path).removeprefix("/"): size for url, size in found}
 
     def examine(self, path: Path) -> Findings:
         """All findings on a page, on a desktop and on a phone, light and dark. A page is visited once."""

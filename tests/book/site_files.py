@@ -78,6 +78,12 @@ def name(page: Path) -> str:
     return page.relative_to(SITE).as_posix()
 
 
+def explorable_bytes(page: Path) -> int:
+    """What the explorables of a page take of its file, their data included."""
+    parts = page.read_text(encoding="utf-8").split('<figure class="explorable')[1:]
+    return sum(len(part.partition("</figure>")[0].encode()) for part in parts)
+
+
 def toc_pages() -> list[str]:
     """The pages that the table of contents asks for, as paths below the site."""
     found: list[str] = []

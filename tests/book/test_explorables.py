@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 from browser import PHONE, Browser
-from bs4 import BeautifulSoup
-from site_files import SITE, pages
+from site_files import SITE, explorable_bytes, pages
 
 from dropout_lab.book.explorables import EXPLORABLES, MEASURED
 from dropout_lab.book.explorables.parts import Explorable, Slider, Switches
@@ -143,11 +142,7 @@ def test_a_script_moves_what_is_drawn(name: str, browser: Browser) -> None:
 
 def test_all_of_them_are_small() -> None:
     scripts = sum(path.stat().st_size for path in (SITE / "_static").glob("explorable*/*.js"))
-    figures = sum(
-        len(part.split("</figure>")[0])
-        for page in pages()
-        for part in page.read_text(encoding="utf-8").split('<figure class="explorable')[1:]
-    )
+    figures = sum(map(explorable_bytes, pages()))
     assert len(NAMES) >= 10 and scripts + figures < 500_000
 
 

@@ -13,13 +13,28 @@ from urllib.parse import urlsplit
 import nbformat
 import pytest
 from browser import Browser, serving
-from site_files import ADDED, EXECUTED, ROOT, SITE, START, broken, contents, is_outside, name, pages, toc_pages
+from site_files import (
+    ADDED,
+    EXECUTED,
+    ROOT,
+    SITE,
+    START,
+    broken,
+    contents,
+    explorable_bytes,
+    is_outside,
+    name,
+    pages,
+    toc_pages,
+)
 
 from dropout_lab import claims
-from dropout_lab.book import offline
+from dropout_lab.book import mathjax
 
 every_page = pytest.mark.parametrize("page", pages(), ids=name)
 
+#: The most bytes that a page may load, explorables aside, and that the whole site may have.
+LARGEST_PAGE, LARGEST_SITE = 1_500_000, 40_000_000
 #: Alternative text that Sphinx or matplotlib made up: a file's name, or the object's.
 _NO_TEXT = re.compile(r"\.(svg|png|jpe?g|gif)$|<(Figure|Axes)|^(image|figure|plot)\.?$", re.IGNORECASE)
 
@@ -81,8 +96,12 @@ def test_a_page_links_the_icon_of_the_book(page: Path) -> None:
 def test_of_mathjax_only_what_a_page_can_load_comes_along() -> None:
     folder = SITE / "_static" / "mathjax"
     files = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
-    assert files == set(offline.mathjax_files(offline.mathjax_folder()))
-    assert sum((folder / path).stat().st_size for path in files) < 3_000_000
+    packed = {Path(mathjax.SCRIPT), Path(mathjax.PLAIN)}
+    assert files == packed | set(mathjax.loaded_later(mathjax.folder()))
+
+
+def test_the_site_is_small() -> None:
+    assert sum(path.stat().st_size for path in SITE.rglob("*") if path.is_file()) < LARGEST_SITE
 
 
 @every_page
@@ -124,6 +143,21 @@ def test_no_request_fails_where_the_site_is_served(browser: Browser) -> None:
     """By a browser without axe, which would ask for files that no page names."""
     with serving(SITE) as address:
         assert browser.failed_requests(address, map(name, pages())) == []
+
+
+def test_no_page_loads_much(browser: Browser) -> None:
+    """As a reader gets it from a server that packs nothing, scrolled to its end."""
+    with serving(SITE) as address:
+        loaded = {
+            name(page): sum(
+                size
+                for file, size in browser.loaded_bytes(address, name(page)).items()
+                if not file.startswith("_static/explorable")
+            )
+            - explorable_bytes(page)
+            for page in pages()
+        }
+    assert {page: size for page, size in loaded.items() if size >= LARGEST_PAGE} == {}
 
 
 @every_page

@@ -25,14 +25,21 @@ def setup(app: Sphinx) -> dict[str, bool]:
         executor,
         exercises,
         falsifiers,
+        finder,
         folded,
         folding,
+        hover,
+        icons,
         lectures,
         leftovers,
+        mathjax,
         offline,
         passports,
+        preview,
         quizzes,
         site,
+        styles,
+        tokens,
     )
     from dropout_lab.book import latex as paper
     from dropout_lab.book.anywhere import site as downloads
@@ -47,15 +54,24 @@ def setup(app: Sphinx) -> dict[str, bool]:
         passports,
         site,
         offline,
+        mathjax,
+        icons,
+        tokens,
+        styles,
         accessibility,
+        hover,
+        finder,
+        preview,
         api,
         folding,
         falsifiers,
         explorables,
+        downloads,
+        lectures,
+        paper,
+        folded,
+        exercises,
+        quizzes,
     ):
-        module.setup(app)
-    for module in (downloads, lectures, paper):
-        module.setup(app)
-    for module in (folded, exercises, quizzes):
         module.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

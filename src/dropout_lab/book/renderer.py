@@ -1,4 +1,4 @@
-"""The faces of what cells say to the book: claims, passports and answers. myst-nb hands a record over, and it is noted."""
+"""The faces of what cells say to the book: claims, passports, answers. myst-nb hands a record over; it is noted."""
 
 from __future__ import annotations
 
