@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from browser import PHONE, Browser
+from bs4 import BeautifulSoup
 from site_files import SITE, explorable_bytes, pages
 
 from dropout_lab.book.explorables import EXPLORABLES, MEASURED
