@@ -281,3 +281,12 @@ def test_a_state_that_is_given_by_name_reaches_the_replay(kind):
     with inference.replay(layer, masks):
         plain, named, placed = layer(x)[0], layer(x, state=state)[0], layer(x, state)[0]
     assert torch.equal(named, placed) and not torch.allclose(named, plain)
+
+
+def test_a_function_without_its_rate_drops_half():
+    model = Functions(lambda x, on: F.dropout(x, training=on)).train()
+    with inference.record(model) as masks:
+        y = model(torch.ones(1, 400))
+    assert set(y.unique().tolist()) == {0.0, 2.0}
+    with inference.replay(model, masks):
+        assert torch.equal(model(torch.ones(1, 400)), y)
