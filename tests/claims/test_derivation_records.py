@@ -176,3 +176,18 @@ def test_uses_names_what_the_weakest_chain_needs():
     assert "names 'fair' in the claims file, which no line of its derivation needs" in needless
     (twice,) = problems_of(registry["1"], [derived("fair"), derived("fair")], registry)
     assert "has one derivation twice" in twice
+
+
+def test_uses_names_the_claims_whose_chains_are_taken_for_a_line():
+    def entry(name, *uses):
+        return claims.Claim(name, "1 A", "a mean", "I", "It is.", "true", "always", "R.", uses=uses)
+
+    lines = [line("a", "a"), line("b", "b", "=", "1, the mean", "algebra"), line("c", "c", "=", "2.1 step")]
+    chain = from_json(record("derive", lines=lines))
+    for uses, expected in (((), 1), (("1",), 0)):
+        registry = claims.Registry([entry("1"), entry("2", *uses)], [])
+        found = problems_of(registry["2"], [chain], registry)
+        assert len(found) == expected
+    assert problems_of(registry["1"], [chain], registry) == []
+    (unsaid,) = problems_of(entry("2"), [chain], registry)
+    assert "claim 2 (a mean) has the chain of claim 1 in a line of its derivation" in unsaid

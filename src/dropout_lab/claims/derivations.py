@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from dropout_lab.claims.records import Evidence, Part
@@ -164,7 +165,10 @@ def weakest(derivations: list[Derivation]) -> tuple[str, ...]:
 
 
 def problems_of(claim: Claim, derivations: list[Derivation], registry: Registry) -> list[str]:
-    """What is wrong with all derivations of a claim together: assumptions too few or too many, a chain given twice."""
+    """What is wrong with all derivations of a claim together.
+
+    Assumptions too few or too many, another claim's chain in a line although the entry does not use it, a chain twice.
+    """
     found = []
     if derivations:
         named, needed = set(registry.assumptions_of(claim.id)), set(weakest(derivations))
@@ -178,6 +182,12 @@ def problems_of(claim: Claim, derivations: list[Derivation], registry: Registry)
                 f"claim {claim.id} ({claim.title}) names {', '.join(map(repr, needless))} in the claims file, "
                 "which no line of its derivation needs"
             )
+        taken = {word for one in derivations for line in one.lines for rule in line.rules for word in _claims_in(rule)}
+        if unsaid := sorted(taken.intersection(registry) - {claim.id, *claim.uses}):
+            found.append(
+                f"claim {claim.id} ({claim.title}) has the chain of claim {unsaid[0]} in a line of its derivation, "
+                "which its entry in the claims file does not use"
+            )
     seen: dict[tuple[str, ...], Derivation] = {}
     for one in derivations:
         lines = tuple(line.formula for line in one.lines)
@@ -187,6 +197,11 @@ def problems_of(claim: Claim, derivations: list[Derivation], registry: Registry)
             )
         seen[lines] = one
     return found
+
+
+def _claims_in(rule: str) -> list[str]:
+    """What may be a claim's id in the name of a rule: a chain that serves as one has the id at its head."""
+    return re.split(r"[\s,]", rule, maxsplit=1)[:1]
 
 
 def _escaped(text: str) -> str:
