@@ -19,6 +19,7 @@ from nbclient import NotebookClient
 from scipy import stats
 
 from dropout_lab import figures
+from dropout_lab.passports import MIME_TYPE
 
 #: Severe protanopia and deuteranopia, as matrices on linear RGB (Machado, Oliveira and Fernandes 2009, severity 1).
 COLOR_BLIND = {
@@ -108,7 +109,7 @@ def test_without_the_style_the_bytes_differ():
     assert svg(everything()) != svg(everything())
 
 
-def test_two_kernels_show_the_same_svg_and_nothing_else():
+def test_two_kernels_show_the_same_svg_and_passport_and_nothing_else():
     """A notebook, with pyplot imported before the style is set, run in two fresh kernels with different hash seeds."""
     notebook = nbformat.v4.new_notebook()
     notebook.cells = [
@@ -124,10 +125,11 @@ def test_two_kernels_show_the_same_svg_and_nothing_else():
             run = NotebookClient(nbformat.from_dict(notebook), kernel_name="python3", timeout=120).execute()
         assert not run.cells[0].outputs
         (output,) = run.cells[1].outputs
-        assert set(output.data) == {"image/svg+xml", "text/plain"}
-        shown.append(output.data["image/svg+xml"])
+        assert set(output.data) == {"image/svg+xml", "text/plain", MIME_TYPE}
+        assert len(output.data[MIME_TYPE]["cells"]) == 1
+        shown.append(output.data)
     assert shown[0] == shown[1]
-    assert "<dc:date>" not in shown[0]
+    assert "<dc:date>" not in shown[0]["image/svg+xml"]
 
 
 def test_importing_the_figures_imports_neither_torch_nor_a_notebook():

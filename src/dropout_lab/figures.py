@@ -127,8 +127,8 @@ class Compared(Protocol):
 class Handed:
     """Measured numbers that a cell hands to a figure which the reader moves; the last expression of the cell.
 
-    ``name`` is that of the figure in :data:`dropout_lab.book.explorables.MEASURED`, which says what ``data`` it takes;
-    the book draws it there. Elsewhere a line of text stands for it.
+    ``name`` is that of the figure in ``dropout_lab.book.explorables.MEASURED``, where it says what ``data`` it takes;
+    the book draws it in the place of the cell's output. Elsewhere a line of text stands for it.
 
     >>> Handed("error-against-p", {"sweeps": {}})
     The numbers of the figure error-against-p, which moves on the page of the book.

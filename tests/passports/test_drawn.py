@@ -7,6 +7,7 @@ import io
 
 import numpy as np
 import pytest
+import sympy
 from matplotlib.figure import Figure
 
 from dropout_lab import figures
@@ -67,6 +68,18 @@ def test_bars_lines_across_pictures_and_points(figure: Figure) -> None:
     assert [(row["x"], row["y"]) for row in found if row["mark"] == "points"] == [("1", "3"), ("2", "4")]
     assert (by_mark["segment"]["y"], by_mark["segment"]["y2"]) == ("0", "1")
     assert [row["value"] for row in found if row["panel"] == "2"] == ["1.5", "2.5"]
+
+
+def test_a_histogram_drawn_as_one_outline_gives_its_bars(figure: Figure) -> None:
+    figure.subplots().stairs([3, 5], [0, 1, 2.5], fill=True)
+    bars = [[row[k] for k in ("x", "x2", "y", "y2")] for row in rows(figure) if row["mark"] == "rectangle"]
+    assert bars == [["0", "1", "0", "3"], ["1", "2.5", "0", "5"]]
+
+
+def test_numbers_of_another_kind_are_written_as_numbers(figure: Figure) -> None:
+    ax = figure.subplots()
+    ax.plot([sympy.Rational(1, 2), 1], [sympy.sqrt(2), 3])
+    assert [(row["x"], row["y"]) for row in rows(figure)] == [("0.5", "1.41421"), ("1", "3")]
 
 
 def test_contours_carry_their_level(figure: Figure) -> None:

@@ -17,7 +17,7 @@ from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Rectangle, StepPatch
 from matplotlib.ticker import FixedLocator
 
 #: The columns of the table: ``x2`` and ``y2`` end a bar, a band or a segment; names are those of the nearest tick.
@@ -71,14 +71,24 @@ def _marks(axes: Axes) -> Iterator[_Row]:
         elif isinstance(artist, Rectangle):
             (x, y), wide, high = artist.get_xy(), artist.get_width(), artist.get_height()
             yield _row(artist, "rectangle", artist.get_facecolor(), x=x, x2=x + wide, y=y, y2=y + high)
+        elif isinstance(artist, StepPatch):
+            yield from _stairs(artist)
         elif isinstance(artist, AxesImage):
             yield from _cells(artist, np.asarray(artist.get_array()))
         elif isinstance(artist, Collection):
             yield from _collection(artist)
 
 
+def _stairs(stairs: StepPatch) -> Iterator[_Row]:
+    """The bars of a histogram that was drawn as one outline."""
+    heights, edges, foot = stairs.get_data()
+    feet = np.broadcast_to(np.nan if foot is None else np.asarray(foot), np.shape(heights))
+    for height, left, right, low in zip(heights, edges, edges[1:], feet, strict=False):
+        yield _row(stairs, "rectangle", stairs.get_facecolor(), x=left, x2=right, y=low, y2=height)
+
+
 def _line(axes: Axes, line: Line2D) -> Iterator[_Row]:
-    xs, ys = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
+    xs, ys = np.asarray(line.get_xdata(orig=False)), np.asarray(line.get_ydata(orig=False))
     color = line.get_color()
     if not line.is_transform_set() or line.get_transform() == axes.transData:
         mark = "points" if line.get_linestyle() == "None" or len(xs) == 1 else "line"

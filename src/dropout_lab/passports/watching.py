@@ -66,8 +66,9 @@ class _Watcher:
         values = list(self._values(rests_on))
         runs = {id(value): value.description for value in values if isinstance(value, Described)}
         rules = dict.fromkeys(str(value.rule) for value in values if isinstance(value, Judged))
-        known = [description for description in runs.values() if description is not None]
-        found = Passport.of(map(cell_digest, rests_on), known, rules, panels(figure), table(figure))
+        known = tuple(description for description in runs.values() if description is not None)
+        cells, axes = tuple(map(cell_digest, rests_on)), tuple(panels(figure))
+        found = Passport(cells, known, tuple(rules), axes, table(figure))
         return {MIME_TYPE: found.to_json()}, {}
 
     def _python(self, cell: str) -> str:

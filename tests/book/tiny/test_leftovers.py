@@ -14,7 +14,9 @@ from tiny_book import Book, Built, chapter
 
 from dropout_lab.book import cache
 
-FIGURE = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"
+FIGURE = (
+    "import matplotlib.pyplot as plt\nfrom dropout_lab import figures\nfigures.style()\nplt.plot([1, 2])\nplt.show()"
+)
 
 
 @pytest.fixture
@@ -82,7 +84,7 @@ LEFT = {
     "html/_static/doctools.js": set(),
     "html/_sources/a-first.md*": set(),
     "jupyter_execute/a-first.ipynb": set(),
-    "jupyter_execute/*.png": set(),
+    "jupyter_execute/*.svg": set(),
 }
 #: matplotlib looks after its list of fonts itself; costs are read only when something is executed.
 QUIET = (".cache/home", "costs.json")
