@@ -17,20 +17,22 @@ from dropout_lab.book.costs import Cost, read_costs
 
 #: The copy of a build's cost file, below the book's folder.
 MEASURED = Path("chapters", "figures", "costs.json")
+#: No line breaks between a number and its unit.
+_JOINED = "\N{NO-BREAK SPACE}"
 
 
 def takes(costs: Sequence[Cost]) -> str:
     """The time of all, one after the other, and the most memory that one of them holds.
 
-    >>> takes([Cost(41.2, 300), Cost(20, 512)])
+    >>> takes([Cost(41.2, 300), Cost(20, 512)]).replace(_JOINED, " ")
     '61 s, 512 MiB'
-    >>> takes([Cost(250.0, None)])
+    >>> takes([Cost(250.0, None)]).replace(_JOINED, " ")
     '4 min 10 s'
     """
     seconds = round(sum(cost.seconds for cost in costs))
     peak = max((cost.peak_mib or 0 for cost in costs), default=0)
     time = f"{seconds} s" if seconds < 100 else f"{seconds // 60} min {seconds % 60} s"
-    return f"{time}, {peak} MiB" if peak else time
+    return ", ".join(part.replace(" ", _JOINED) for part in (time, f"{peak} MiB" if peak else "") if part)
 
 
 class TakesRole(SphinxRole):

@@ -66,6 +66,8 @@ def test_claims_and_their_cards(paper: Book) -> None:
     links = set(re.findall(r"\\hyperref\[\\detokenize\{([^}]*)\}\]", found))
     assert "b:ledger-2-1" in labels
     assert "a:claim-2-1" in links
+    # Each page knows which claims are its own.
+    assert "This page settles no claim" not in found
     assert links <= labels
 
 
@@ -142,6 +144,7 @@ def test_a_drawing_alone_has_its_colors() -> None:
     assert 'fill-opacity="0.5400"' in text
     assert "var(" not in styles()
     assert re.search(r"\.drawing \.line\.first \{ stroke: #[0-9a-f]{6} \}", text)
+    assert re.search(r"\.drawing \.box rect, \.drawing \.sum \{ fill: #[0-9a-f]{6}; stroke: #[0-9a-f]{6}", text)
 
 
 def test_what_is_missing_is_said_before_any_work(tmp_path: Path) -> None:

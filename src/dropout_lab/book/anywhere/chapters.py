@@ -12,7 +12,7 @@ from myst_nb.core.read import read_myst_markdown_notebook
 from nbformat import NotebookNode
 
 from dropout_lab.book.anywhere.places import BIBLIOGRAPHY, Places
-from dropout_lab.book.anywhere.plain import Plain
+from dropout_lab.book.anywhere.plain import Plain, code
 from dropout_lab.book.anywhere.setup_cell import setup_cell
 from dropout_lab.book.anywhere.wheel import wheel_name
 
@@ -47,7 +47,7 @@ def plain_notebook(docname: str, places: Places, *, text: str | None = None, rep
         if cell.cell_type != "code":
             cells += _markdown(page.text(cell.source))
             continue
-        cells.append(_code(cell.source, cell.metadata.get("tags", ())))
+        cells.append(_code(code(cell.source), cell.metadata.get("tags", ())))
         figure = cell.metadata.get("mystnb", {}).get("figure") or {}
         if figure.get("caption"):
             cells += _markdown(page.caption(figure.get("name", ""), figure["caption"]))

@@ -322,3 +322,18 @@ _ROLES: dict[str, Callable[[Plain, str, str], str]] = {
     "code": _name,
     **dict.fromkeys(("class", "func", "mod", "meth", "attr", "data", "exc", "obj"), _name),
 }
+
+#: A role or a directive in a string of a program, where a format string doubles its braces.
+_IN_CODE = re.compile(
+    rf"\{{{{?(?:{'|'.join(map(re.escape, _ROLES))})\}}}}?`(?P<role>[^`\n]*)`"
+    rf"|```\{{{{?(?:{'|'.join(map(re.escape, _DIRECTIVES))})\}}}}?[^`]*```"
+)
+
+
+def code(source: str) -> str:
+    r"""A cell's code whose output holds no MyST: of a role in a string what it names is left, of a directive nothing.
+
+    >>> code('f"{name} {{cite}}`{key}`" + "```{{claims}} rule {anchor}\\n```"')
+    'f"{name} {key}" + ""'
+    """
+    return _IN_CODE.sub(lambda found: found["role"] or "", source)

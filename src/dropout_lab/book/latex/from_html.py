@@ -231,18 +231,20 @@ def _span(cell: Tag) -> int:
 
 
 def shares(rows: Sequence[Sequence[str]], width: int) -> list[int]:
-    """How wide columns are, in parts of a hundred: by how much stands in them, and none very narrow.
+    """How wide columns are, in parts of a hundred: by how much stands in them, and none narrower than its words.
 
-    >>> shares([["1", "a long sentence about it"], ["2", "another sentence"]], 2)
-    [20, 80]
+    >>> shares([["number 1", "a long sentence about it"], ["number 2", "another sentence"]], 2)
+    [33, 67]
     """
-    amounts = [0.0] * width
+    amounts, words = [0.0] * width, [0] * width
     for row in rows:
         if len(row) == width:
             for column, text in enumerate(row):
                 amounts[column] += min(len(text), 400) + 4
+                words[column] = max(words[column], *(min(len(word), 20) for word in text.split()), 0)
     whole = sum(amounts) or 1
-    wanted = [max(amount / whole, 0.5 / width) for amount in amounts]
+    # The longest word fits: a line holds about a hundred letters.
+    wanted = [max(amount / whole, (word + 2) / 100) for amount, word in zip(amounts, words, strict=True)]
     return [max(1, round(100 * one / sum(wanted))) for one in wanted]
 
 

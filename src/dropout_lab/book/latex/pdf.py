@@ -23,10 +23,14 @@ from dropout_lab.book.latex.derivation import PREAMBLE
 
 #: The name of the file.
 NAME = "dropout-book"
-#: The pages of the site have no numbers.
-_UNNUMBERED = r"""
+#: The pages of the site have no numbers. Narrow columns are not stretched.
+_LAYOUT = r"""
 \setcounter{secnumdepth}{-1}
 \setcounter{tocdepth}{1}
+\makeatletter
+\newcolumntype{\X}[2]{>{\raggedright\arraybackslash}p{\dimexpr(\linewidth-\spx@arrayrulewidth)*#1/#2-\tw@\tabcolsep
+-\spx@arrayrulewidth\relax}}
+\makeatother
 """
 #: The same date in each PDF of the same book: no day is later than its content.
 _EPOCH = "0"
@@ -41,8 +45,8 @@ def settings(root: str, title: str, cache: Path) -> dict[str, Any]:
         "latex_documents": [(root, f"{NAME}.tex", title, "", "manual")],
         "latex_elements": {
             "papersize": "a4paper",
-            "pointsize": "10pt",
-            "preamble": PREAMBLE + _UNNUMBERED,
+            "extraclassoptions": "openany,oneside",
+            "preamble": PREAMBLE + _LAYOUT,
             "releasename": "",
         },
         # Figures and formulas have the numbers that they have on the site.

@@ -16,6 +16,12 @@ from sphinx.util import logging
 from dropout_lab.book.latex.needs import DRAWS, PROGRAMS
 
 STYLES = Path(__file__).parent.parent / "static" / "book.css"
+#: Colors that the theme defines, and the book's style sheet leaves as they are where it is light.
+_THEME = {
+    "--pst-color-background": "#ffffff",
+    "--pst-color-on-background": "#ffffff",
+    "--pst-color-surface": "#f5f5f5",
+}
 _RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 _VARIABLE = re.compile(r"var\((--[\w-]+)(?:,\s*((?:[^()]|\([^()]*\))*))?\)")
 _IS = re.compile(r":is\(([^()]*)\)")
@@ -33,7 +39,7 @@ def styles(path: Path = STYLES) -> str:
     # Whatever depends on paper, width or motion is said of pages.
     text = re.sub(r"@[\w-]+[^{;]*(?:;|\{(?:[^{}]*\{[^{}]*\})*[^{}]*\})", "", text)
     rules = [(selector.strip(), body.strip()) for selector, body in _RULE.findall(text)]
-    known: dict[str, str] = {}
+    known = dict(_THEME)
     for selector, body in rules:
         if selector in (":root", 'html[data-theme="light"]'):
             known |= dict(re.findall(r"(--[\w-]+):\s*([^;]+)", body))

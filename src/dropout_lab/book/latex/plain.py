@@ -6,7 +6,6 @@ import hashlib
 from pathlib import Path
 
 from docutils import nodes
-from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
@@ -66,10 +65,13 @@ def _fit_tables(doctree: nodes.document) -> None:
 
 
 def page_of(node: nodes.Node) -> str:
-    """The page on which a node stands, in the one document that LaTeX is made from; empty if it is the first page."""
+    """The page on which a node stands, in the one document that LaTeX is made from; empty if it is the first page.
+
+    The sections of other pages know theirs. (That document's nodes do not all know what they were put into.)
+    """
     while node.parent is not None:
         node = node.parent
-        if isinstance(node, addnodes.start_of_file):
+        if isinstance(node, nodes.section) and "docname" in node:
             return str(node["docname"])
     return ""
 
