@@ -146,6 +146,8 @@ def test_no_message_gives_the_answer_away():
 def test_an_unknown_exercise_is_an_error_with_the_nearest():
     with pytest.raises(ValueError, match="no exercise 'ch2-ex-equals'; the nearest are ch2-ex-equal"):
         check("ch2-ex-equals", 1)
+    with pytest.raises(TypeError, match="a text, got int"):
+        check(2, "ch2-ex-equal")
 
 
 def test_a_verdict_travels_with_the_cell():
