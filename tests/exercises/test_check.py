@@ -91,6 +91,18 @@ def test_a_quiz_takes_its_right_value_and_no_other(name):
     assert not check(name, "17")
 
 
+#: Things that are no answer to any exercise.
+ODD = [None, True, ..., "", 1j, 10**400, [], [[1, 2], [3]], {}, torch.ones(2, 2), np.array("a"), sp.zoo, sp.I, sp.oo]
+ODD += [sp.Eq(p, 1), sp.Matrix([[1]]), 1 / (n - 3), sp.Function("f")(p), lambda: 1, lambda *call: None, int]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: type(odd).__name__)
+def test_nothing_that_a_reader_may_pass_raises(odd):
+    for name in ("ch1-ex-momentum", "ch2-ex-equal", "ch2-ex-amplitude", "ch5-ex-inverted", "ch5-ex-chain"):
+        assert check(name, odd).wrong
+    assert check("ch2-quiz-energy", odd).wrong
+
+
 def test_letters_count_by_name_and_formulas_by_value():
     assert check("ch2-ex-equal", sp.sqrt((1 - p) / (n * p)))
     assert check("ch2-ex-equal", sp.sqrt(n * p - n * p**2) / (n * p))
@@ -146,6 +158,8 @@ def test_no_message_gives_the_answer_away():
 def test_an_unknown_exercise_is_an_error_with_the_nearest():
     with pytest.raises(ValueError, match="no exercise 'ch2-ex-equals'; the nearest are ch2-ex-equal"):
         check("ch2-ex-equals", 1)
+    with pytest.raises(TypeError, match="a text, got int"):
+        check(2, "ch2-ex-equal")
 
 
 def test_a_verdict_travels_with_the_cell():

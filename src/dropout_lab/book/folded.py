@@ -1,4 +1,4 @@
-"""A block that unfolds by the browser's own means, without a script; elsewhere a paragraph in bold opens it."""
+"""A block that unfolds by the browser's own means, without a script; in print a line in bold opens it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.writers.html5 import HTML5Translator
 from sphinx.writers.latex import LaTeXTranslator
-from sphinx.writers.text import TextTranslator
 
 
 class Folded(nodes.General, nodes.Element):
@@ -41,24 +40,15 @@ def _not_bold(translator: LaTeXTranslator, node: FoldedSummary) -> None:
     translator.body.append("}\n\n")
 
 
-def _open_line(translator: TextTranslator, node: FoldedSummary) -> None:
-    translator.new_state(0)
-
-
-def _close_line(translator: TextTranslator, node: FoldedSummary) -> None:
-    translator.end_state()
-
-
 def plain(translator: object, node: nodes.Element) -> None:
     """Write nothing around the children of a node."""
 
 
 def setup(app: Sphinx) -> None:
-    """Register the nodes for HTML, LaTeX and text."""
-    app.add_node(Folded, html=(_open_block, _close_block), latex=(plain, plain), text=(plain, plain))
+    """Register the nodes for HTML and LaTeX."""
+    app.add_node(Folded, html=(_open_block, _close_block), latex=(plain, plain))
     app.add_node(
         FoldedSummary,
         html=(_open_summary, _close_summary),
         latex=(_bold, _not_bold),
-        text=(_open_line, _close_line),
     )

@@ -15,7 +15,6 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.writers.html5 import HTML5Translator
 from sphinx.writers.latex import LaTeXTranslator
-from sphinx.writers.text import TextTranslator
 
 from dropout_lab.book.folded import Folded, FoldedSummary, plain
 from dropout_lab.book.notebook import render
@@ -117,15 +116,6 @@ def _ended_latex(translator: LaTeXTranslator, node: nodes.Element) -> None:
     translator.body.append("\n\n")
 
 
-def _lettered_text(translator: TextTranslator, node: nodes.Element) -> None:
-    translator.new_state(0)
-    translator.add_text(f"{_lettered(node)} ")
-
-
-def _ended_text(translator: TextTranslator, node: nodes.Element) -> None:
-    translator.end_state()
-
-
 def _lettered(node: nodes.Element) -> str:
     if isinstance(node, QuizOption):
         return f"({node['letter']})"
@@ -140,9 +130,9 @@ def _add_script(app: Sphinx, pagename: str, templatename: str, context: dict, do
 def setup(app: Sphinx) -> None:
     """Register the directive and its nodes, and load the script where there is a quiz."""
     app.add_directive("quiz", QuizDirective)
-    app.add_node(QuizNode, html=(_open, _close), latex=(plain, plain), text=(plain, plain))
-    app.add_node(QuizQuestion, html=(_open_question, _close_question), latex=(plain, plain), text=(plain, plain))
-    latex, text = (_lettered_latex, _ended_latex), (_lettered_text, _ended_text)
-    app.add_node(QuizOption, html=(_open_option, _close_option), latex=latex, text=text)
-    app.add_node(QuizFeedback, html=(_open_feedback, _close_feedback), latex=latex, text=text)
+    app.add_node(QuizNode, html=(_open, _close), latex=(plain, plain))
+    app.add_node(QuizQuestion, html=(_open_question, _close_question), latex=(plain, plain))
+    latex = (_lettered_latex, _ended_latex)
+    app.add_node(QuizOption, html=(_open_option, _close_option), latex=latex)
+    app.add_node(QuizFeedback, html=(_open_feedback, _close_feedback), latex=latex)
     app.connect("html-page-context", _add_script)

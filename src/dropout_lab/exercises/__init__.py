@@ -47,15 +47,18 @@ def check(exercise: str, answer: Any) -> Verdict:
     as text.
 
     Returns a verdict, which is true if the answer is right, and else says what is wrong, such as a sign, a shape, a
-    factor p, or p for 1 − p. Raises ValueError with the nearest names if there is no exercise of that name.
+    factor p, or p for 1 − p. Raises ValueError with the nearest names if there is no exercise of that name, and
+    TypeError for an id that is no text.
 
     >>> import sympy as sp
     >>> p, s = sp.symbols("p s")
     >>> check("ch2-ex-twice", p + s)
     Not yet: it is not what the question asks for, and no slip that is known explains it.
     """
+    if not isinstance(exercise, str):
+        raise TypeError(f"an exercise is named by its id, a text, got {type(exercise).__name__}")
     key = EXERCISES.get(exercise) or QUIZZES.get(exercise)
     if key is None:
-        near = difflib.get_close_matches(str(exercise), [*EXERCISES, *QUIZZES], n=3, cutoff=0.4)
+        near = difflib.get_close_matches(exercise, [*EXERCISES, *QUIZZES], n=3, cutoff=0.4)
         raise ValueError(f"there is no exercise {exercise!r}; the nearest are {', '.join(near) or 'none'}")
     return Verdict(exercise, key.answer.judge(answer) or "")

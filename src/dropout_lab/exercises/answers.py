@@ -127,7 +127,10 @@ def _as_number(given: Any) -> float | None:
         return None
     if isinstance(given, sp.Expr) and not (given.is_number and given.is_real):
         return None
-    return float(given)
+    try:
+        return float(given)
+    except OverflowError:
+        return math.inf
 
 
 @dataclass(frozen=True)
@@ -170,7 +173,7 @@ def _as_tensor(given: Any) -> torch.Tensor | None:
         return given.detach().double()
     try:
         return torch.from_numpy(np.array(given, dtype=np.float64))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
@@ -258,6 +261,8 @@ class Choice:
 
     def judge(self, given: Any) -> str | None:
         """What is wrong with an option, or nothing."""
+        if not isinstance(given, (str, int, sp.Expr)):
+            return f"the text of an option is asked for, and this has the type {type(given).__name__}"
         return None if self.is_right(str(given)) else "it is another option"
 
     def is_right(self, value: str) -> bool:
@@ -267,6 +272,6 @@ class Choice:
             return value.strip() == right
         try:
             option = sp.sympify(value)
-        except (sp.SympifyError, TypeError):
+        except (sp.SympifyError, TypeError, AttributeError):
             return False
         return isinstance(option, sp.Expr) and Formula(lambda: right).judge(option) is None
