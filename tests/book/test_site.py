@@ -29,7 +29,7 @@ from site_files import (
 )
 
 from dropout_lab import claims
-from dropout_lab.book import mathjax
+from dropout_lab.book import finder, mathjax
 
 every_page = pytest.mark.parametrize("page", pages(), ids=name)
 
@@ -91,6 +91,27 @@ def test_a_page_links_the_icon_of_the_book(page: Path) -> None:
     links = re.findall(r'<link rel="icon" href="([^"]+)"', page.read_text(encoding="utf-8"))
     assert [urlsplit(link).path.rpartition("/")[2] for link in links] == ["favicon.svg"]
     assert not is_outside(links[0]) and not broken(page, links[0])
+
+
+@pytest.mark.parametrize("page", toc_pages())
+def test_a_page_says_what_it_is_where_it_is_shared(page: str) -> None:
+    html = (SITE / page).read_text(encoding="utf-8")
+    assert re.search(r'<meta property="og:title" content="[^"]+"', html)
+    assert re.search(r'<meta name="description" content="[^"]{15,}"', html), "a page opens with its question"
+
+
+@every_page
+def test_what_a_link_to_a_claim_leads_to_is_shown_beside_it(page: Path) -> None:
+    html = re.sub(r"<span data-no-card>.*?</span>", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    wanted = set(re.findall(r'<a class="claim-link[^"]*" href="([^"]+)"', html))
+    assert wanted <= {link for links in re.findall(r'data-for="([^"]+)"', html) for link in links.split()}
+
+
+def test_the_search_finds_every_claim() -> None:
+    data = (SITE / "_static" / finder.DATA).read_text(encoding="utf-8")
+    titles = [title for _, title, _, _ in json.loads(data.partition(" = ")[2].rstrip(";\n"))]
+    found = {match[1] for match in (re.match(r"Claim ([\w.]+):", title) for title in titles) if match}
+    assert found == set(claims.load())
 
 
 def test_of_mathjax_only_what_a_page_can_load_comes_along() -> None:

@@ -6,6 +6,7 @@ bibliography. :mod:`.hover` puts the cards that a page's links need into the pag
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -114,8 +115,8 @@ class Cards:
             for block in self._env.get_doctree(docname).findall(nodes.math_block):
                 if (label := block.get("label")) in known and known[label][0] == docname:
                     anchor, number = f"equation-{nodes.make_id(label)}", known[label][1]
-                    formula = Markup(r"\[\begin{{split}}{}\end{{split}}\]").format(block.astext())
-                    yield (docname, anchor), Card("the equation", Markup("Equation {}").format(number), (formula,))
+                    title = Markup("Equation {}").format(number)
+                    yield (docname, anchor), Card("the equation", title, (displayed(block),))
 
     def _citations(self) -> Iterator[tuple[Place, Card]]:
         bibtex = self._env.domains.get("cite")
@@ -126,6 +127,21 @@ class Cards:
                 text = escape(citation.tooltip_entry.text.render(PlainText()).replace("\\url ", ""))
                 place = (citation.bibliography_key.docname, citation.citation_id)
                 yield place, Card("the bibliography", Markup("Source"), (text,))
+
+
+def displayed(block: nodes.math_block) -> Markup:
+    r"""A displayed formula for MathJax, with its lines as Sphinx shows them; without its number.
+
+    Example
+    -------
+    >>> displayed(nodes.math_block("", "a < b"))
+    Markup('\\[a &lt; b\\]')
+    """
+    tex = block.astext()
+    if block.get("nowrap"):
+        # It brings an environment of its own, which has no number with a star.
+        return escape(re.sub(r"(\\(?:begin|end)\{(?:align|equation|gather))\}", r"\1*}", tex))
+    return Markup(r"\[{}\]").format(rf"\begin{{split}}{tex}\end{{split}}" if r"\\" in tex else tex)
 
 
 def prose(node: nodes.Node) -> Markup:

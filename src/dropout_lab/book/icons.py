@@ -7,6 +7,7 @@ The theme brings Font Awesome whole. When all pages are written, this reads whic
 from __future__ import annotations
 
 import base64
+import importlib.util
 import io
 import re
 import shutil
@@ -40,8 +41,18 @@ _STYLES = frozenset({"solid", "lg"})
 
 
 def setup(app: Sphinx) -> None:
-    """Make the style sheet after every extension has copied its own, and before the digests of the site are taken."""
-    app.connect("build-finished", _write, priority=800)
+    """Make the style sheet once the others are cut, which name fewer icons then, and before the site is digested."""
+    app.connect("build-finished", _write, priority=900)
+
+
+def font_awesome() -> Path:
+    """Where the theme keeps Font Awesome; raises :class:`FileNotFoundError` if it is not installed."""
+    spec = importlib.util.find_spec("pydata_sphinx_theme")
+    theme = Path(spec.origin or "").parent / "theme" if spec else Path()
+    found = sorted(theme.glob(f"*/static/{VENDOR}/*/css")) if spec else []
+    if not found:
+        raise FileNotFoundError("Font Awesome is missing: the package pydata-sphinx-theme is not installed as expected")
+    return found[-1].parent
 
 
 def letters(sheet: str) -> dict[str, str]:
@@ -101,9 +112,9 @@ def _write(app: Sphinx, error: Exception | None) -> None:
     vendor = static / VENDOR
     if error is not None or app.builder.format != "html" or not vendor.is_dir():
         return
-    (own,) = vendor.glob("*/css/all.min.css")
-    (font,) = vendor.glob("*/webfonts/fa-solid-900.ttf")
-    known = letters(own.read_text(encoding="utf-8"))
+    # The theme's own files, for those in the site are gone after the first build.
+    whole = font_awesome()
+    known = letters((whole / "css" / "all.min.css").read_text(encoding="utf-8"))
     pages = (path for path in Path(app.outdir).rglob("*.html") if static not in path.parents)
     texts = [path.read_text(encoding="utf-8") for path in (*pages, *static.glob("scripts/*.js"))]
     wanted = named(texts)
@@ -112,7 +123,7 @@ def _write(app: Sphinx, error: Exception | None) -> None:
     sheets = (path for path in static.rglob("*.css") if vendor not in path.parents and path.name != SHEET)
     others = set().union(*(shown_by(path.read_text(encoding="utf-8")) for path in sheets))
     icons = {name: known[name] for name in wanted}
-    (static / SHEET).write_text(style_sheet(font, icons, others), encoding="utf-8")
+    (static / SHEET).write_text(style_sheet(whole / "webfonts" / "fa-solid-900.ttf", icons, others), encoding="utf-8")
     # Only the licence stays: nothing loads the rest.
     for folder in ("css", "js", "webfonts"):
         for path in vendor.glob(f"*/{folder}"):

@@ -57,7 +57,8 @@ def judge(app: Sphinx, env: BuildEnvironment) -> list[str]:
     shown = [ledger.as_json(), records, said, _titles(env), [domain.page_with(face) for face in ("filter", "map")]]
     seen = hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
     before, domain.data["seen"] = domain.data["seen"], seen
-    return [docname for docname, page in domain.pages.items() if page.widgets] if seen != before else []
+    # Any page may have a card of a claim.
+    return sorted(env.found_docs) if seen != before else []
 
 
 def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:

@@ -26,7 +26,7 @@ _WORD = re.compile(r"[\w-]+")
 
 def setup(app: Sphinx) -> None:
     """Cut the sheets after every extension has copied its own, and before the digests of the site are taken."""
-    app.connect("build-finished", _cut, priority=900)
+    app.connect("build-finished", _cut, priority=880)
 
 
 def used_in_page(html: str) -> Iterator[str]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from browser import Browser
+from browser import AXE_SCRIPT, Browser
 from bs4 import BeautifulSoup, Tag
-from tiny_book import CITED, Book, Built, cell, claim, derived
+from docutils import nodes
+from tiny_book import CITED, DERIVED, Book, Built, cell, claim, derived
 
-from dropout_lab.book.cards import prose
+from dropout_lab.book.cards import displayed, prose
 from dropout_lab.book.hover import place_of
 
 PROSE = r"""# Prose
@@ -93,9 +94,16 @@ def test_a_place_is_where_a_link_leads() -> None:
     assert place_of("mailto:a@b#d", "a/e") is None
 
 
-def test_prose_of_a_node_without_text_is_empty() -> None:
-    from docutils import nodes
+def test_a_formula_is_set_as_on_its_page_and_has_no_number() -> None:
+    def shown(tex: str, **given: bool) -> str:
+        return displayed(nodes.math_block(tex, tex, **given))
 
+    assert shown("a") == r"\[a\]"
+    assert shown(r"a \\ b") == r"\[\begin{split}a \\ b\end{split}\]"
+    assert shown(r"\begin{align}a\end{align}", nowrap=True) == r"\begin{align*}a\end{align*}"
+
+
+def test_prose_of_a_node_without_text_is_empty() -> None:
     assert prose(nodes.paragraph()) == ""
 
 
@@ -161,10 +169,26 @@ def test_the_first_tap_shows_the_card_and_the_second_follows(opened: Browser) ->
 
 
 def test_a_shown_card_has_no_barriers(opened: Browser) -> None:
-    from browser import AXE_SCRIPT
-
     opened.page.locator(LINK).first.hover()
     comes(opened, "drawn by noise")
     opened.page.evaluate(AXE_SCRIPT)
     found = opened.page.evaluate("axe.run('#hover-card', { preload: false })")
     assert [violation["id"] for violation in found["violations"]] == []
+
+
+# ---- After the book changed
+
+
+def test_the_cards_follow_a_claim_that_is_stated_anew(book: Book) -> None:
+    """Also on a page that was not read again, since its source is as before."""
+
+    def stated(says: str) -> str:
+        book.claims(claim("1.1", statement=says))
+        book.notebook("a-first", "# First\n", cell("1.1", DERIVED))
+        book.page("b-prose", "# Prose\n\nSee {claim}`1.1`.\n")
+        built = book.build()
+        assert built.status == 0, (built.error, built.warnings)
+        return cards(built, "b-prose")["a-first.html#claim-1-1"].text
+
+    assert "Once so." in stated("Once so.")
+    assert "Now otherwise." in stated("Now otherwise.")

@@ -60,3 +60,16 @@ def test_an_icon_that_does_not_exist_fails_the_build(book: Book) -> None:
 def test_the_font_has_the_same_bytes_each_time(book: Book) -> None:
     first = (themed(book).site / "_static" / icons.SHEET).read_bytes()
     assert (themed(book, "Other text.").site / "_static" / icons.SHEET).read_bytes() == first
+
+
+def test_a_build_in_which_nothing_changed_leaves_every_file_as_it_was(book: Book) -> None:
+    def files() -> dict[str, bytes]:
+        built = themed(book, "```python\nname = 1\n```\n\n```{note}\nA note.\n```")
+        assert built.status == 0, (built.error, built.warnings)
+        return {
+            str(path.relative_to(built.site)): path.read_bytes() for path in built.site.rglob("*") if path.is_file()
+        }
+
+    first, again = files(), files()
+    assert again.keys() == first.keys()
+    assert [name for name in first if again[name] != first[name]] == []
