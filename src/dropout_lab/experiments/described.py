@@ -22,7 +22,7 @@ def described(
     >>> from dropout_lab.experiments import data, measures
     >>> arms = {"short": Recipe(steps=10), "long": Recipe(steps=20)}
     >>> found = described(data.digits(), arms, range(3), [measures.error], None)
-    >>> found["seeds"], found["arms"][1], found["shared"][3]
+    >>> found["seeds"], found["arms"][1], found["shared"][4]
     ('seeds 0 to 2', ['long', [['steps', '20']]], ['batch size', '50'])
     """
     written = {arm: _settings(recipe) for arm, recipe in arms.items()}
