@@ -1,6 +1,6 @@
 """What is shown of a page where somebody shares a link to it: title, description, and a picture of one style.
 
-Other sites ask for absolute addresses. They come from Sphinx's setting ``html_baseurl`` (``baseurl`` under ``html`` in
+Other sites ask for absolute addresses. They come from Sphinx's setting ``html_baseurl`` (in the file
 ``_config.yml``), the address under which the site lies; while it is empty, address and picture are left out.
 """
 
