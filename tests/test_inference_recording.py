@@ -290,3 +290,17 @@ def test_a_function_without_its_rate_drops_half():
     assert set(y.unique().tolist()) == {0.0, 2.0}
     with inference.replay(model, masks):
         assert torch.equal(model(torch.ones(1, 400)), y)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4), (2, 3, 4, 5)])
+def test_alpha_dropout_of_channels_draws_once_for_each_channel(shape):
+    layer, x = torch.nn.FeatureAlphaDropout(0.5), torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    seen = set()
+    for _ in range(20):
+        with inference.record(layer) as masks:
+            layer(x)
+        kept = masks[0].values.flatten(2)
+        assert torch.equal(kept, kept[..., :1].expand_as(kept))
+        seen.add(float(kept.unique().numel()))
+    # All six channels alike in each of twenty draws: a chance of 2^-100.
+    assert 2.0 in seen

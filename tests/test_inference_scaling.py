@@ -306,3 +306,23 @@ def test_a_subclass_whose_noise_is_not_known_is_named(kind: type[torch.nn.Module
     model = chain(nn.Dropout(0.5, rescale=False), torch.nn.Linear(4, 3), unknown)
     with pytest.raises(TypeError, match="Unknown"):
         inference.weight_scaling(model)
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_layer_that_is_never_called_is_not_said_to_be_skipped_with_others(named):
+    """There is a LayerDrop in the model, and the layer in question stands beside it, or within."""
+
+    class Beside(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.depth = nn.LayerDrop([torch.nn.Linear(3, 3)], 0.5)
+            self.unused = nn.Dropout(0.5, rescale=False)
+            self.last = torch.nn.Linear(3, 2)
+
+        def forward(self, x):
+            return self.last(self.depth(x))
+
+    within = torch.nn.Sequential(nn.LayerDrop([nn.Dropout(0.5, rescale=False)], 0.5), torch.nn.Linear(3, 2))
+    said = "stands inside .*, which skips layers" if named else "is never called: nothing reads its output"
+    with pytest.raises(ValueError, match=said):
+        inference.weight_scaling(within if named else Beside())
