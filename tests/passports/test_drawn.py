@@ -94,3 +94,12 @@ def test_what_is_hidden_has_no_numbers(figure: Figure) -> None:
     ax = figure.subplots()
     ax.plot([1, 2], [3, 4])[0].set_visible(False)
     assert rows(figure) == []
+
+
+def test_the_names_of_ticks_are_those_of_every_panel_that_shares_them() -> None:
+    figure = Figure()
+    for axes in figure.subplots(2, 1, sharex=True):
+        axes.plot([0, 1], [3, 4])
+        axes.set_xticks(range(2), ["none", "drop\nout"])
+    names = [row["x name"] for row in csv.DictReader(io.StringIO(table(figure)))]
+    assert names == ["none", "drop out"] * 2
