@@ -48,6 +48,10 @@ class AnswersDomain(Domain):
             if isinstance(found, dict):
                 found.pop(docname, None)
 
+    def resolve_any_xref(self, *args: Any) -> list:
+        """Nothing: no reference leads to an answer."""
+        return []
+
     def merge_domaindata(self, docnames: list[str], otherdata: dict) -> None:
         """Take over what another process read."""
         for part in ("exercises", "checked"):

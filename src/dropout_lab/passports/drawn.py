@@ -158,8 +158,8 @@ def _named(axis: Axis) -> list[tuple[float, str]]:
     if not isinstance(axis.get_major_locator(), FixedLocator):
         return []
     places = [float(place) for place in axis.get_majorticklocs()]
-    # Not the labels that were drawn: of axes that share theirs, only the outer ones have any.
-    texts = [text.replace("\n", " ") for text in axis.get_major_formatter().format_ticks(places)]
+    # Not the labels that were drawn: of axes that share theirs, only the outer ones have any. They may be numbers.
+    texts = [str(text).replace("\n", " ") for text in axis.get_major_formatter().format_ticks(places)]
     return [(place, text) for place, text in zip(places, texts, strict=True) if text and not _is_number(text)]
 
 

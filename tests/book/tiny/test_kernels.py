@@ -21,6 +21,8 @@ import matplotlib, matplotlib.pyplot as plt
 print(sorted(set(os.environ) - {"JPY_PARENT_PID", "DROPOUT_LAB_READS"}))
 print([name for name in dir() if name.startswith("user")], matplotlib.rcParams["lines.linewidth"])
 print(sys.flags.optimize, time.tzname, locale.setlocale(locale.LC_ALL, ""), locale.str(1.5))
+from dropout_lab import figures
+figures.style()
 plt.plot([1, 2])
 plt.show()
 """

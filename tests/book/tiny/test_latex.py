@@ -16,6 +16,7 @@ from tiny_book import BIBLIOGRAPHY, CITED, DERIVED, MEASURED, REFUTED, Book, cel
 from dropout_lab.book.latex import needs, pdf
 from dropout_lab.book.latex.from_html import FromHtml, Unknown
 from dropout_lab.book.latex.pictures import standalone, styles
+from dropout_lab.passports.records import MIME_TYPE, Passport, cell_digest
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0L9 9" stroke="#000"/></svg>'
 drawing = pytest.mark.skipif(shutil.which(needs.DRAWS) is None, reason=f"{needs.DRAWS} is not installed")
@@ -75,7 +76,10 @@ def test_claims_and_their_cards(paper: Book) -> None:
 def test_explorables_drawings_and_figures_are_vectors(paper: Book) -> None:
     paper.claims()
     figure = shown(image_svg__xml=SVG)
-    figure.outputs[0].data = {"image/svg+xml": SVG, "text/plain": "<Figure>"}
+    passport = Passport(
+        (cell_digest("show()"),), (), (), ({"x": "step", "y": "loss"},), "panel,mark\n1,line\n"
+    ).to_json()
+    figure.outputs[0].data = {"image/svg+xml": SVG, "text/plain": "<Figure>", MIME_TYPE: passport}
     paper.notebook("a", "# A\n\n```{explorable} preactivation\n```\n\n```{drawing} residual-block\n```\n", figure)
     found = tex(paper)
     folder = paper.folder / "_build" / "latex"
