@@ -59,7 +59,7 @@ class OursOwnForward(nn.Dropout):
         return 3 * super().forward(x, generator=generator)
 
 
-class Unlisted(nn._Member):
+class Unlisted(nn.Member):
     """A subclass of the base of our layers that gives no variant."""
 
     function = staticmethod(functional.dropout)

@@ -98,7 +98,7 @@ def test_a_variant_names_what_exists(variant: Variant) -> None:
 
 def test_every_module_of_ours_answers_with_a_variant_of_the_registry() -> None:
     named = {name for variant in VARIANTS.values() for name in variant.modules}
-    kinds = [thing for thing in vars(nn).values() if isinstance(thing, type) and issubclass(thing, nn._Member)]
+    kinds = [thing for thing in vars(nn).values() if isinstance(thing, type) and issubclass(thing, nn.Member)]
     assert {kind.__name__ for kind in kinds} - {"_Member", "OnWeights"} <= named
     assert {member.variant.name for member in MEMBERS} == {v.name for v in VARIANTS.values() if v.is_function}
 
@@ -134,7 +134,7 @@ def test_what_is_no_member_has_no_variant() -> None:
 
 
 def test_a_subclass_that_does_not_say_what_its_noise_is_is_named() -> None:
-    class Silent(nn._Member):
+    class Silent(nn.Member):
         function = staticmethod(functional.dropout)
 
     class Other(nn.SpatialDropout):

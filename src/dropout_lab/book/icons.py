@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import importlib.util
 import io
+import logging
 import re
 import shutil
 from collections.abc import Iterable
@@ -94,6 +95,8 @@ def style_sheet(font: Path, icons: dict[str, str], others: Iterable[str] = ()) -
 
     A letter that the font lacks is left out. The same bytes each time.
     """
+    # It tells of each table that it cuts, which is no news to who builds a book.
+    logging.getLogger("fontTools").setLevel(logging.WARNING)
     options = subset.Options(flavor="woff", hinting=False, layout_features=[], name_IDs=[], recalc_timestamp=False)
     whole = subset.load_font(str(font), options)
     cutter = subset.Subsetter(options)
