@@ -99,7 +99,7 @@ def test_a_variant_names_what_exists(variant: Variant) -> None:
 def test_every_module_of_ours_answers_with_a_variant_of_the_registry() -> None:
     named = {name for variant in VARIANTS.values() for name in variant.modules}
     kinds = [thing for thing in vars(nn).values() if isinstance(thing, type) and issubclass(thing, nn.Member)]
-    assert {kind.__name__ for kind in kinds} - {"_Member", "OnWeights"} <= named
+    assert {kind.__name__ for kind in kinds} - {"Member", "OnWeights"} <= named
     assert {member.variant.name for member in MEMBERS} == {v.name for v in VARIANTS.values() if v.is_function}
 
 

@@ -22,6 +22,10 @@ class Member(Drawing):
 
     A subclass gives ``variant`` and hands its arguments to ``super().__init__``. One that computes something else in a
     ``forward`` of its own gives its variant anew, or the test-time rules refuse it.
+
+    >>> from dropout_lab import nn
+    >>> isinstance(nn.Dropout(0.8), Member), nn.Dropout(0.8).variant.name
+    (True, 'dropout')
     """
 
     variant: Variant

@@ -24,6 +24,14 @@ class Proof:
     The lines need no check here: a chain takes none that its rules do not lead to. What is checked is that it shows
     what was asked for: the masks and the first line, the last line, and that no line was taken as given. ``assumes``
     names the assumptions that it may make; ``None`` allows any.
+
+    >>> from dropout_lab.symbolic import Mean, rules
+    >>> r, p = Masks(2, sp.Symbol("p")), sp.Symbol("p")
+    >>> mean = Proof(r, Mean(r[1]), lambda: p)
+    >>> mean.judge(Chain(Mean(r[1]), r))
+    'it has a first line only'
+    >>> mean.judge(Chain(Mean(r[1]), r).then(p, rules.mean_of_mask)) is None
+    True
     """
 
     masks: Masks

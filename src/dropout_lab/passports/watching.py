@@ -39,7 +39,15 @@ class Described(Protocol):
 
 
 def watch(shell: Any) -> None:
-    """Give each figure that ``shell``, an IPython shell, displays from now on a passport; once for a shell."""
+    """Give each figure that ``shell``, an IPython shell, displays from now on a passport; once for a shell.
+
+    >>> from IPython.core.interactiveshell import InteractiveShell
+    >>> shell = InteractiveShell()
+    >>> watch(shell)
+    >>> _ = shell.run_cell("from matplotlib.figure import Figure")
+    >>> MIME_TYPE in shell.display_formatter.format(Figure())[0]
+    True
+    """
     formatter = shell.display_formatter.mimebundle_formatter
     if isinstance(getattr(formatter.type_printers.get(Figure), "__self__", None), _Watcher):
         return

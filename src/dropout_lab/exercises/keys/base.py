@@ -20,7 +20,12 @@ r = Masks(n, p)
 
 @dataclass(frozen=True)
 class Exercise:
-    """An exercise: what kind of thing it asks for, in a few words of Markdown, and its answer."""
+    """An exercise: what kind of thing it asks for, in a few words of Markdown, and its answer.
+
+    >>> from dropout_lab.exercises import Formula
+    >>> Exercise("the mean of a mask, a formula in p", Formula(lambda: p)).answer.judge(1 - p) is None
+    False
+    """
 
     asks: str
     answer: Answer
@@ -28,7 +33,11 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Quiz:
-    """A question with options, which stand on the page; the answer tells the right one by its value."""
+    """A question with options, which stand on the page; the answer tells the right one by its value.
+
+    >>> Quiz(Choice(lambda: "channels")).answer.judge("pixels")
+    'it is another option'
+    """
 
     answer: Choice
 
