@@ -24,6 +24,7 @@ from site_files import ROOT
 from dropout_lab.book.anywhere import Places, plain_notebook
 from dropout_lab.book.anywhere.setup_cell import setup_cell
 from dropout_lab.book.anywhere.wheel import build_wheel
+from dropout_lab.claims import MIME_TYPE
 
 HIDDEN = ("dropout_lab", "__editable__", "sphinx", "myst_nb", "jupyter_book")
 RUN = """
@@ -114,7 +115,7 @@ def all_went_well(notebook: nbformat.NotebookNode, failure: str) -> None:
     assert all(cell.execution_count for cell in code)
     assert code[0].outputs == []
     shown = [output["data"] for cell in code for output in cell.outputs if "data" in output]
-    settled = [data for data in shown if any(name.startswith("application/vnd.dropout-lab") for name in data)]
+    settled = [data for data in shown if MIME_TYPE in data]
     assert settled
     assert all("text/markdown" in data for data in settled)
 
