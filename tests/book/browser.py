@@ -133,11 +133,16 @@ class Browser:
 
     def open(self, path: Path, query: str = "") -> Findings:
         """Load a page from the disk, wait until its formulas are set, and return the findings that loading brings."""
-        self._now = Findings()
+        self._leave()
         self.page.set_viewport_size(DESKTOP)
         self.page.goto(path.resolve().as_uri() + query)
         self.page.evaluate(_READY)
         return self._now
+
+    def _leave(self) -> None:
+        """Leave the page before: what it was still loading is aborted now, which says nothing of the next one."""
+        self.page.goto("about:blank")
+        self._now = Findings()
 
     def failed_requests(self, served: str, pages: Iterable[str]) -> list[str]:
         """What does not come when ``pages`` are loaded from ``served``, the address of a server on this machine."""
@@ -147,7 +152,8 @@ class Browser:
             if response.status >= 400:
                 failed.append(f"{response.status}: {response.url.removeprefix(served)}")
 
-        self._now, self._served = Findings(), served
+        self._leave()
+        self._served = served
         self.page.on("response", answered)
         try:
             for page in pages:
@@ -160,7 +166,8 @@ class Browser:
 
     def loaded_bytes(self, served: str, page: str) -> dict[str, int]:
         """The size of every file that a page loads from the server ``served``, scrolled to its end, unpacked."""
-        self._now, self._served = Findings(), served
+        self._leave()
+        self._served = served
         try:
             self.page.goto(f"{served}/{page}")
             self.page.evaluate(_READY)
