@@ -83,3 +83,14 @@ def test_what_is_no_passport_is_refused(change: dict[str, Any], message: str) ->
     assert Passport.from_json(sound).rows == 0
     with pytest.raises((TypeError, ValueError), match=message):
         Passport.from_json({**sound, **change})
+
+
+def test_a_shell_without_history_knows_the_cell_that_runs() -> None:
+    """Some who run a notebook keep no history; the cell that starts the watcher defines what a figure needs."""
+    shell = InteractiveShell()
+    first = "from dropout_lab.passports import watch\nwatch(get_ipython())\ny = [3, 4]"
+    for cell in (first, DRAW):
+        shell.run_cell(cell, store_history=False).raise_error()
+    data, _ = shell.display_formatter.format(shell.user_ns["fig"])
+    assert Passport.from_json(data[MIME_TYPE]).cells == (cell_digest(first), cell_digest(DRAW))
+    shell.history_manager.end_session()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import linecache
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol, runtime_checkable
 
@@ -63,6 +65,9 @@ class _Watcher:
         self._shell = shell
         #: Each cell's code as it was written. The first entry of IPython's history is empty.
         self._cells: list[str] = list(shell.history_manager.input_hist_raw)
+        if not any(self._cells):
+            # Who runs the notebook keeps no history: what is known is the cell that runs now.
+            self._cells.append(_running(shell))
 
     def before(self, info: Any) -> None:
         """A cell begins."""
@@ -87,6 +92,14 @@ class _Watcher:
         for cell in cells:
             for name in sorted(names(self._python(cell)).binds):
                 yield from _inside(self._shell.user_ns.get(name))
+
+
+def _running(shell: Any) -> str:
+    """The code of the cell that runs now, or nothing."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_globals is not shell.user_global_ns:
+        frame = frame.f_back
+    return "".join(linecache.getlines(frame.f_code.co_filename)).rstrip("\n") if frame is not None else ""
 
 
 def _inside(value: object, deep: int = 3) -> Iterator[object]:
