@@ -68,22 +68,19 @@ def drop(
     ``shape`` broadcasts against that of ``x``: axes of extent 1 share a draw. So too for every derivative. Without
     ``exact_zeros`` what is dropped may be 0 · x instead, wherever a product takes less time. The mask is the same.
     """
-    if not exact_zeros and scale <= _FACTOR and (shape != x.shape or not _in_stretches(x)):
-        return _product(x, shape, keep_prob, scale, generator)
-    if _in_stretches(x):
+    # A product with a factor beyond the type would make NaN of a kept 0.
+    exact = exact_zeros or scale > _FACTOR
+    if _in_stretches(x) and (exact or shape == x.shape):
         kept = noise.bernoulli(shape, keep_prob, generator=generator, device=x.device, dtype=torch.int8)
         return _Select.apply(x, kept, scale)
     with noise.mode_of(x):
         values, level = noise.exceeding(shape, keep_prob, generator=generator, device=x.device)
-    return _above(x, values, level, scale)
+        return _above(x, values, level, scale) if exact else _product(x, values, level, scale)
 
 
-def _product(x: Tensor, shape: Sequence[int], keep_prob: float, scale: float, generator: Source | None) -> Tensor:
+def _product(x: Tensor, values: Tensor, level: float, scale: float) -> Tensor:
     """``x`` times ``scale`` or 0: with one operation that has a gradient, and none that is larger than the mask."""
-    with noise.mode_of(x):
-        values, level = noise.exceeding(shape, keep_prob, generator=generator, device=x.device)
-        factors = _relu_gradient(torch.full((), scale, dtype=torch.float32, device=x.device), values, level)
-    product = x * factors
+    product = x * _relu_gradient(torch.full((), scale, dtype=torch.float32, device=x.device), values, level)
     return product if product.dtype == x.dtype else product.to(x.dtype)
 
 
