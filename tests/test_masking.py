@@ -28,7 +28,7 @@ def test_all_that_choose_are_tried() -> None:
 
 @pytest.mark.parametrize("exact_zeros", [True, False])
 @pytest.mark.parametrize("rescale", [True, False])
-@pytest.mark.parametrize("keep_prob", [0.0, 1e-30, 0.1, 0.5, 0.9, 1 - 2**-30])
+@pytest.mark.parametrize("keep_prob", [0.0, 1e-40, 1e-10, 0.1, 0.5, 0.9, 1 - 2**-30])
 @pytest.mark.parametrize("size", [0, 1])
 @pytest.mark.parametrize("member", CHOOSING, ids=str)
 def test_torchs_own_numbers_give_the_mask_that_a_generator_of_the_same_seed_gives(

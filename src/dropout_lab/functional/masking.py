@@ -94,5 +94,5 @@ def _constants(keep_prob: float, rescale: bool) -> tuple[float, float, Tensor]:
     """The factor of what is kept, the level that its numbers exceed, and the factor once more, as a tensor."""
     scale = inverse(keep_prob) if rescale else 1.0
     # It outlives the call, so whatever mode the call is made in must not get hold of it.
-    with pinned.without_modes(), torch.inference_mode(False):
+    with pinned.without_modes():
         return scale, noise.level(keep_prob), torch.full((), scale, dtype=_FLOAT, device=_CPU)
