@@ -102,6 +102,7 @@ def test_torch_says_whether_somebody_looks_at_each_operation():
 def test_torch_tells_a_gradient_that_stands_for_many():
     """Without it the gradients of a large tensor could not be computed in batches."""
     seen = []
+    is_mapped = pinned.mapped_gradient_test()
 
     class Look(torch.autograd.Function):
         @staticmethod
@@ -110,7 +111,7 @@ def test_torch_tells_a_gradient_that_stands_for_many():
 
         @staticmethod
         def backward(ctx, gradient):
-            seen.append(pinned.is_mapped_gradient(gradient))
+            seen.append(is_mapped(gradient))
             return gradient
 
     x = torch.ones(2, requires_grad=True)
@@ -118,6 +119,24 @@ def test_torch_tells_a_gradient_that_stands_for_many():
     torch.autograd.grad(y, x, torch.ones(3, 2), is_grads_batched=True, retain_graph=True)
     torch.autograd.grad(y, x, torch.ones(2))
     assert seen == [True, False]
+
+
+def test_torch_runs_without_the_modes_that_are_on():
+    """Without it a constant that is made once could be a stand-in for ever after."""
+    with FakeTensorMode():
+        with pinned.without_modes():
+            made = torch.ones(())
+        assert type(torch.ones(())) is not torch.Tensor
+    assert type(made) is torch.Tensor
+
+
+def test_an_overload_of_torch_is_called_without_a_detour():
+    """Without it a small tensor would go by way of Python for each operation that has no function of torch."""
+    overload = torch.ops.aten.threshold_backward.default
+    direct = pinned.without_detour(overload)
+    x, y = torch.arange(4.0), torch.tensor([0.0, 1.0, 0.0, 1.0])
+    assert not isinstance(direct, torch._ops.OpOverload)
+    assert torch.equal(direct(x, y, 0.5), overload(x, y, 0.5))
 
 
 def test_torch_keeps_the_hooks_of_a_module():

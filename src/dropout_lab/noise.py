@@ -20,6 +20,7 @@ from torch import Generator, Tensor
 from dropout_lab.streams import LEVELS, Draws, Source, Stream, is_free, is_plain, mode_of
 
 __all__ = [
+    "MANY",
     "Draws",
     "Stream",
     "bernoulli",
@@ -29,6 +30,7 @@ __all__ = [
     "gaussian",
     "is_free",
     "is_plain",
+    "level",
     "mode_of",
     "normal",
     "placed",
@@ -36,7 +38,7 @@ __all__ = [
 ]
 
 #: From this many draws on, masks are made from bits: below, the calls cost more than the numbers.
-_MANY = 1 << 15
+MANY = 1 << 15
 #: How many digits of the keep probability are compared for every draw; one draw in 2^12 needs the others too.
 _DIGITS = 12
 
@@ -107,12 +109,20 @@ def exceeding(
     """
     if not 0 < keep_prob < 1 or isinstance(generator, (Stream, Draws)) or _prefers_bits(shape, device):
         return bernoulli(shape, keep_prob, generator=generator, device=device), 0.5
-    # torch.rand gives k / 2^24 with k below 2^24, of which this many shall exceed the level. (Spelled out, the extents
-    # of a shape are read faster than as one torch.Size; a shape without axes has to stay whole.)
-    kept = round(keep_prob * 2**24)
+    # Spelled out, the extents of a shape are read faster than as one torch.Size; one without axes has to stay whole.
     extents: Sequence[Any] = shape if len(shape) else ((),)
-    values = torch.rand(*extents, device=device, dtype=torch.float32, **_source(generator))
-    return values, 1 - (kept + 1) / 2**24
+    return torch.rand(*extents, device=device, dtype=torch.float32, **_source(generator)), level(keep_prob)
+
+
+def level(keep_prob: float) -> float:
+    """What a number of ``torch.rand`` exceeds with probability ``keep_prob``, rounded to 24 binary digits.
+
+    In float32 it is k / 2^24, each k below 2^24 as likely as another.
+
+    >>> 0.75 > level(0.25), 0.75 - 2**-24 > level(0.25)
+    (True, False)
+    """
+    return 1 - (round(keep_prob * 2**24) + 1) / 2**24
 
 
 def gaussian(
@@ -211,7 +221,7 @@ def _draws(source: Stream | Draws) -> Draws:
 
 def _prefers_bits(shape: Sequence[int], device: torch.device | str | None) -> bool:
     # While compiling, a size must not be looked at: it may be a symbol.
-    if not is_plain() or math.prod(shape) < _MANY or not is_free():
+    if not is_plain() or math.prod(shape) < MANY or not is_free():
         return False
     return (torch.get_default_device() if device is None else torch.device(device)).type == "cpu"
 

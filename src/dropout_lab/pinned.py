@@ -9,6 +9,7 @@ names of other libraries.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -39,15 +40,34 @@ def observation_test() -> Callable[[], bool]:
     return lambda: modes() > 0 or tracing() is not None
 
 
-def is_mapped_gradient(gradient: torch.Tensor) -> bool:
-    """Whether a gradient stands for a batch of them, as in ``torch.autograd.grad(…, is_grads_batched=True)``.
+def mapped_gradient_test() -> Callable[[torch.Tensor], bool]:
+    """The function that says whether a gradient stands for many, as in ``autograd.grad(…, is_grads_batched=True)``.
 
     That has a machinery of its own, older than ``torch.vmap``, and no public name. Without it, the gradient of a large
     tensor would write with ``out=``, which has no rule there.
     """
     import torch
 
-    return torch._C._functorch.is_legacy_batchedtensor(gradient)
+    return torch._C._functorch.is_legacy_batchedtensor
+
+
+def without_modes() -> AbstractContextManager[object]:
+    """A context in which no mode of torch sees what runs: neither fake tensors, nor ``make_fx``, nor a user's own.
+
+    ``torch.utils._python_dispatch`` has it for its own constants. Without it, a constant that is made once could be a
+    stand-in, or belong to a tracer, for ever after.
+    """
+    from torch.utils._python_dispatch import _disable_current_modes
+
+    return _disable_current_modes()
+
+
+def without_detour(operation: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """An overload of ``torch.ops`` as what it calls: ``torch._ops.OpOverload._op``.
+
+    The compiler knows the overload alone. Without it, every call would go by way of Python, a fourth of a microsecond.
+    """
+    return operation._op  # type: ignore[attr-defined]
 
 
 def assume_constant_result(function: Callable[..., object]) -> None:

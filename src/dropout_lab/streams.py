@@ -33,8 +33,11 @@ _FEW = 1 << 10
 #: Looked up once: a small mask would notice.
 _KINDS = (Tensor, torch.nn.Parameter)
 _NO_MODE = nullcontext()
+# They are asked before every mask, and a lookup by way of modules would cost a small one as much as the answer.
+_is_compiling = torch.compiler.is_compiling
 _is_transforming = pinned.transformation_test()
 _is_observed = pinned.observation_test()
+_is_mapped_gradient = pinned.mapped_gradient_test()
 
 
 _drawn = itertools.count()
@@ -52,8 +55,10 @@ def times_drawn() -> int:
     return _times
 
 
-def is_plain() -> bool:
+def is_plain(x: Tensor | None = None) -> bool:
     """Whether operations run now, one by one: not while compiled or exported, nor inside vmap and its relatives.
+
+    With ``x`` also whether ``x`` is a tensor like any other, and no stand-in for one.
 
     >>> is_plain()
     True
@@ -61,7 +66,7 @@ def is_plain() -> bool:
     tensor([0., 0.])
     """
     # In-place draws and reinterpreted bits have no rule for vmap.
-    return not (torch.compiler.is_compiling() or _is_transforming())
+    return not (_is_compiling() or _is_transforming()) and (x is None or type(x) in _KINDS)
 
 
 def is_free(x: Tensor | None = None) -> bool:
@@ -74,9 +79,9 @@ def is_free(x: Tensor | None = None) -> bool:
     ...     is_free()
     False
     """
-    if not is_plain() or _is_observed():
+    if _is_compiling() or _is_transforming() or _is_observed():
         return False
-    return x is None or (type(x) in _KINDS and not pinned.is_mapped_gradient(x))
+    return x is None or (type(x) in _KINDS and not _is_mapped_gradient(x))
 
 
 def mode_of(x: Tensor) -> AbstractContextManager[object]:

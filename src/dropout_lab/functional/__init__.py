@@ -22,10 +22,10 @@ from dropout_lab.functional.elements import (
     dropout,
     gaussian_dropout,
     linear_decay,
-    masked,
     spatial_dropout,
     variational_dropout,
 )
+from dropout_lab.functional.masking import masked
 from dropout_lab.functional.sequences import attention_dropout, embedding_dropout, token_dropout
 from dropout_lab.functional.variants import VARIANTS, Variant
 from dropout_lab.functional.weights import drop_connect

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from dropout_lab import noise
 from dropout_lab.arguments import flag, integer
-from dropout_lab.functional.selection import drop, inverse
+from dropout_lab.functional.masking import masked
 from dropout_lab.functional.variants import (
     DROP_PATH,
     DROPOUT,
     GAUSSIAN_DROPOUT,
     SPATIAL_DROPOUT,
     VARIATIONAL_DROPOUT,
-    Variant,
-    check_modes,
 )
 from dropout_lab.noise import Source
 
@@ -187,47 +184,3 @@ def linear_decay(blocks: int, last: float = 0.5) -> list[float]:
     last = noise.check_keep_prob(last, "last")
     # Written so that the last one is ``last``, without rounding.
     return [(blocks - block + block * last) / blocks for block in range(1, blocks)] + [last]
-
-
-def masked(
-    variant: Variant,
-    x: Tensor,
-    keep_prob: float = 0.5,
-    *,
-    training: bool = True,
-    rescale: bool = True,
-    exact_zeros: bool = True,
-    generator: Source | None = None,
-    **options: Any,
-) -> Tensor:
-    """``x`` with the Bernoulli mask of a variant, in one of the two conventions: what most members do, and no more.
-
-    ``options`` are those that the variant's ``mask_shape`` takes. The other arguments and the errors are those common
-    to all members (:mod:`dropout_lab.functional`).
-
-    >>> columns = Variant(
-    ...     name="column_dropout",
-    ...     multiplies="activations",
-    ...     shares="all rows of a column",
-    ...     mask_shape=lambda shape: (1, shape[1]),
-    ... )
-    >>> masked(columns, torch.ones(2, 3), 0.5, generator=torch.Generator().manual_seed(0))
-    tensor([[0., 2., 0.],
-            [0., 2., 0.]])
-    """
-    variant.check(x, options.get("batched", True))
-    keep_prob = noise.check_keep_prob(keep_prob)
-    if training is not True or rescale is not True:
-        check_modes(training, rescale)
-    if exact_zeros is not True:
-        flag("exact_zeros", exact_zeros)
-    if keep_prob == 1 or (rescale and not training):
-        return x
-    if not training and keep_prob > 0:
-        return x * keep_prob
-    scale = inverse(keep_prob) if rescale else 1.0
-    if generator is not None:
-        generator = variant.draws_from(generator, x.shape, **options)
-    return drop(
-        x, variant.mask_shape(x.shape, **options), keep_prob, scale, generator=generator, exact_zeros=exact_zeros
-    )

@@ -19,17 +19,17 @@ from dropout_lab import noise
 from dropout_lab.noise import Source
 
 #: From this many elements on, stretches pay.
-_MANY = 1 << 18
+MANY = 1 << 18
 #: Elements worked on at a time: with their mask they stay in the second-level cache.
 _STRETCH = 1 << 16
 #: The shortest row that is handled as one.
 _ROW = 1 << 8
 #: No type that is computed in has a smaller range than this factor.
-_FACTOR = 2.0**64
+FACTOR = 2.0**64
 #: Integers as wide as the floating point numbers, by bytes.
 _INTEGERS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 # The gradient of relu, as its one overload: to look it up among several would cost a small input as much as the call.
-_relu_gradient = torch.ops.aten.threshold_backward.default
+relu_gradient = torch.ops.aten.threshold_backward.default
 
 
 def inverse(keep_prob: float) -> float:
@@ -49,8 +49,8 @@ def scaled(x: Tensor, scale: float) -> Tensor:
     >>> scaled(torch.tensor([0.0, 1.0]), 1e40)
     tensor([0., inf])
     """
-    while scale > _FACTOR:
-        x, scale = x * _FACTOR, scale / _FACTOR
+    while scale > FACTOR:
+        x, scale = x * FACTOR, scale / FACTOR
     return x * scale
 
 
@@ -69,7 +69,7 @@ def drop(
     ``exact_zeros`` what is dropped may be 0 · x instead, wherever a product takes less time. The mask is the same.
     """
     # A product with a factor beyond the type would make NaN of a kept 0.
-    exact = exact_zeros or scale > _FACTOR
+    exact = exact_zeros or scale > FACTOR
     if _in_stretches(x) and (exact or shape == x.shape):
         kept = noise.bernoulli(shape, keep_prob, generator=generator, device=x.device, dtype=torch.int8)
         return _Select.apply(x, kept, scale)
@@ -80,7 +80,7 @@ def drop(
 
 def _product(x: Tensor, values: Tensor, level: float, scale: float) -> Tensor:
     """``x`` times ``scale`` or 0: with one operation that has a gradient, and none that is larger than the mask."""
-    product = x * _relu_gradient(torch.full((), scale, dtype=torch.float32, device=x.device), values, level)
+    product = x * relu_gradient(torch.full((), scale, dtype=torch.float32, device=x.device), values, level)
     return product if product.dtype == x.dtype else product.to(x.dtype)
 
 
@@ -93,7 +93,7 @@ def select(x: Tensor, kept: Tensor, scale: float = 1.0) -> Tensor:
 
 def _in_stretches(x: Tensor) -> bool:
     # Between two layouts torch's own operation would choose that of the mask, and not that of x.
-    if not noise.is_plain() or (x.numel() < _MANY and x.is_contiguous()):
+    if not noise.is_plain() or (x.numel() < MANY and x.is_contiguous()):
         return False
     if not noise.is_free(x):
         return False
@@ -102,7 +102,7 @@ def _in_stretches(x: Tensor) -> bool:
 
 def _above(x: Tensor, values: Tensor, level: float, scale: float) -> Tensor:
     """``scale · x`` where ``values`` exceed ``level``, exactly 0 elsewhere, whatever stands there."""
-    scaled = _times(_relu_gradient(x, values, level), scale)
+    scaled = _times(relu_gradient(x, values, level), scale)
     # Half precision has become float32 above, so it is rounded once.
     return scaled if scaled.dtype == x.dtype else scaled.to(x.dtype)
 
@@ -114,7 +114,7 @@ def _times(kept: Tensor, scale: float) -> Tensor:
     # this saves a small input a fifth of its time.
     if scale == 2:
         return kept + kept
-    return kept.mul_(scale) if scale <= _FACTOR else scaled(kept, scale)
+    return kept.mul_(scale) if scale <= FACTOR else scaled(kept, scale)
 
 
 class _Select(torch.autograd.Function):

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from dropout_lab import noise
 from dropout_lab.arguments import flag
-from dropout_lab.functional.elements import masked
+from dropout_lab.functional.masking import masked
 from dropout_lab.functional.selection import inverse, select
 from dropout_lab.functional.variants import ATTENTION_DROPOUT, EMBEDDING_DROPOUT, TOKEN_DROPOUT
 from dropout_lab.noise import Source

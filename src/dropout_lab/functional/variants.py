@@ -170,8 +170,7 @@ def _features(shape: Shape, *, time_dim: int = 1) -> Shape:
 
 
 def _samples(shape: Shape, *, batched: bool = True) -> Shape:
-    own = 1 if batched else 0
-    return tuple(shape)[:own] + (1,) * (len(shape) - own)
+    return (shape[0],) + (1,) * (len(shape) - 1) if batched else (1,) * len(shape)
 
 
 def _links(shape: Shape, *, share_heads: bool = False, batched: bool = True) -> Shape:
