@@ -15,7 +15,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -323,20 +323,28 @@ def _state_of(stream: object) -> object:
     return next(read(stream) for kind, read in _STREAMS.items() if isinstance(stream, kind))
 
 
-def _tensors(value: object) -> Iterator[Tensor]:
-    """The tensors in nested containers."""
+def tensors(value: object) -> Iterator[Tensor]:
+    """The tensors in what a model takes or gives, nested in any way.
+
+    >>> [part.item() for part in tensors({"logits": torch.tensor(1.0), "others": (torch.tensor(2.0), None)})]
+    [1.0, 2.0]
+    """
     if isinstance(value, Tensor):
         yield value
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from tensors(part)
     elif isinstance(value, (tuple, list)):
         for part in value:
-            yield from _tensors(part)
-    elif isinstance(value, dict):
-        yield from _tensors(list(value.values()))
+            yield from tensors(part)
+    elif is_dataclass(value):
+        for part in fields(value):
+            yield from tensors(getattr(value, part.name))
 
 
 def _equal(one: object, two: object, device: torch.device) -> bool:
     """Whether two outputs are the same: bit for bit on a CPU, up to rounding on a device that may sum in any order."""
-    parts, others = list(_tensors(one)), list(_tensors(two))
+    parts, others = list(tensors(one)), list(tensors(two))
     tolerance = 0.0 if device.type == "cpu" else 1e-4
     return len(parts) == len(others) and all(
         part.shape == other.shape and torch.allclose(part, other, rtol=tolerance, atol=tolerance, equal_nan=True)
@@ -347,7 +355,7 @@ def _equal(one: object, two: object, device: torch.device) -> bool:
 def _sums(value: object) -> tuple[float, ...]:
     """A number for each tensor that changes with the place of an element and not only with its value."""
     found = []
-    for tensor in _tensors(value):
+    for tensor in tensors(value):
         flat = tensor.detach().double().flatten()
         found.append(float(flat @ torch.arange(1.0, len(flat) + 1, dtype=flat.dtype, device=flat.device).cos()))
     return tuple(found)

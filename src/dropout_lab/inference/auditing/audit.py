@@ -11,10 +11,10 @@ from torch import Tensor
 
 from dropout_lab.arguments import integer
 from dropout_lab.ensemble import asking
-from dropout_lab.ensemble.watching import alone, states_kept, switch_on, twin
+from dropout_lab.ensemble.watching import alone, states_kept, switch_on, tensors, twin
 from dropout_lab.inference.auditing.checks import CHECKS
 from dropout_lab.inference.auditing.evidence import Evidence
-from dropout_lab.inference.auditing.flow import Flow, Pass, tensors
+from dropout_lab.inference.auditing.flow import Flow, Pass
 from dropout_lab.inference.auditing.report import Finding, Report
 
 #: How many examples are alike in a batch: an extent that no input has by itself is taken.

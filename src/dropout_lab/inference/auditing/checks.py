@@ -11,8 +11,9 @@ from torch import Tensor
 from dropout_lab import nn
 from dropout_lab.drawing import Drawing
 from dropout_lab.ensemble import asking
+from dropout_lab.ensemble.watching import tensors
 from dropout_lab.inference.auditing.evidence import Evidence
-from dropout_lab.inference.auditing.flow import Event, tensors
+from dropout_lab.inference.auditing.flow import Event
 from dropout_lab.inference.auditing.report import Finding
 
 #: Dropout of single numbers, and of channels: what one would not put one behind the other, nor before a normalization.

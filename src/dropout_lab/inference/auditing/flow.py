@@ -8,7 +8,7 @@ numbers, whatever the modules are called.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 
 from dropout_lab import nn
 from dropout_lab.ensemble import asking
+from dropout_lab.ensemble.watching import tensors
 from dropout_lab.inference.auditing.functions import DRAWS, DROPOUTS, ENDS, PRODUCTS, VIEWS
 
 
@@ -69,20 +70,6 @@ class Pass:
     #: Whether a function of torch drew.
     drew: bool = False
     output: object = None
-
-
-def tensors(value: object) -> Iterator[Tensor]:
-    """The tensors in what a model takes or gives, nested in any way."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, dict):
-        for part in value.values():
-            yield from tensors(part)
-    elif isinstance(value, (tuple, list)):
-        for part in value:
-            yield from tensors(part)
-    elif hasattr(value, "__dataclass_fields__"):
-        yield from tensors([getattr(value, name) for name in value.__dataclass_fields__])
 
 
 class Flow(TorchFunctionMode):
