@@ -87,6 +87,21 @@ class TestTheRangeOfTheNumbers:
         with torch.autocast("cpu", dtype=torch.float16):
             assert inference.moment_matching(x.float(), weight.float(), None, 0.5).variance.equal(wide.variance)
 
+    @pytest.mark.parametrize("layer_type", (nn.VariationalLSTM, nn.VariationalGRU))
+    @pytest.mark.parametrize("training", (True, False))
+    def test_a_recurrent_state_keeps_its_type_under_autocast(self, layer_type, training):
+        layer = layer_type(4, 6, 0.5).train(training)
+        x = torch.randn(5, 3, 4, generator=torch.Generator().manual_seed(0))
+        torch.manual_seed(1)
+        wide, _ = layer(x)
+        torch.manual_seed(1)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            outputs, state = layer(x)
+        state = state if isinstance(state, tuple) else (state,)
+        assert {part.dtype for part in (outputs, *state)} == {torch.float32}
+        # The products were rounded to 8 binary digits, and nothing else.
+        assert 0 < float((outputs - wide).abs().max()) < 2**-5
+
     def test_learned_noise_is_wide_under_autocast(self):
         layer, x = nn.LearnedGaussianDropout(16, 2, bias=False), torch.full((2000, 16), 300.0)
         with torch.autocast("cpu", dtype=torch.float16):

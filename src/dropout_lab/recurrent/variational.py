@@ -409,6 +409,8 @@ ARGUMENTS = """
     Shapes: input (T, N, input_size), (N, T, input_size) with ``batch_first``, (T, input_size) for a single sequence, or
     a ``PackedSequence``, whose outputs come packed; state (num_layers · directions, N, features). The mask of a
     sequence is that of its place in the batch as it was packed, whatever its place after sorting.
+    Under ``torch.autocast`` the products with the weights are made in its type, and state and outputs keep that of the
+    input, so nothing is lost from step to step (torch's own LSTM gives bfloat16, its GRU float32).
     ``stream`` or ``generator`` is the layer's own source of draws (:mod:`dropout_lab.nn`). Under activation
     checkpointing take a stream: a generator of your own is drawn from again when the forward pass is repeated.
 
