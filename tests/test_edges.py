@@ -90,7 +90,7 @@ class TestTheRangeOfTheNumbers:
     @pytest.mark.parametrize("layer_type", (nn.VariationalLSTM, nn.VariationalGRU))
     @pytest.mark.parametrize("training", (True, False))
     def test_a_recurrent_state_keeps_its_type_under_autocast(self, layer_type, training):
-        layer = layer_type(4, 6, 0.5).train(training)
+        layer = layer_type(4, 6, keep_prob=0.5).train(training)
         x = torch.randn(5, 3, 4, generator=torch.Generator().manual_seed(0))
         torch.manual_seed(1)
         wide, _ = layer(x)
