@@ -127,7 +127,7 @@ def _write(app: Sphinx, error: Exception | None) -> None:
     others = set().union(*(shown_by(path.read_text(encoding="utf-8")) for path in sheets))
     icons = {name: known[name] for name in wanted}
     (static / SHEET).write_text(style_sheet(whole / "webfonts" / "fa-solid-900.ttf", icons, others), encoding="utf-8")
-    # Only the licence stays: nothing loads the rest.
+    # Only the license stays: nothing loads the rest.
     for folder in ("css", "js", "webfonts"):
         for path in vendor.glob(f"*/{folder}"):
             shutil.rmtree(path)

@@ -79,7 +79,7 @@ def _kept(rules: Iterable[Node], used: Container[str]) -> Iterator[str]:
             if inside:
                 yield f"@{rule.at_keyword}{tinycss2.serialize(rule.prelude)}{{{inside}}}"
         elif not isinstance(rule, Comment) or rule.value.startswith("!"):
-            # Fonts, animations, the sheet's encoding, and the notices of its licence.
+            # Fonts, animations, the sheet's encoding, and the notices of its license.
             yield rule.serialize()
 
 

@@ -11,7 +11,7 @@ from tiny_book import Book
 from dropout_lab.book import styles
 
 SHEET = """@charset "utf-8";
-/*! A licence. */
+/*! A license. */
 /* A remark. */
 :root { --a: 1px }
 .used, .not { margin: var(--a) }
@@ -28,7 +28,7 @@ a[class*="whatever"] { color: #fff }
 def test_rules_that_nothing_can_match_go_and_all_others_stay() -> None:
     found = styles.needed(SHEET, {"used", "yes"})
     for kept in (
-        "A licence.",
+        "A license.",
         ":root{",
         ".used{ margin",
         'content: ".not"; background: url("x.png")',
