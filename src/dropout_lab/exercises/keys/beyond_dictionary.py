@@ -73,7 +73,7 @@ _dropped = over_units(w[i] * (1 - r[i]) / (1 - p))
 
 EXERCISES = {
     "dictionary-ex-rmsprop": Exercise(
-        "a list of five powers of $p$, for the weight, `v`, `b`, the learning rate and the small number",
+        "a list of five whole numbers: the powers of `p` for `w`, `v`, `b`, the learning rate and the small number",
         Array(_powers, keep_prob=0.7),
     ),
     "dictionary-ex-newton": Exercise("the factor on `lambda` as an expression in `p`", Formula(_newton)),

@@ -110,6 +110,9 @@ EXERCISES = {
             _members,
             {
                 "it counts all members alike, and they have different weights": _plain_variance,
+                "the mean of the members has their weights, too": lambda outputs, probability: (
+                    probability @ (outputs - outputs.mean()).square()
+                ),
                 "it gives the standard deviation": lambda outputs, probability: _ambiguity(outputs, probability).sqrt(),
                 "it does not compare the members with their mean": lambda outputs, probability: (
                     probability @ outputs.square()
@@ -163,7 +166,10 @@ EXERCISES = {
             },
         ),
     ),
-    "b5-ex-confidence": Exercise("the prediction above one half, a number", Number(_most_corrected)),
+    "b5-ex-confidence": Exercise(
+        "the prediction above one half, a number",
+        Number(_most_corrected, slips={"this is the one below one half": lambda: 1 - _most_corrected()}),
+    ),
     "b5-ex-kink": Exercise(
         "the error as an expression in `p`",
         Formula(
@@ -188,7 +194,10 @@ EXERCISES = {
         "the limit, a number",
         Number(
             _half_step,
-            slips={"the masks have the variance 1/4 and not 1": lambda: _half_step() / 2},
+            slips={
+                "the masks have the variance 1/4 and not 1": lambda: _half_step() / 2,
+                "the distance is half of the step": lambda: _half_step() * 2,
+            },
         ),
     ),
     "b6-ex-mask": Exercise(
