@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sympy as sp
 
-from dropout_lab.exercises import check
+from dropout_lab.exercises import EXERCISES, Proof, check
 from dropout_lab.symbolic import Chain, Cov, Definition, Masks, Mean, Var, lemmas, rules
 
 n, i, j = sp.symbols("n i j", integer=True, positive=True)
@@ -73,6 +73,17 @@ def test_an_assumption_that_is_not_needed_is_told_so():
         .then(h[i] ** 2 / p, rules.mean_of_mask)
     )
     assert "it assumes linear-model" in str(check("ch5-ex-chain", chain))
+
+
+@pytest.mark.parametrize("name", [name for name, entry in EXERCISES.items() if isinstance(entry.answer, Proof)])
+def test_each_proof_starts_from_its_own_line_and_ends_in_a_closed_form(name):
+    proof = EXERCISES[name].answer
+    assert "a first line only" in str(check(name, Chain(proof.start, proof.masks)))
+    other = Chain(Mean(1 - proof.masks[(1,) * len(proof.masks.size)]), proof.masks)
+    assert "first line is not the quantity" in str(check(name, other))
+    third = Masks(proof.masks.size, sp.Rational(1, 3), name=str(proof.masks.base))
+    assert "its masks are others" in str(check(name, Chain(proof.start, third)))
+    assert not proof.right().atoms(Mean, Var, Cov)
 
 
 @pytest.mark.parametrize("line", [p * h[i], -p * h[i]])

@@ -7,10 +7,24 @@ from itertools import chain
 from types import ModuleType
 from typing import TypeVar
 
-from dropout_lab.exercises.keys import ch1, ch2, ch3, ch4, ch5, ch6, ch7_activations, ch7_weights, ch8
+from dropout_lab.exercises.keys import (
+    beyond_dictionary,
+    beyond_linear,
+    beyond_means,
+    ch1,
+    ch2,
+    ch3,
+    ch4,
+    ch5,
+    ch6,
+    ch7_activations,
+    ch7_weights,
+    ch8,
+)
 from dropout_lab.exercises.keys.base import Exercise, Quiz
 
 _CHAPTERS: tuple[ModuleType, ...] = (ch1, ch2, ch3, ch4, ch5, ch6, ch7_weights, ch7_activations, ch8)
+_BEYOND: tuple[ModuleType, ...] = (beyond_linear, beyond_means, beyond_dictionary)
 _Entry = TypeVar("_Entry")
 
 
@@ -22,6 +36,6 @@ def _joined(*parts: Mapping[str, _Entry]) -> dict[str, _Entry]:
 
 
 #: All exercises, by id.
-EXERCISES: dict[str, Exercise] = _joined(*(chapter.EXERCISES for chapter in _CHAPTERS))
+EXERCISES: dict[str, Exercise] = _joined(*(chapter.EXERCISES for chapter in (*_CHAPTERS, *_BEYOND)))
 #: All quizzes, by id.
-QUIZZES: dict[str, Quiz] = _joined(*(chapter.QUIZZES for chapter in _CHAPTERS))
+QUIZZES: dict[str, Quiz] = _joined(*(chapter.QUIZZES for chapter in (*_CHAPTERS, *_BEYOND)))
