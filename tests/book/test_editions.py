@@ -11,7 +11,7 @@ import sympy as sp
 
 from dropout_lab.book import editions
 from dropout_lab.book.anywhere import Places
-from dropout_lab.exercises import EXERCISES, QUIZZES, Formula, Number
+from dropout_lab.exercises import EXERCISES, QUIZZES, Array, Formula, Number, Proof
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = editions.chapters(ROOT)
@@ -45,9 +45,15 @@ def quizzes(docname: str) -> list[str]:
     return re.findall(r"^```\{quiz\} (\S+)", text_of(docname), re.M)
 
 
-def test_every_exercise_of_the_source_is_in_the_key_and_every_key_on_a_page():
-    on_pages = [label for docname in OF_THE_SOURCE for label in labels(docname)]
-    assert sorted(on_pages) == sorted(EXERCISES)
+#: The pages beyond the source whose exercises are in the key, if one of a page is.
+BEYOND = [name for name in CHAPTERS if name.startswith("chapters/beyond/") and {*labels(name)} & {*EXERCISES}]
+WITH_KEYS = [*OF_THE_SOURCE, *BEYOND]
+
+
+def test_every_exercise_of_these_pages_is_in_the_key_and_every_key_on_a_page():
+    on_pages = [label for docname in CHAPTERS for label in labels(docname)]
+    assert len(on_pages) == len({*on_pages})
+    assert {label for docname in WITH_KEYS for label in labels(docname)} <= {*EXERCISES} <= {*on_pages}
     asked = [name for docname in CHAPTERS for name in quizzes(docname)]
     assert sorted(asked) == sorted(QUIZZES)
 
@@ -58,7 +64,20 @@ def test_a_chapter_has_four_exercises_and_a_question(docname):
     assert quizzes(docname)
 
 
-@pytest.mark.parametrize("docname", OF_THE_SOURCE)
+def test_pages_beyond_the_source_have_keys():
+    assert len(BEYOND) >= 7
+
+
+@pytest.mark.parametrize("docname", BEYOND)
+def test_a_page_beyond_the_source_has_four_exercises_with_hints_and_a_chain_among_them(docname):
+    kinds = [type(EXERCISES[label].answer) for label in labels(docname)]
+    assert len(kinds) >= 4 and Proof in kinds
+    assert sum(kind in (Array, Formula, Number) for kind in kinds) >= 2
+    boxes = re.findall(r"^````\{exercise\}.*?^````$", text_of(docname), re.M | re.S)
+    assert len(boxes) == len(kinds) and all(":::{hint}" in box for box in boxes)
+
+
+@pytest.mark.parametrize("docname", WITH_KEYS)
 def test_each_solution_ends_with_the_check_of_its_exercise(docname):
     solutions = dict(_SOLUTION.findall(text_of(docname)))
     assert sorted(solutions) == sorted(labels(docname))
@@ -83,7 +102,7 @@ def test_the_student_has_a_place_for_each_answer_and_no_solution(docname):
     assert "Not this one" not in student
 
 
-@pytest.mark.parametrize("docname", OF_THE_SOURCE)
+@pytest.mark.parametrize("docname", WITH_KEYS)
 def test_the_student_has_no_key_number(docname):
     exercises = sources("student", docname).partition("## Exercises")[2]
     for label in labels(docname):
@@ -98,7 +117,7 @@ def test_the_student_has_no_key_number(docname):
             assert len(formula) < 6 or formula not in asked, label
 
 
-@pytest.mark.parametrize("docname", OF_THE_SOURCE)
+@pytest.mark.parametrize("docname", WITH_KEYS)
 def test_the_instructor_has_all_solutions_and_answers(docname):
     instructor = sources("instructor", docname)
     assert set(_CHECK.findall(instructor)) == {*labels(docname), *quizzes(docname)}

@@ -1,4 +1,4 @@
-"""The answer key: for each chapter a file with its exercises and quizzes, by the ids that stand on the pages."""
+"""The answer key: a file for each chapter and each page beyond the source, by the ids that stand on the pages."""
 
 from __future__ import annotations
 
@@ -7,10 +7,36 @@ from itertools import chain
 from types import ModuleType
 from typing import TypeVar
 
-from dropout_lab.exercises.keys import ch1, ch2, ch3, ch4, ch5, ch6, ch7_activations, ch7_weights, ch8
+from dropout_lab.exercises.keys import (
+    beyond_binary_output,
+    beyond_depth_and_blocks,
+    beyond_fast_enumeration,
+    beyond_learned_noise,
+    beyond_mc_dropout,
+    beyond_transformer,
+    beyond_variance_shift,
+    ch1,
+    ch2,
+    ch3,
+    ch4,
+    ch5,
+    ch6,
+    ch7_activations,
+    ch7_weights,
+    ch8,
+)
 from dropout_lab.exercises.keys.base import Exercise, Quiz
 
 _CHAPTERS: tuple[ModuleType, ...] = (ch1, ch2, ch3, ch4, ch5, ch6, ch7_weights, ch7_activations, ch8)
+_BEYOND: tuple[ModuleType, ...] = (
+    beyond_learned_noise,
+    beyond_variance_shift,
+    beyond_depth_and_blocks,
+    beyond_transformer,
+    beyond_binary_output,
+    beyond_fast_enumeration,
+    beyond_mc_dropout,
+)
 _Entry = TypeVar("_Entry")
 
 
@@ -22,6 +48,6 @@ def _joined(*parts: Mapping[str, _Entry]) -> dict[str, _Entry]:
 
 
 #: All exercises, by id.
-EXERCISES: dict[str, Exercise] = _joined(*(chapter.EXERCISES for chapter in _CHAPTERS))
+EXERCISES: dict[str, Exercise] = _joined(*(chapter.EXERCISES for chapter in (*_CHAPTERS, *_BEYOND)))
 #: All quizzes, by id.
-QUIZZES: dict[str, Quiz] = _joined(*(chapter.QUIZZES for chapter in _CHAPTERS))
+QUIZZES: dict[str, Quiz] = _joined(*(chapter.QUIZZES for chapter in (*_CHAPTERS, *_BEYOND)))
