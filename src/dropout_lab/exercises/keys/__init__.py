@@ -1,4 +1,4 @@
-"""The answer key: for each chapter a file with its exercises and quizzes, by the ids that stand on the pages."""
+"""The answer key: a file for each chapter and each page beyond the source, by the ids that stand on the pages."""
 
 from __future__ import annotations
 
@@ -8,9 +8,16 @@ from types import ModuleType
 from typing import TypeVar
 
 from dropout_lab.exercises.keys import (
+    beyond_binary_output,
+    beyond_depth_and_blocks,
     beyond_dictionary,
+    beyond_fast_enumeration,
+    beyond_learned_noise,
     beyond_linear,
+    beyond_mc_dropout,
     beyond_means,
+    beyond_transformer,
+    beyond_variance_shift,
     ch1,
     ch2,
     ch3,
@@ -24,7 +31,18 @@ from dropout_lab.exercises.keys import (
 from dropout_lab.exercises.keys.base import Exercise, Quiz
 
 _CHAPTERS: tuple[ModuleType, ...] = (ch1, ch2, ch3, ch4, ch5, ch6, ch7_weights, ch7_activations, ch8)
-_BEYOND: tuple[ModuleType, ...] = (beyond_linear, beyond_means, beyond_dictionary)
+_BEYOND: tuple[ModuleType, ...] = (
+    beyond_linear,
+    beyond_means,
+    beyond_dictionary,
+    beyond_learned_noise,
+    beyond_variance_shift,
+    beyond_depth_and_blocks,
+    beyond_transformer,
+    beyond_binary_output,
+    beyond_fast_enumeration,
+    beyond_mc_dropout,
+)
 _Entry = TypeVar("_Entry")
 
 
