@@ -20,6 +20,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     from dropout_lab.book import (
         accessibility,
         api,
+        claim_cells,
         directives,
         domain,
         executor,
@@ -52,6 +53,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
         executor,
         domain,
         directives,
+        claim_cells,
         passports,
         figure_list,
         site,
