@@ -40,7 +40,7 @@ def build(book: Book, *cells: nbformat.NotebookNode | str, **pages: str) -> Buil
 def entries(built: Built) -> dict[str, Tag]:
     """The text of the list by the ids of its entries."""
     page = BeautifulSoup(built.page("z-list"), "html.parser")
-    return {term["id"].removeprefix("again-"): term for term in page.select(".figure-entries dt")}
+    return {term.span["id"].removeprefix("again-"): term for term in page.select(".figure-entries dt")}
 
 
 def told(term: Tag) -> str:
@@ -169,3 +169,15 @@ def test_the_search_finds_a_figure_by_its_number_first(book: Book, browser: Brow
         ("Figure 10", "b-cells.html#fig-n10"),
         ("Figure 11", "b-cells.html#fig-n11"),
     ]
+
+
+def test_on_paper_it_has_the_same_numbers(book: Book) -> None:
+    book.builder = "latex"
+    book.settings |= {"latex_documents": [("index", "book.tex", "Book", "", "manual")]}
+    built = build(book, figure("fig-b", passport(RUN)), a_first="# First\n\n```{drawing} residual-block\n```\n")
+    # Whether the pictures can be drawn depends on the machine's programs.
+    problems = [line for line in built.warnings.splitlines() if "cannot be drawn" not in line]
+    assert built.error is None and problems == []
+    text = (built.site / "book.tex").read_text(encoding="utf-8")
+    assert r"\hyperref[\detokenize{z-list:again-fig-b}]" in text and r"\label{\detokenize{z-list:again-fig-b}}" in text
+    assert "Figure 1" in text and "make page PAGE=b\\sphinxhyphen{}cells.ipynb" in text
