@@ -1,7 +1,7 @@
-"""What a hover card says of a place of the book: a claim, an assumption, a rule, a term, an equation, a citation.
+"""What a hover card says of a place of the book: a claim, an assumption, a rule, a term, an equation, a figure.
 
 The text is the book's own: the claims file, the catalogue of rules, the glossary, the formula where it stands, the
-bibliography. :mod:`.hover` puts the cards that a page's links need into the page.
+caption, the bibliography. :mod:`.hover` puts the cards that a page's links need into the page.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from sphinx.environment import BuildEnvironment
 from sphinxcontrib.bibtex.domain import BibtexDomain
 
 from dropout_lab.book.domain import domain_of
+from dropout_lab.book.figure_list import rows
 from dropout_lab.book.ledger import anchor_of, assumption_of, row_of
 from dropout_lab.book.notebook import inline_math, subscripts
 from dropout_lab.book.renderer import RULES
@@ -58,7 +59,15 @@ class Cards:
     @cached_property
     def _known(self) -> dict[Place, Card]:
         found: dict[Place, Card] = {}
-        for part in (self._claims, self._assumptions, self._rules, self._terms, self._equations, self._citations):
+        for part in (
+            self._claims,
+            self._assumptions,
+            self._rules,
+            self._terms,
+            self._equations,
+            self._figures,
+            self._citations,
+        ):
             found.update(part())
         return found
 
@@ -117,6 +126,12 @@ class Cards:
                     anchor, number = f"equation-{nodes.make_id(label)}", known[label][1]
                     title = Markup("Equation {}").format(number)
                     yield (docname, anchor), Card("the equation", title, (displayed(block),))
+
+    def _figures(self) -> Iterator[tuple[Place, Card]]:
+        for row in rows(self._env):
+            if row.number:
+                card = Card("the figure", escape(row.label), (inline_math(row.figure.says),))
+                yield (row.docname, row.figure.id), card
 
     def _citations(self) -> Iterator[tuple[Place, Card]]:
         bibtex = self._env.domains.get("cite")

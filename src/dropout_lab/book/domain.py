@@ -62,8 +62,8 @@ class ClaimDomain(Domain):
         "assumption": ObjType("assumption", "assumption"),
     }
     roles = {"claim": ClaimRole(), "assumption": ClaimRole()}  # noqa: RUF012
-    initial_data = {"pages": {}, "seen": ""}  # noqa: RUF012
-    data_version = 1
+    initial_data = {"pages": {}, "seen": "", "listed": ""}  # noqa: RUF012
+    data_version = 2
 
     def __init__(self, env: BuildEnvironment) -> None:
         super().__init__(env)

@@ -1,4 +1,4 @@
-"""The search finds claims, rules, terms and equations by their words: Sphinx's own knows their titles only.
+"""The search finds claims, rules, terms and figures by their words: Sphinx's own knows their titles only.
 
 Their cards (:mod:`.cards`) are written to a script, because a page from the disk may not read other files. The search
 page loads it and lists, above the pages that Sphinx finds, what the words stand in.
@@ -16,7 +16,7 @@ from dropout_lab.book.cards import Cards, Place
 #: The script with all objects, and the one that looks into them, among the static files.
 DATA, SCRIPT = "find-objects.js", "find.js"
 #: What is found, by the name that a card has for it; the others are found on their pages.
-_FOUND = ("claim", "the assumption", "the rule", "the term")
+_FOUND = ("claim", "the assumption", "the rule", "the term", "the figure")
 
 
 def setup(app: Sphinx) -> None:

@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 from dropout_lab.book import forest
 from dropout_lab.claims import Evidence, Measurement, Settlement
 from dropout_lab.claims.derivations import RELATIONS, SIGNS
-from dropout_lab.claims.kinds import readable
+from dropout_lab.claims.kinds import readable, true_minus
 from dropout_lab.symbolic import Chain, Induction
 from dropout_lab.symbolic.report import shown
 
@@ -25,14 +25,16 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def inline_math(text: str) -> Markup:
-    r"""Plain text with ``$…$`` formulas as HTML: escaped, and the formulas between ``\(`` and ``\)`` for MathJax.
+    r"""Plain text with ``$…$`` formulas as HTML: escaped, formulas between ``\(`` and ``\)`` for MathJax.
+
+    A number below zero has a minus sign (:func:`~dropout_lab.claims.kinds.true_minus`).
 
     Example
     -------
     >>> inline_math("Twice $p$ & more.")
     Markup('Twice \\(p\\) &amp; more.')
     """
-    return Markup(re.sub(r"\$([^$]+)\$", r"\\(\1\\)", str(escape(text))))
+    return Markup(re.sub(r"\$([^$]+)\$", r"\\(\1\\)", str(escape(true_minus(text)))))
 
 
 def subscripts(name: str) -> Markup:
@@ -43,7 +45,7 @@ def subscripts(name: str) -> Markup:
     >>> subscripts("definition of P_r")
     Markup('definition of P<sub>r</sub>')
     """
-    return Markup(re.sub(r"(?<=\w)_(\w+)", r"<sub>\1</sub>", str(escape(name))))
+    return Markup(re.sub(r"(?<=\w)_(\w+)", r"<sub>\1</sub>", str(escape(true_minus(name)))))
 
 
 def render(template: str, **context: object) -> Markup:
@@ -92,4 +94,4 @@ def glue(settlement: Settlement, name: str) -> None:
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
-_ENVIRONMENT.filters |= {"math": inline_math, "readable": readable, "subscripts": subscripts}
+_ENVIRONMENT.filters |= {"math": inline_math, "minus": true_minus, "readable": readable, "subscripts": subscripts}

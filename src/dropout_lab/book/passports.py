@@ -15,13 +15,15 @@ from sphinx.environment import BuildEnvironment
 from dropout_lab.book.domain import domain_of
 from dropout_lab.book.notebook import render
 from dropout_lab.book.problems import BookError
-from dropout_lab.book.reading import Settled
+from dropout_lab.book.reading import Drawn, Settled
 from dropout_lab.claims.kinds import Measurement
 from dropout_lab.passports.records import Passport, cell_digest
-from dropout_lab.passports.slices import runs_in
+from dropout_lab.passports.slices import draws_in, runs_in, seeds_in
 
 #: The folder of the numbers, in the site.
 FOLDER = "passports"
+#: The page with the list of figures.
+LIST = "chapters/back/figures"
 #: A measurement rests on at most so many experiments, and is looked for among those of its page.
 _MOST_RUNS = 3
 
@@ -48,7 +50,7 @@ def fill(app: Sphinx, doctree: nodes.document) -> None:
     name = str(env.doc2path(env.docname, base=False))
     links: dict[str, Link] = {}
     code: dict[str, str] = {}
-    read: list[tuple[PassportNode, Passport, str]] = []
+    read: list[tuple[PassportNode, Passport, str, int]] = []
     for number, cell in enumerate(cells, 1):
         source = _source(cell)
         digest = cell_digest(source)
@@ -69,10 +71,19 @@ def fill(app: Sphinx, doctree: nodes.document) -> None:
             except (TypeError, ValueError) as error:
                 page.unexplained.append(f"{name}, cell {number}, {called}: {error}")
                 continue
-            read.append((_moved(node, bundle if holder is None else holder), passport, called))
-    known = list(dict.fromkeys(str(run["digest"]) for _, passport, _ in read for run in passport.runs))
-    for node, passport, figure in read:
+            read.append((_moved(node, bundle if holder is None else holder), passport, called, number))
+    known = list(dict.fromkeys(str(run["digest"]) for _, passport, *_ in read for run in passport.runs))
+    for node, passport, figure, number in read:
+        sources = [code[digest] for digest in passport.cells if digest in code]
         page.numbers[figure] = passport.csv
+        page.drawn[figure] = Drawn(
+            number,
+            passport.runs,
+            () if passport.runs else tuple(seeds_in(sources)),
+            draws_in(sources),
+            passport.rows,
+            passport.digest,
+        )
         shown = render(
             "passport",
             it=passport,
@@ -80,6 +91,9 @@ def fill(app: Sphinx, doctree: nodes.document) -> None:
             rules=_rules(page.settled, passport, known),
             file=f"{'../' * env.docname.count('/')}{FOLDER}/{figure}.csv",
             name=figure,
+            number=number,
+            notebook=f"{env.docname.rpartition('/')[2]}.ipynb" if app.config.dropout_lab_downloads else "",
+            listed=_list_entry(env, figure),
         )
         node.replace_self(nodes.raw("", str(shown), format="html"))
     for node in list(doctree.findall(PassportNode)):
@@ -120,12 +134,30 @@ def setup(app: Sphinx) -> None:
     app.connect("build-finished", write)
 
 
+def _list_entry(env: BuildEnvironment, figure: str) -> str:
+    """The link to a figure's entry in the list of figures; empty in a book without one."""
+    if LIST not in env.found_docs:
+        return ""
+    # For LaTeX all pages are one document, whose builder knows its pages only when it writes.
+    page = f"%{LIST}" if env.app.builder.format == "latex" else env.app.builder.get_relative_uri(env.docname, LIST)
+    return f"{page}#{entry_of(nodes.make_id(figure))}"
+
+
 def _source(cell: nodes.Element) -> str:
     """A cell's code; empty where the page does not show it."""
     for part in cell.findall(nodes.container):
         if part.get("nb_element") == "cell_code_source":
             return next((block.astext() for block in part.findall(nodes.literal_block)), "")
     return ""
+
+
+def entry_of(figure: str) -> str:
+    """The id of a figure's entry in the list, by the figure's own id.
+
+    >>> entry_of("fig-ch1-memory")
+    'again-fig-ch1-memory'
+    """
+    return f"again-{figure}"
 
 
 def _pictures(cell: nodes.Element) -> Iterator[tuple[nodes.figure | None, nodes.Element]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from dropout_lab.claims import Evidence
 
@@ -38,12 +40,49 @@ class Falsifier:
     shown: str
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """What a figure's passport says, for the list of figures.
+
+    ``cell`` is the number of the cell that drew it, ``runs`` describes its experiments, ``seeds`` are the calls for
+    reported seeds that its cells make without one. ``random`` says whether its cells draw random numbers, ``rows`` how
+    many rows of numbers there are.
+    """
+
+    cell: int
+    runs: tuple[Mapping[str, Any], ...]
+    seeds: tuple[str, ...]
+    random: bool
+    rows: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure: its ``id`` on its page, the first sentence of its caption, its ``kind`` (a key of ``figured.KINDS``).
+
+    ``numbered`` says whether Sphinx gives it a number, ``cell`` is the number of the cell that makes it (0: none),
+    ``name`` that of its file of numbers, ``drawn`` what its passport says, and ``command`` what else makes it.
+    """
+
+    id: str
+    says: str
+    kind: str
+    numbered: bool = False
+    cell: int = 0
+    name: str = ""
+    drawn: Drawn | None = None
+    command: str = ""
+
+
 @dataclass
 class Page:
     """All that one document says about claims.
 
     ``widgets`` names what is filled at the end; ``unreadable`` has a sentence for each record that is none.
-    ``numbers`` are those of its figures, by the name of their files; ``unexplained`` says which lacks its passport.
+    ``numbers`` are those of its figures, by the name of their files, and ``drawn`` what their passports say, by the
+    same name; ``unexplained`` says which lacks its passport. ``figures`` are all of its figures, ``unlisted`` says
+    which of them nobody could make again.
     """
 
     settled: list[Settled] = field(default_factory=list)
@@ -52,4 +91,7 @@ class Page:
     widgets: set[str] = field(default_factory=set)
     unreadable: list[str] = field(default_factory=list)
     numbers: dict[str, str] = field(default_factory=dict)
+    drawn: dict[str, Drawn] = field(default_factory=dict)
     unexplained: list[str] = field(default_factory=list)
+    figures: list[Figure] = field(default_factory=list)
+    unlisted: list[str] = field(default_factory=list)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
+from dropout_lab.claims.kinds import readable
+
 
 def number(value: float) -> str:
     """A coordinate: two decimals at most, so that two builds give the same bytes.
@@ -86,13 +88,13 @@ class Axes:
         """Axes with ticks at these numbers, and labels."""
         bottom, right = self.top + self.height, self.left + self.width
         ticks = [
-            element("text", f"{value:g}", x=self.at(value, self.y[0])[0], y=bottom + 16, class_="tick middle")
+            element("text", readable(value), x=self.at(value, self.y[0])[0], y=bottom + 16, class_="tick middle")
             for value in across
         ]
         for value in up:
             height = self.at(self.x[0], value)[1]
             ticks.append(element("path", d=path([(self.left, height), (right, height)]), class_="grid"))
-            ticks.append(element("text", f"{value:g}", x=self.left - 6, y=height + 4, class_="tick end"))
+            ticks.append(element("text", readable(value), x=self.left - 6, y=height + 4, class_="tick end"))
         lines = element("path", d=path([(self.left, self.top), (self.left, bottom), (right, bottom)]), class_="axis")
         names = [
             element("text", x_label, x=self.left + self.width / 2, y=bottom + 33, class_="label middle"),

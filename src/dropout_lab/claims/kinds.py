@@ -20,6 +20,8 @@ _SIX_DIGITS = 1e-5
 #: effect for the true one, other seeds then turn the verdict in about one case of six, or more often.
 EDGE = 0.5
 _DIGEST = re.compile("[0-9a-f]{64}")
+#: A formula, or a hyphen that stands for a minus sign.
+_HYPHEN = re.compile(r"(\$[^$]*\$)|(?<![\w.)\]}-])-(?=\.?\d)")
 _NO_NUMBER = re.compile(r"\b(?:nan|inf|infinity|zoo|oo)\b", re.IGNORECASE)
 
 
@@ -110,7 +112,7 @@ class Measurement(
         effect = f"{readable(self.effect)}{unit}, 95 % interval {readable(low)} to {readable(high)}"
         found = [
             ("effect", f"{effect}, {self.spread}"),
-            ("rule", f"{self.rule}: {'met' if self.supported else 'not met'}"),
+            ("rule", f"{true_minus(self.rule)}: {'met' if self.supported else 'not met'}"),
         ]
         if self.smallest_detectable is not None:
             smallest = f"{readable(self.smallest_detectable)}{unit} (power 0.8)"
@@ -239,7 +241,20 @@ def readable(value: float) -> str:
     >>> readable(-0.00139479), readable(71.4167)
     ('−0.00139', '71.4')
     """
-    return f"{Decimal(f'{value:z.3g}'):f}".replace("-", "−")
+    return true_minus(f"{Decimal(f'{value:z.3g}'):f}")
+
+
+def true_minus(text: str) -> str:
+    """A text for readers, with a minus sign for the hyphen before a number; formulas between dollars stay as they are.
+
+    A hyphen behind a letter, a digit or a bracket stays as well: it joins a word, a range or a name.
+
+    Example
+    -------
+    >>> true_minus("between -3 and .5, at (1, -.5), $n = -1$, seeds 0-9, claim-2")
+    'between −3 and .5, at (1, −.5), $n = -1$, seeds 0-9, claim-2'
+    """
+    return _HYPHEN.sub(lambda found: found[1] or "−", text)
 
 
 def rule_bounds(rule: str) -> tuple[float, float]:

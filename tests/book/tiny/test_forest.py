@@ -49,7 +49,7 @@ def test_measurements_share_one_card_and_the_table_says_all(book: Book) -> None:
     first, second = card.select("tbody")
     assert [row.text for row in card.select(".claim-forest-rule")] == [
         "Rule: the interval lies below 0 (unit: percentage points)",
-        "Rule: the 95 % interval lies between -1 and 1 (unit: nats)",
+        "Rule: the 95 % interval lies between −1 and 1 (unit: nats)",
     ]
     said = [
         [" ".join(found.get_text(" ").split()) for found in row.find_all(["th", "td"])[:2]]

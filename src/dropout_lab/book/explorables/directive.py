@@ -42,8 +42,8 @@ def from_cell(content: object) -> nodes.raw:
 
 
 def _node(found: Explorable) -> nodes.raw:
-    """What stands on the page; its name is what loads the script."""
-    return nodes.raw("", html(found), format="html", explorable=found.id)
+    """What stands on the page; its name is what loads the script, and the list of figures gives its caption."""
+    return nodes.raw("", html(found), format="html", explorable=found.id, caption=found.caption)
 
 
 class ExplorableDirective(SphinxDirective):
@@ -75,7 +75,8 @@ class DrawingDirective(SphinxDirective):
         if name not in DRAWINGS:
             raise self.error(f"there is no drawing {name!r}; expected one of {', '.join(DRAWINGS)}")
         caption, draw = DRAWINGS[name]
-        return [nodes.raw("", str(render("drawing", name=name, caption=caption, drawing=draw())), format="html")]
+        drawn = str(render("drawing", name=name, caption=caption, drawing=draw()))
+        return [nodes.raw("", drawn, format="html", drawing=name, caption=caption)]
 
 
 def _add_scripts(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: nodes.document | None) -> None:

@@ -69,7 +69,7 @@
         shown.value = written(numbers[shown.name], Number(shown.dataset.digits));
       });
       form.querySelectorAll("input[type=range]").forEach(slider => {
-        slider.parentElement.querySelector(".explorable-value").textContent = slider.value;
+        slider.parentElement.querySelector(".explorable-value").textContent = slider.value.replace("-", "−");
       });
       parts.draw(drawing, state, data, numbers);
     };

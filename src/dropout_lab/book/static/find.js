@@ -1,4 +1,4 @@
-// On the search page: the claims, assumptions, rules and terms that a query names, above the pages that hold it.
+// On the search page: the claims, assumptions, rules, terms and figures that a query names, above the pages that hold it.
 (() => {
   "use strict";
   const MOST = 25;
@@ -33,7 +33,7 @@
 
   const section = document.createElement("section");
   section.className = "found-objects mathjax_process";
-  section.setAttribute("aria-label", "Claims and terms");
+  section.setAttribute("aria-label", "Claims, terms and figures");
   const list = document.createElement("ul");
   for (const [, [href, title, text, verdict]] of ranked.slice(0, MOST)) {
     const item = document.createElement("li"), link = document.createElement("a"), said = document.createElement("p");
@@ -45,7 +45,7 @@
     list.append(item);
   }
   const heading = document.createElement("h2"), more = document.createElement("p");
-  heading.textContent = "Claims and terms";
+  heading.textContent = "Claims, terms and figures";
   more.textContent = ranked.length > MOST ? `The first ${MOST} of ${ranked.length}.` : "";
   section.append(heading, list, more);
   results.before(section);

@@ -165,7 +165,7 @@ class Entry:
     def markdown(self, assumptions: Mapping[str, str], beneath: str = "") -> str:
         """The rule for its page: a name to link to, statement, assumptions, example, the numbers of both sides."""
         needs = [assumptions.get(name, name) for name in self.rule.assumes]
-        one, other = self.values()
+        one, other = (value.replace("-", "−") for value in self.values())
         relation = RELATIONS[self.rule.relation]
         sign = {"~": "≈", "<=": "≤", "<=>": "and"}.get(self.rule.relation, self.rule.relation)
         lines = [
