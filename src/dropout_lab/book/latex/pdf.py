@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,22 @@ _LAYOUT = r"""
 -\spx@arrayrulewidth\relax}}
 \makeatother
 """
+#: What is said behind the title, the heading of the contents, and the environments of classes.
+_FRONT = r"""
+\newcommand{\sphinxbackoftitlepage}{\vspace*{\fill}\begin{quote}\small\raggedright
+This is the book on paper. Cells that import, draw a figure or record evidence are left out: the notebook of each page
+has them. Figures that the reader moves on the site stand here as they are when the page is opened.
+
+The text may be used under CC BY 4.0, the code under the BSD 3-Clause licence.
+\end{quote}\clearpage}
+\AtBeginDocument{\renewcommand{\contentsname}{Contents}}
+\newenvironment{sphinxclassbook-small}{\par\footnotesize}{\par}
+\newenvironment{sphinxclasssd-card-title}{\par\bfseries}{\par}
+"""
+#: In the index a name that is wider than a column breaks behind an underscore.
+_INDEX = r"""\footnotesize\raggedright
+\let\bookunderscore\_\renewcommand{\_}{\bookunderscore\allowbreak}
+\printindex"""
 #: The same date in each PDF of the same book: no day is later than its content.
 _EPOCH = "0"
 
@@ -46,9 +63,12 @@ def settings(root: str, title: str, cache: Path) -> dict[str, Any]:
         "latex_elements": {
             "papersize": "a4paper",
             "extraclassoptions": "openany,oneside",
-            "preamble": PREAMBLE + _LAYOUT,
+            "preamble": PREAMBLE + _LAYOUT + _FRONT,
+            "printindex": _INDEX,
             "releasename": "",
         },
+        # In place of the day on which it was made.
+        "today": f"Version {version('dropout-lab')}",
         # Figures and formulas have the numbers that they have on the site.
         "numfig_secnum_depth": 0,
         "latex_show_pagerefs": False,
