@@ -126,12 +126,15 @@ def test_what_is_folded_on_the_site_is_left_out_and_what_it_shows_stays(paper: B
     folded = shown(text_plain="'seen'")
     folded.metadata["tags"] = ["hide-input"]
     setup = nbformat.v4.new_code_cell("import numpy as np", execution_count=1)
+    last = nbformat.v4.new_code_cell("import torch", execution_count=3)
     taught = nbformat.v4.new_code_cell("mask = h * r", execution_count=2)
-    paper.notebook("a", "# A\n", folded, setup, taught)
+    paper.notebook("a", "# A\n", folded, setup, taught, last, "## What next\n")
     found = tex(paper)
     assert "seen" in found
     assert "show()" not in found
     assert "numpy" not in found
+    # Other places lead to a cell even if nothing of it is left.
+    assert all(rf"\label{{\detokenize{{a:code-cell-{number}}}}}" in found for number in (1, 2, 3, 4))
     assert r"\PYG{n}{mask}" in found
 
 
@@ -169,6 +172,10 @@ def no_picture(svg: str, alt: str) -> nodes.Node:
         (
             "<details><summary>more</summary>folded</details>",
             "<paragraph><strong>more</strong></paragraph><paragraph>folded</paragraph>",
+        ),
+        (
+            '<a href="%page#there">◐ 7.2, a claim</a>',
+            '<paragraph>◐ <reference internal="True" refuri="%page#there">7.2, a claim</reference></paragraph>',
         ),
         ('<a href="../numbers.csv" download="numbers.csv">numbers.csv</a>', "<paragraph>numbers.csv</paragraph>"),
         # The italics lack the signs of verdicts, but not those of numbers.
@@ -217,6 +224,13 @@ def test_no_column_is_narrower_than_its_words() -> None:
     assert claim_column * 4.53 >= 5 * 5.5 + 12
     assert seeds * 4.53 >= 8 * 5.5 + 12
     assert said > 65
+
+
+def test_a_plot_in_a_table_can_be_read() -> None:
+    html = f"<table><tr><td>{'many words of it ' * 20}</td><td><svg><text>0</text></svg></td></tr></table>"
+    (table,) = FromHtml("page", no_picture).told(html)
+    said, plot = (spec["colwidth"] for spec in table.findall(nodes.colspec))
+    assert said > plot > 30
 
 
 def test_a_drawing_alone_has_its_colors() -> None:

@@ -17,6 +17,8 @@ from dropout_lab.book.latex.derivation import aligned
 #: The class of what is set small; the preamble has an environment of this name.
 SMALL = "book-small"
 _DIGEST = re.compile(r"[0-9a-f]{40,}")
+#: As wide as a plot in a table has to be, in letters.
+_PLOT = "m" * 120
 _SIGN = re.compile(r"\s*[^\w\s(\[„“\"'−-]+\s+")
 _MATH = re.compile(r"\\\((.+?)\\\)|\\\[(.+?)\\\]", re.S)
 #: What only serves a reader at a screen, or says again what stands there.
@@ -151,7 +153,8 @@ class FromHtml:
             if name == "br":
                 yield nodes.Text(" · ")
             elif name == "a" and element.get("href") and not element.has_attr("download"):
-                yield self._link(str(element["href"]), list(self._lines(inside)))
+                sign, content = _without_sign(list(self._lines(inside)))
+                yield from (*sign, self._link(str(element["href"]), content))
             elif name == "img":
                 yield nodes.Text(str(element.get("alt", "")))
             elif _SAID_APART & set(element.get_attribute_list("class")):
@@ -205,7 +208,7 @@ class FromHtml:
         if caption := element.find("caption"):
             yield nodes.paragraph("", "", nodes.emphasis("", "", *self._lines(list(caption.children))))
         group = nodes.tgroup(cols=width)
-        texts = [[cell.get_text(" ", strip=True) for cell in row] for row in cells]
+        texts = [[_PLOT if cell.svg else cell.get_text(" ", strip=True) for cell in row] for row in cells]
         for share in shares(texts, width):
             group += nodes.colspec(colwidth=share)
         head, body = nodes.thead(), nodes.tbody()
@@ -251,11 +254,16 @@ def _stand_of(controls: Tag) -> list[PageElement]:
 
 
 def _emphasized(lines: list[nodes.Node]) -> Iterator[nodes.Node]:
-    """Parts of a line in italics, without the sign at their head, which only the upright font has."""
+    """Parts of a line in italics, but for the sign at their head."""
+    sign, words = _without_sign(lines)
+    yield from (*sign, nodes.emphasis("", "", *words))
+
+
+def _without_sign(lines: list[nodes.Node]) -> tuple[list[nodes.Node], list[nodes.Node]]:
+    """The sign of a verdict at the head of a line, and the rest: only the upright font has the signs."""
     if lines and isinstance(lines[0], nodes.Text) and (sign := _SIGN.match(lines[0])):
-        yield nodes.Text(sign[0])
-        lines = [nodes.Text(lines[0][sign.end() :]), *lines[1:]]
-    yield nodes.emphasis("", "", *lines)
+        return [nodes.Text(sign[0])], [nodes.Text(lines[0][sign.end() :]), *lines[1:]]
+    return [], lines
 
 
 def _breakable(digest: str) -> Iterator[nodes.Node]:

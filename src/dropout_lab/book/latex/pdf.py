@@ -24,13 +24,16 @@ from dropout_lab.book.latex.derivation import PREAMBLE
 
 #: The name of the file.
 NAME = "dropout-book"
-#: The pages of the site have no numbers. Narrow columns are not stretched.
+#: The pages of the site have no numbers. Narrow columns are not stretched. The bibliography has its page's heading.
 _LAYOUT = r"""
 \setcounter{secnumdepth}{-1}
 \setcounter{tocdepth}{1}
 \makeatletter
 \newcolumntype{\X}[2]{>{\raggedright\arraybackslash}p{\dimexpr(\linewidth-\spx@arrayrulewidth)*#1/#2-\tw@\tabcolsep
 -\spx@arrayrulewidth\relax}}
+\renewcommand{\@idxitem}{\par\hangindent 20pt}
+\renewcommand{\subitem}{\@idxitem\hspace*{10pt}}
+\renewenvironment{sphinxthebibliography}[1]{\let\chapter\@gobbletwo\begin{thebibliography}{#1}}{\end{thebibliography}}
 \makeatother
 """
 #: What is said behind the title, the heading of the contents, and the environments of classes.
@@ -41,7 +44,7 @@ has them. Figures that the reader moves on the site stand here as they are when 
 
 The text may be used under CC BY 4.0, the code under the BSD 3-Clause licence.
 \end{quote}\clearpage}
-\AtBeginDocument{\renewcommand{\contentsname}{Contents}}
+\addto\captionsenglish{\renewcommand{\contentsname}{Contents}}
 \newenvironment{sphinxclassbook-small}{\par\footnotesize}{\par}
 \newenvironment{sphinxclasssd-card-title}{\par\bfseries}{\par}
 """
@@ -65,6 +68,8 @@ def settings(root: str, title: str, cache: Path) -> dict[str, Any]:
             "extraclassoptions": "openany,oneside",
             "preamble": PREAMBLE + _LAYOUT + _FRONT,
             "printindex": _INDEX,
+            # Ninety letters of code fit into a line.
+            "fvset": r"\fvset{fontsize=\footnotesize}",
             "releasename": "",
         },
         # In place of the day on which it was made.

@@ -36,6 +36,8 @@ def replace_html(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             # The writer has no place for the ids of a container.
             container["ids"] = []
             container.insert(0, nodes.target("", "", ids=ids))
+            # The writer would leave the target to a heading that comes next.
+            container.insert(1, nodes.inline())
     for inline in doctree.findall(nodes.inline):
         # Nor for those of a part of a line.
         if ids := inline["ids"]:
