@@ -14,8 +14,9 @@ from docutils import nodes
 from tiny_book import BIBLIOGRAPHY, CITED, DERIVED, MEASURED, REFUTED, Book, cell, claim, derived
 
 from dropout_lab.book.latex import needs, pdf
-from dropout_lab.book.latex.from_html import FromHtml, Unknown, shares
+from dropout_lab.book.latex.from_html import FromHtml, Unknown
 from dropout_lab.book.latex.pictures import standalone, styles
+from dropout_lab.book.latex.tables import shares
 from dropout_lab.passports.records import MIME_TYPE, Passport, cell_digest
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0L9 9" stroke="#000"/></svg>'
@@ -231,6 +232,21 @@ def test_a_plot_in_a_table_can_be_read() -> None:
     (table,) = FromHtml("page", no_picture).told(html)
     said, plot = (spec["colwidth"] for spec in table.findall(nodes.colspec))
     assert said > plot > 30
+
+
+def test_no_row_is_higher_than_a_page_and_nothing_is_lost() -> None:
+    broken = [f"<b>Heading {number}</b><p>{f'word{number} ' * 80}</p>" for number in range(9)]
+    html = f"<table><tr id='row'><td>name</td><td>{''.join(broken)}</td></tr><tr><td>a</td><td>b</td></tr></table>"
+    (table,) = FromHtml("page", no_picture).told(html)
+    rows = [[entry.astext().strip() for entry in row.children] for row in table.findall(nodes.row)]
+    # Fifty lines of sixty letters would hold 3000, if there were no code and no gaps between them.
+    assert len(rows) > 3
+    assert all(len(text) < 25 * 100 for row in rows for text in row)
+    assert [row[0] for row in rows] == ["name", *[""] * (len(rows) - 2), "a"]
+    assert all(row[1].startswith("Heading") for row in rows[:-1])
+    told = " ".join(row[1] for row in rows)
+    assert all(told.count(f"word{number} ".strip()) == 80 for number in range(9))
+    assert len([target for target in table.findall(nodes.target) if target["ids"] == ["row"]]) == 1
 
 
 def test_a_drawing_alone_has_its_colors() -> None:

@@ -13,12 +13,11 @@ from bs4 import BeautifulSoup, Comment, NavigableString, PageElement, Tag
 from docutils import nodes
 
 from dropout_lab.book.latex.derivation import aligned
+from dropout_lab.book.latex.tables import PLOT, in_parts, shares
 
 #: The class of what is set small; the preamble has an environment of this name.
 SMALL = "book-small"
 _DIGEST = re.compile(r"[0-9a-f]{40,}")
-#: As wide as a plot in a table has to be, in letters.
-_PLOT = "m" * 120
 _SIGN = re.compile(r"\s*[^\w\s(\[„“\"'−-]+\s+")
 _MATH = re.compile(r"\\\((.+?)\\\)|\\\[(.+?)\\\]", re.S)
 #: What only serves a reader at a screen, or says again what stands there.
@@ -208,24 +207,24 @@ class FromHtml:
         if caption := element.find("caption"):
             yield nodes.paragraph("", "", nodes.emphasis("", "", *self._lines(list(caption.children))))
         group = nodes.tgroup(cols=width)
-        texts = [[_PLOT if cell.svg else cell.get_text(" ", strip=True) for cell in row] for row in cells]
-        for share in shares(texts, width):
-            group += nodes.colspec(colwidth=share)
+        texts = [[PLOT if cell.svg else cell.get_text(" ", strip=True) for cell in row] for row in cells]
+        widths = shares(texts, width)
+        group += [nodes.colspec(colwidth=share) for share in widths]
         head, body = nodes.thead(), nodes.tbody()
         for row, own in zip(rows, cells, strict=True):
-            made = nodes.row()
-            for cell in own:
-                entry = nodes.entry("")
-                if _span(cell) > 1:
-                    entry["morecols"] = _span(cell) - 1
-                entry += [*(self._target(row) if cell is own[0] else ()), *self._blocks(list(cell.children))]
-                made += entry
-            for _ in range(width - sum(_span(cell) for cell in own)):
-                made += nodes.entry("")
-            if row.find_parent("thead"):
-                head += made
-            else:
-                body += made
+            contents = [list(self._blocks(list(cell.children))) for cell in own]
+            if own:
+                contents[0] = [*self._target(row), *contents[0]]
+            for part in in_parts(contents, widths if len(own) == width else [100] * len(own)):
+                made = nodes.row()
+                for cell, blocks in zip(own, part, strict=True):
+                    spans = {"morecols": _span(cell) - 1} if _span(cell) > 1 else {}
+                    made += nodes.entry("", *blocks, **spans)
+                made += [nodes.entry("") for _ in range(width - sum(map(_span, own)))]
+                if row.find_parent("thead"):
+                    head += made
+                else:
+                    body += made
         if len(head):
             group += head
         group += body
@@ -276,26 +275,6 @@ def _breakable(digest: str) -> Iterator[nodes.Node]:
 
 def _span(cell: Tag) -> int:
     return int(str(cell.get("colspan") or 1))
-
-
-def shares(rows: Sequence[Sequence[str]], width: int) -> list[int]:
-    """How wide columns are, in parts of a hundred: none narrower than its words; the rest by how much stands in them.
-
-    >>> shares([["number 1", "a long sentence about it"], ["number 2", "another sentence"]], 2)
-    [36, 64]
-    """
-    amounts, words = [0.0] * width, [0] * width
-    for row in rows:
-        if len(row) == width:
-            for column, text in enumerate(row):
-                amounts[column] += min(len(text), 400) + 4
-                words[column] = max(words[column], *(min(len(word), 20) for word in text.split()), 0)
-    # A line holds about eighty letters of the widest font, and a column has a margin on either side.
-    least = [1.25 * word + 3 for word in words]
-    rest = max(0.0, 100 - sum(least))
-    whole = sum(amounts) or 1
-    wanted = [needed + rest * amount / whole for needed, amount in zip(least, amounts, strict=True)]
-    return [max(1, round(100 * one / sum(wanted))) for one in wanted]
 
 
 def _text(text: str) -> Iterator[nodes.Node]:

@@ -10,8 +10,9 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 
 from dropout_lab.book.folding import kind_of
-from dropout_lab.book.latex.from_html import FromHtml, Unknown, shares
+from dropout_lab.book.latex.from_html import FromHtml, Unknown
 from dropout_lab.book.latex.pictures import standalone, to_pdf
+from dropout_lab.book.latex.tables import shares
 
 #: Tables with more rows than that break across pages.
 _SHORT = 12
