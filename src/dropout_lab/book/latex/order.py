@@ -13,7 +13,7 @@ FIRST = "About this book"
 
 def setup(app: Sphinx) -> None:
     """Order the pages when they have become one document."""
-    app.connect("doctree-resolved", put_in_order, priority=810)
+    app.connect("doctree-resolved", put_in_order)
 
 
 def put_in_order(app: Sphinx, doctree: nodes.document, docname: str) -> None:
