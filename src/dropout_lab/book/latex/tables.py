@@ -8,7 +8,7 @@ from itertools import zip_longest
 from docutils import nodes
 
 #: As much text as a plot in a table is wide.
-PLOT = "m" * 120
+PLOT = "m" * 50
 #: LaTeX breaks no row across pages: a cell with more letters for each hundredth of the line's width is continued in
 #: further rows, best at a heading. A page of plain text has about twice as many.
 _LETTERS = 25
