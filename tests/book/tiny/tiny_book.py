@@ -163,6 +163,9 @@ class Book:
     settings: dict[str, Any] = field(default_factory=dict)
     parallel: int = 1
     builder: str = "html"
+    #: What the first page says below its contents, and what these are called.
+    opening: str = ""
+    caption: str = ""
 
     def claims(self, *entries: Mapping[str, Any]) -> None:
         """Write the claims file: a new one each time, since a process reads each file once."""
@@ -203,7 +206,8 @@ class Book:
         """Build the book in this process, with every warning a failure; all pages stand in the order of their names."""
         pages = sorted(path.stem for path in self.folder.glob("*.*") if path.suffix in (".md", ".ipynb"))
         toctree = "\n".join(name for name in pages if name != "index")
-        self.page("index", f"# A tiny book\n\n```{{toctree}}\n{toctree}\n```\n")
+        called = f":caption: {self.caption}\n\n" if self.caption else ""
+        self.page("index", f"# A tiny book\n\n```{{toctree}}\n{called}{toctree}\n```\n\n{self.opening}\n")
         config = {
             "extensions": ["myst_nb", "sphinxcontrib.bibtex", "dropout_lab.book"],
             "bibtex_bibfiles": ["references.bib"],

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from sphinx.application import Sphinx
 
-from dropout_lab.book.latex import pictures, plain
+from dropout_lab.book.latex import order, pictures, plain
 
 
 def setup(app: Sphinx) -> None:
     """Register what the LaTeX builder needs; other builders are left alone."""
     pictures.setup(app)
     plain.setup(app)
+    order.setup(app)

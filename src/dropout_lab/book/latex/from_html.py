@@ -13,13 +13,18 @@ from bs4 import BeautifulSoup, Comment, NavigableString, PageElement, Tag
 from docutils import nodes
 
 from dropout_lab.book.latex.derivation import aligned
+from dropout_lab.book.latex.tables import PLOT, in_parts, shares
 
+#: The class of what is set small; the preamble has an environment of this name.
+SMALL = "book-small"
+_DIGEST = re.compile(r"[0-9a-f]{40,}")
+_SIGN = re.compile(r"\s*[^\w\s(\[„“\"'−-]+\s+")
 _MATH = re.compile(r"\\\((.+?)\\\)|\\\[(.+?)\\\]", re.S)
 #: What only serves a reader at a screen, or says again what stands there.
 _SCREEN_ONLY = frozenset({"script", "style", "form", "button", "input", "select", "template", "noscript", "colgroup"})
 _BLOCKS = frozenset(
-    """address article aside blockquote details div dl figcaption figure footer h1 h2 h3 h4 h5 h6 header hr li main nav
-    ol p pre section summary svg table ul""".split()  # noqa: SIM905
+    """address article aside blockquote details div dl figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr li
+    main nav ol p pre section summary svg table ul""".split()  # noqa: SIM905
 )
 #: What says nothing by itself.
 _THROUGH = frozenset(
@@ -75,10 +80,14 @@ class FromHtml:
     def _block(self, element: Tag) -> Iterator[nodes.Node]:
         name, children = element.name, list(element.children)
         classes = element.get_attribute_list("class")
+        if "explorable-controls" in classes:
+            yield from self._paragraph(_stand_of(element))
         if name in _SCREEN_ONLY or element.has_attr("hidden"):
             return
         if "derivation-lines" in classes:
             yield from aligned(element.find_all("li", recursive=False))
+        elif "passport" in classes:
+            yield nodes.container("", *self._blocks(children), classes=[SMALL])
         elif name == "svg":
             yield self.picture(str(element), str(element.get("aria-label") or ""))
         elif name == "table":
@@ -142,14 +151,17 @@ class FromHtml:
                 continue
             if name == "br":
                 yield nodes.Text(" · ")
-            elif name == "a" and element.get("href"):
-                yield self._link(str(element["href"]), list(self._lines(inside)))
+            elif name == "a" and element.get("href") and not element.has_attr("download"):
+                sign, content = _without_sign(list(self._lines(inside)))
+                yield from (*sign, self._link(str(element["href"]), content))
             elif name == "img":
                 yield nodes.Text(str(element.get("alt", "")))
             elif _SAID_APART & set(element.get_attribute_list("class")):
                 yield nodes.Text(" · " if element.find_previous_sibling() else "")
-                yield nodes.emphasis("", "", *self._lines(inside))
+                yield from _emphasized(list(self._lines(inside)))
                 yield nodes.Text(" · " if element.find_next_sibling() and not element.find_previous_sibling() else "")
+            elif name == "code" and _DIGEST.fullmatch(element.get_text()):
+                yield from _breakable(element.get_text())
             elif name in _WRAPPED:
                 yield _WRAPPED[name]("", "", *self._lines(inside))
             elif name in _THROUGH or name in ("a", "p"):
@@ -195,24 +207,24 @@ class FromHtml:
         if caption := element.find("caption"):
             yield nodes.paragraph("", "", nodes.emphasis("", "", *self._lines(list(caption.children))))
         group = nodes.tgroup(cols=width)
-        texts = [[cell.get_text(" ", strip=True) for cell in row] for row in cells]
-        for share in shares(texts, width):
-            group += nodes.colspec(colwidth=share)
+        texts = [[PLOT if cell.svg else cell.get_text(" ", strip=True) for cell in row] for row in cells]
+        widths = shares(texts, width)
+        group += [nodes.colspec(colwidth=share) for share in widths]
         head, body = nodes.thead(), nodes.tbody()
         for row, own in zip(rows, cells, strict=True):
-            made = nodes.row()
-            for cell in own:
-                entry = nodes.entry("")
-                if _span(cell) > 1:
-                    entry["morecols"] = _span(cell) - 1
-                entry += [*(self._target(row) if cell is own[0] else ()), *self._blocks(list(cell.children))]
-                made += entry
-            for _ in range(width - sum(_span(cell) for cell in own)):
-                made += nodes.entry("")
-            if row.find_parent("thead"):
-                head += made
-            else:
-                body += made
+            contents = [list(self._blocks(list(cell.children))) for cell in own]
+            if own:
+                contents[0] = [*self._target(row), *contents[0]]
+            for part in in_parts(contents, widths if len(own) == width else [100] * len(own)):
+                made = nodes.row()
+                for cell, blocks in zip(own, part, strict=True):
+                    spans = {"morecols": _span(cell) - 1} if _span(cell) > 1 else {}
+                    made += nodes.entry("", *blocks, **spans)
+                made += [nodes.entry("") for _ in range(width - sum(map(_span, own)))]
+                if row.find_parent("thead"):
+                    head += made
+                else:
+                    body += made
         if len(head):
             group += head
         group += body
@@ -220,32 +232,49 @@ class FromHtml:
             yield nodes.table("", group, classes=["longtable", "colwidths-given"])
 
 
-#: Boxes of the page.
 #: Words in a line that colors set apart on the page.
 _SAID_APART = frozenset({"claim-badge", "claim-strength"})
+#: Boxes of the page.
 _FRAMED = frozenset({"claim-statement", "claim-evidence", "claim-erratum"})
+
+
+def _stand_of(controls: Tag) -> list[PageElement]:
+    """A sentence that says where the controls of a figure stand, which on paper is where they stay."""
+    said: list[str] = []
+    for control in controls.find_all(["input", "select"]):
+        label = control.find_parent("label")
+        if label is None or control.get("type") == "checkbox":
+            continue
+        chosen = control.find("option", selected=True)
+        value = chosen.get_text() if chosen else str(control.get("value"))
+        name = "".join(str(part) for part in label.children if isinstance(part, NavigableString)).strip()
+        said.append(f"{name}: {value}")
+    return [NavigableString(f"Shown for {'; '.join(said)}. On the site this can be changed.")] if said else []
+
+
+def _emphasized(lines: list[nodes.Node]) -> Iterator[nodes.Node]:
+    """Parts of a line in italics, but for the sign at their head."""
+    sign, words = _without_sign(lines)
+    yield from (*sign, nodes.emphasis("", "", *words))
+
+
+def _without_sign(lines: list[nodes.Node]) -> tuple[list[nodes.Node], list[nodes.Node]]:
+    """The sign of a verdict at the head of a line, and the rest: only the upright font has the signs."""
+    if lines and isinstance(lines[0], nodes.Text) and (sign := _SIGN.match(lines[0])):
+        return [nodes.Text(sign[0])], [nodes.Text(lines[0][sign.end() :]), *lines[1:]]
+    return [], lines
+
+
+def _breakable(digest: str) -> Iterator[nodes.Node]:
+    """A digest, which a line may end in."""
+    for start in range(0, len(digest), 8):
+        if start:
+            yield nodes.raw("", r"\allowbreak{}", format="latex")
+        yield nodes.literal("", digest[start : start + 8])
 
 
 def _span(cell: Tag) -> int:
     return int(str(cell.get("colspan") or 1))
-
-
-def shares(rows: Sequence[Sequence[str]], width: int) -> list[int]:
-    """How wide columns are, in parts of a hundred: by how much stands in them, and none narrower than its words.
-
-    >>> shares([["number 1", "a long sentence about it"], ["number 2", "another sentence"]], 2)
-    [33, 67]
-    """
-    amounts, words = [0.0] * width, [0] * width
-    for row in rows:
-        if len(row) == width:
-            for column, text in enumerate(row):
-                amounts[column] += min(len(text), 400) + 4
-                words[column] = max(words[column], *(min(len(word), 20) for word in text.split()), 0)
-    whole = sum(amounts) or 1
-    # The longest word fits: a line holds about a hundred letters.
-    wanted = [max(amount / whole, (word + 2) / 100) for amount, word in zip(amounts, words, strict=True)]
-    return [max(1, round(100 * one / sum(wanted))) for one in wanted]
 
 
 def _text(text: str) -> Iterator[nodes.Node]:

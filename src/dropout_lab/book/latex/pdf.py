@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +24,34 @@ from dropout_lab.book.latex.derivation import PREAMBLE
 
 #: The name of the file.
 NAME = "dropout-book"
-#: The pages of the site have no numbers. Narrow columns are not stretched.
+#: The pages of the site have no numbers. Narrow columns are not stretched. The bibliography has its page's heading.
 _LAYOUT = r"""
 \setcounter{secnumdepth}{-1}
 \setcounter{tocdepth}{1}
 \makeatletter
 \newcolumntype{\X}[2]{>{\raggedright\arraybackslash}p{\dimexpr(\linewidth-\spx@arrayrulewidth)*#1/#2-\tw@\tabcolsep
 -\spx@arrayrulewidth\relax}}
+\renewcommand{\@idxitem}{\par\hangindent 20pt}
+\renewcommand{\subitem}{\@idxitem\hspace*{10pt}}
+\renewenvironment{sphinxthebibliography}[1]{\let\chapter\@gobbletwo\begin{thebibliography}{#1}}{\end{thebibliography}}
 \makeatother
 """
+#: What is said behind the title, the heading of the contents, and the environments of classes.
+_FRONT = r"""
+\newcommand{\sphinxbackoftitlepage}{\vspace*{\fill}\begin{quote}\small\raggedright
+This is the book on paper. Cells that import, draw a figure or record evidence are left out: the notebook of each page
+has them. Figures that the reader moves on the site stand here as they are when the page is opened.
+
+The text may be used under CC BY 4.0, the code under the BSD 3-Clause licence.
+\end{quote}\clearpage}
+\addto\captionsenglish{\renewcommand{\contentsname}{Contents}}
+\newenvironment{sphinxclassbook-small}{\par\footnotesize}{\par}
+\newenvironment{sphinxclasssd-card-title}{\par\bfseries}{\par}
+"""
+#: In the index a name that is wider than a column breaks behind an underscore.
+_INDEX = r"""\footnotesize\raggedright
+\let\bookunderscore\_\renewcommand{\_}{\bookunderscore\allowbreak}
+\printindex"""
 #: The same date in each PDF of the same book: no day is later than its content.
 _EPOCH = "0"
 
@@ -46,9 +66,14 @@ def settings(root: str, title: str, cache: Path) -> dict[str, Any]:
         "latex_elements": {
             "papersize": "a4paper",
             "extraclassoptions": "openany,oneside",
-            "preamble": PREAMBLE + _LAYOUT,
+            "preamble": PREAMBLE + _LAYOUT + _FRONT,
+            "printindex": _INDEX,
+            # Ninety letters of code fit into a line.
+            "fvset": r"\fvset{fontsize=\footnotesize}",
             "releasename": "",
         },
+        # In place of the day on which it was made.
+        "today": f"Version {version('dropout-lab')}",
         # Figures and formulas have the numbers that they have on the site.
         "numfig_secnum_depth": 0,
         "latex_show_pagerefs": False,

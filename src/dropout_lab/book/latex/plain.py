@@ -9,11 +9,15 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
-from dropout_lab.book.latex.from_html import FromHtml, Unknown, shares
+from dropout_lab.book.folding import kind_of
+from dropout_lab.book.latex.from_html import FromHtml, Unknown
 from dropout_lab.book.latex.pictures import standalone, to_pdf
+from dropout_lab.book.latex.tables import shares
 
 #: Tables with more rows than that break across pages.
 _SHORT = 12
+#: The ways in which an author has a cell folded that fold its code.
+_HIDES_CODE = frozenset({"input", "input+output", "all"})
 _log = logging.getLogger(__name__)
 
 
@@ -27,11 +31,19 @@ def replace_html(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     if app.builder.format != "latex":
         return
     _fit_tables(doctree)
+    _leave_out_folded(doctree)
     for container in list(doctree.findall(nodes.container)):
         if ids := container["ids"]:
             # The writer has no place for the ids of a container.
             container["ids"] = []
             container.insert(0, nodes.target("", "", ids=ids))
+            # The writer would leave the target to a heading that comes next.
+            container.insert(1, nodes.inline())
+    for inline in doctree.findall(nodes.inline):
+        # Nor for those of a part of a line.
+        if ids := inline["ids"]:
+            inline["ids"] = []
+            inline.insert(0, nodes.target("", "", ids=ids))
     for node in list(doctree.findall(nodes.raw)):
         if "html" not in node.get("format", "").split():
             continue
@@ -62,6 +74,18 @@ def _fit_tables(doctree: nodes.document) -> None:
         ):
             spec["colwidth"] = share
         table["classes"] += ["colwidths-given", *(["longtable"] if len(rows) > _SHORT else [])]
+
+
+def _leave_out_folded(doctree: nodes.document) -> None:
+    """Take away the code of the cells that are folded on the site; what they show stays."""
+    for cell in list(doctree.findall(nodes.container)):
+        if cell.get("nb_element") != "cell_code" or not cell.children:
+            continue
+        source = cell.children[0]
+        if not isinstance(source, nodes.Element) or source.get("nb_element") != "cell_code_source":
+            continue
+        if cell.get("hide_mode") in _HIDES_CODE or kind_of(source.astext(), cell["cell_metadata"]):
+            cell.remove(source)
 
 
 def page_of(node: nodes.Node) -> str:
