@@ -39,14 +39,14 @@ def counts(view: View, _: str) -> str:
     """How many claims there are, by verdict and by kind of evidence, and how many are fully established."""
     entries = list(view.ledger.entries.values())
     kinds = Counter(kind for entry in entries for kind in entry.kinds)
-    derivations = Counter(piece.strength for entry in entries for piece in entry.derivations)
+    scopes = Counter(piece.scope for entry in entries for piece in entry.derivations)
     return view.render(
         "claim-counts",
         entries=entries,
         verdicts=_by_verdict(entries),
         kinds=[(kind.noun, kinds[name]) for name, kind in EVIDENCE.items() if kinds[name]],
         without=sum(not entry.kinds for entry in entries),
-        derivations=sorted(derivations.items(), key=lambda item: (-item[1], item[0])),
+        scopes=sorted(scopes.items(), key=lambda item: (-item[1], item[0])),
     )
 
 
