@@ -1,6 +1,7 @@
 // Boxes that scroll sideways can be reached with the Tab key; a formula that is wider than its line gets such a box.
 // The arrows of the table of contents, which the theme leaves without words, get a name. The cells of a table with four
-// columns or more get the name of their column, since on a phone they stand one below the other (narrow.css). Paper is white: a page in dark mode is printed in the light one.
+// columns or more get the name of their column, since on a phone they stand one below the other (narrow.css). Paper is white: a page in
+// dark mode is printed in the light one.
 (() => {
   "use strict";
   // The boxes around the claims' tables and maps are focusable from the start.
