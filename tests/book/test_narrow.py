@@ -1,4 +1,4 @@
-"""Phones and paper: tables of many columns become lists, a name stays beside its value, and no box is printed empty."""
+"""Phones, paper and the dark: tables of many columns become lists, no box is printed empty, nothing stays white."""
 
 from __future__ import annotations
 
@@ -80,3 +80,11 @@ def test_a_dark_page_is_printed_on_white(browser: Browser) -> None:
     assert browser.page.evaluate(theme) == "light"
     browser.page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert browser.page.evaluate(theme) == "dark"
+
+
+def test_a_table_that_an_object_shows_has_the_colors_of_a_dark_page(browser: Browser) -> None:
+    browser.open(CHAPTERS / "use-it-in-your-model.html")
+    browser.page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    boxes = "[...document.querySelectorAll('.text_html:has(table)')]"
+    grounds = f"() => {boxes}.map(box => getComputedStyle(box).backgroundColor)"
+    assert set(browser.page.evaluate(grounds)) == {"rgba(0, 0, 0, 0)"}
