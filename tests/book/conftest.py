@@ -42,6 +42,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.line(f"{reason}\n{number} tests were not run.", red=True)
 
 
+@pytest.fixture
+def site() -> None:
+    """The built site, without which a test that asks for it fails in CI."""
+    if not START.is_file():
+        pytest.fail(NOT_BUILT, pytrace=False)
+
+
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """One Chromium for all tests."""

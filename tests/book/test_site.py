@@ -18,7 +18,6 @@ from site_files import (
     EXECUTED,
     ROOT,
     SITE,
-    START,
     broken,
     contents,
     explorable_bytes,
@@ -39,11 +38,8 @@ LARGEST_PAGE, LARGEST_SITE = 1_500_000, 40_000_000
 _NO_TEXT = re.compile(r"\.(svg|png|jpe?g|gif)$|<(Figure|Axes)|^(image|figure|plot)\.?$", re.IGNORECASE)
 
 
-@pytest.fixture(autouse=True)
-def site() -> None:
-    """Nothing can be said about a site that was not built."""
-    if not START.is_file():
-        pytest.fail(f"The book is not built: {START} does not exist. Run make book first.", pytrace=False)
+#: Nothing can be said about a site that was not built.
+pytestmark = pytest.mark.usefixtures("site")
 
 
 def executed() -> list[Path]:

@@ -42,6 +42,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
         site,
         styles,
         tokens,
+        unbroken,
     )
     from dropout_lab.book import latex as paper
     from dropout_lab.book.anywhere import site as downloads
@@ -63,6 +64,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
         tokens,
         styles,
         accessibility,
+        unbroken,
         hover,
         finder,
         preview,

@@ -18,6 +18,8 @@ def setup(app: Sphinx) -> None:
     app.add_post_transform(UniqueIds)
     app.add_css_file("book.css", priority=900)
     app.add_css_file("claims.css", priority=901)
+    app.add_css_file("narrow.css", priority=902)
+    app.add_css_file("print.css", priority=903)
     app.add_js_file("book.js", loading_method="defer")
     app.add_node(nodes.citation, override=True, html=(_visit_citation, _depart_citation))
 

@@ -2,7 +2,7 @@
 
 What a cell does is read from its code, so no chapter has to say it. It keeps the books if it draws a figure, or if
 each of its statements imports, sets something up, names symbols, or records evidence that was computed before.
-A cell with the tag ``show-input`` stays open whatever it does, one with ``hide-input`` is folded as ever.
+A cell with the tag ``show-input`` stays open whatever it does, one with ``hide-input`` is folded, under the same words.
 """
 
 from __future__ import annotations
@@ -123,14 +123,17 @@ class FoldCells(SphinxPostTransform):
 
     def run(self, **kwargs: Any) -> None:
         for cell in self.document.findall(nodes.container):
-            if cell.get("nb_element") != "cell_code" or cell.get("hide_mode") or not cell.children:
+            tagged = cell.get("hide_mode") or ""
+            if cell.get("nb_element") != "cell_code" or tagged not in ("", "input") or not cell.children:
                 continue
             source = cell.children[0]
             if not isinstance(source, nodes.Element) or source.get("nb_element") != "cell_code_source":
                 continue
-            if kind := kind_of(source.astext(), cell["cell_metadata"]):
+            kind = kind_of(source.astext(), cell["cell_metadata"])
+            if kind or tagged:
+                said = KINDS.get(kind, "the code")
                 cell["hide_mode"] = "input"
-                cell["prompt_show"], cell["prompt_hide"] = f"Show {KINDS[kind]}", f"Hide {KINDS[kind]}"
+                cell["prompt_show"], cell["prompt_hide"] = f"Show {said}", f"Hide {said}"
 
 
 def setup(app: Sphinx) -> None:

@@ -38,14 +38,17 @@ def inline_math(text: str) -> Markup:
 
 
 def subscripts(name: str) -> Markup:
-    """The name of a rule as HTML, with the index of a letter below it, where a link's line would hide its underscore.
+    """The name of a rule as HTML: an index below its letter, as a link's line would hide an underscore, a power above.
 
     Example
     -------
     >>> subscripts("definition of P_r")
     Markup('definition of P<sub>r</sub>')
+    >>> subscripts("length of M^0")
+    Markup('length of M<sup>0</sup>')
     """
-    return Markup(re.sub(r"(?<=\w)_(\w+)", r"<sub>\1</sub>", str(escape(true_minus(name)))))
+    below = re.sub(r"(?<=\w)_(\w+)", r"<sub>\1</sub>", str(escape(true_minus(name))))
+    return Markup(re.sub(r"\^([\w+−]+)", r"<sup>\1</sup>", below))
 
 
 def render(template: str, **context: object) -> Markup:

@@ -48,7 +48,7 @@ def picture(width: float, height: float, title: str, *content: object) -> Markup
         role="img",
         aria_label=title,
         # Letters are about as large in a narrow drawing as in a wide one.
-        style=f"max-width: {number(1.15 * width)}px",
+        style=f"--drawn: {number(width)}; max-width: {number(1.15 * width)}px",
     )
 
 

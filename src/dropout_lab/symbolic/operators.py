@@ -313,9 +313,14 @@ class Definition:
 
     @property
     def letter(self) -> str:
-        """The letter by itself, without its arguments."""
+        """The letter by itself, without its arguments, in plain text.
+
+        >>> print(Definition(r"\\mathrm{KL}(G \\Vert P_{{0}})", sp.Integer(1), (sp.Symbol("s"),)).letter)
+        KL(G ‖ P)
+        """
         without = re.sub(r"\{\{\d\}\}", "", str(self.label))
-        return re.sub(r"_(\{[, ]*\})?$|\([, ]*\)$|(?<=_)\{(\w+)\}", r"\2", plain(without))
+        upright = re.sub(r"\\math\w+\{(\w+)\}", r"\1", without).replace(r"\Vert", "‖").replace(r"\|", "‖")
+        return re.sub(r"_(\{[, ]*\})?(?=$|\))|\([, ]*\)$|(?<=_)\{(\w+)\}", r"\2", plain(upright))
 
     @property
     def symbol(self) -> Named:

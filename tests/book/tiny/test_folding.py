@@ -65,6 +65,7 @@ def test_a_page_shows_it_so(book) -> None:
     folds = [found.select_one("details") for found in cells]
     assert [bool(fold) for fold in folds] == [True, False, True]
     assert MEASURE in folds[0].text and KINDS["record"] in folds[0].summary.text
+    assert folds[2].summary.text.split() == ["Show", "the", "code", "Hide", "the", "code"]
     assert all("aria-label" not in fold.summary.attrs for fold in folds if fold)
     # The card stands outside, for who does not open the cell.
     assert not folds[0].select(".claim-evidence") and cells[0].select(".claim-evidence")

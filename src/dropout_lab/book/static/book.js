@@ -1,5 +1,7 @@
 // Boxes that scroll sideways can be reached with the Tab key; a formula that is wider than its line gets such a box.
-// The arrows of the table of contents, which the theme leaves without words, get a name.
+// The arrows of the table of contents, which the theme leaves without words, get a name. The cells of a table with four
+// columns or more get the name of their column, since on a phone they stand one below the other (narrow.css). Paper is white: a page in
+// dark mode is printed in the light one.
 (() => {
   "use strict";
   // The boxes around the claims' tables and maps are focusable from the start.
@@ -29,8 +31,27 @@
     arrow.setAttribute("aria-label", `Pages of ${chapter}`);
   });
 
+  const nameCells = () => document.querySelectorAll(".bd-article table").forEach(table => {
+    const head = [...table.querySelectorAll("thead th")].map(cell => cell.textContent.trim());
+    const rows = [...table.querySelectorAll("tbody tr")];
+    // Tables that spell out their own form on a phone are left alone, and so are those with cells over several columns.
+    if (head.length < 4 || table.matches(".claim-ledger, .claim-measured, .claim-map-table, .claim-forest")) return;
+    if (rows.some(row => row.cells.length !== head.length)) return;
+    table.classList.add("stacks");
+    rows.forEach(row => [...row.cells].forEach((cell, column) => { cell.dataset.label = head[column]; }));
+  });
+
+  const root = document.documentElement;
+  let shown = "";
+  addEventListener("beforeprint", () => {
+    shown = root.dataset.theme;
+    root.dataset.theme = "light";
+  });
+  addEventListener("afterprint", () => { root.dataset.theme = shown; });
+
   addEventListener("load", async () => {
     nameArrows();
+    nameCells();
     await window.MathJax?.startup?.promise;
     document.querySelectorAll(BOXES).forEach(box => boxes.observe(box));
     page.observe(document.querySelector("main") ?? document.body);

@@ -1,0 +1,90 @@
+"""Phones, paper and the dark: tables of many columns become lists, no box is printed empty, nothing stays white."""
+
+from __future__ import annotations
+
+import pytest
+from browser import PHONE, Browser
+from site_files import SITE
+
+pytestmark = pytest.mark.usefixtures("site")
+
+CHAPTERS = SITE / "chapters"
+#: Pages with a table of four columns or more: one that code made, written ones, one of claims, one of an audit.
+TABLES = ("07-variants/one-operation-many-masks", "beyond/transformer", "for-teachers", "02-the-dropout-operation")
+_STACKED = """() => [...document.querySelectorAll("table.stacks")].map(table => ({
+  wider: table.scrollWidth - table.parentElement.clientWidth,
+  labels: [...table.querySelector("tbody tr").cells].map(cell => cell.dataset.label),
+  beside: [...table.rows].some(row => row.cells.length > 1
+    && row.cells[1].getBoundingClientRect().top < row.cells[0].getBoundingClientRect().bottom - 1
+    && getComputedStyle(row).display === "block"),
+  columns: [...table.tHead.rows[0].cells].map(cell => cell.textContent.trim()),
+}))"""
+_CUT_NAMES = """() => [...document.querySelectorAll("td code")].filter(
+  code => /^\\w+$/.test(code.textContent) && code.getClientRects().length > 1).map(code => code.textContent)"""
+_SLIDERS = """() => [...document.querySelectorAll(".explorable-controls label:has(input[type=range])")].map(label => {
+  const value = label.querySelector(".explorable-value").getBoundingClientRect();
+  const slider = label.querySelector("input").getBoundingClientRect();
+  return [value.bottom <= slider.top + 1, value.right <= innerWidth, slider.width > innerWidth / 2];
+})"""
+_PRINTED = """() => {
+  const shown = element => element.getClientRects().length > 0;
+  const inside = (box, part) => box.getBoundingClientRect().right >= part.getBoundingClientRect().right - 1;
+  return {
+    folds: [...document.querySelectorAll("details:is(.hide, .folded, .passport):not([open])")].filter(shown).length,
+    sliders: [...document.querySelectorAll(".explorable input[type=range]")].filter(shown).length,
+    values: [...document.querySelectorAll(".explorable-value")].filter(shown).length,
+    outside: [...document.querySelectorAll("aside.margin")].filter(note => !inside(document.body, note)).length,
+    breaks: [...document.querySelectorAll(".cell_input, figure, .claim-statement")].filter(
+      box => shown(box) && getComputedStyle(box).breakInside !== "avoid").length,
+    scrolls: [...document.querySelectorAll("article pre")].filter(box => box.scrollWidth > box.clientWidth + 1).length,
+  };
+}"""
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_of_many_columns_is_a_list_on_a_phone(name: str, browser: Browser) -> None:
+    browser.open(CHAPTERS / f"{name}.html")
+    assert browser.page.evaluate(_CUT_NAMES) == []
+    browser.page.set_viewport_size(PHONE)
+    tables = browser.page.evaluate(_STACKED)
+    assert tables
+    for table in tables:
+        assert table["labels"] == table["columns"]
+        assert table["wider"] <= 0 and not table["beside"], table
+    assert browser.page.evaluate(_CUT_NAMES) == []
+
+
+def test_a_slider_stands_below_its_name_and_value(browser: Browser) -> None:
+    browser.open(CHAPTERS / "02-the-dropout-operation.html")
+    browser.page.set_viewport_size(PHONE)
+    found = browser.page.evaluate(_SLIDERS)
+    assert found and all(all(one) for one in found)
+
+
+def test_paper_shows_what_can_be_read_there(browser: Browser) -> None:
+    browser.open(CHAPTERS / "08-practical-guidance.html")
+    browser.page.emulate_media(media="print")
+    try:
+        found = browser.page.evaluate(_PRINTED)
+    finally:
+        browser.page.emulate_media(media="screen")
+    assert found.pop("values") > 0
+    assert found == {"folds": 0, "sliders": 0, "outside": 0, "breaks": 0, "scrolls": 0}
+
+
+def test_a_dark_page_is_printed_on_white(browser: Browser) -> None:
+    browser.open(CHAPTERS / "02-the-dropout-operation.html")
+    theme = "() => document.documentElement.dataset.theme"
+    browser.page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    browser.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert browser.page.evaluate(theme) == "light"
+    browser.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert browser.page.evaluate(theme) == "dark"
+
+
+def test_a_table_that_an_object_shows_has_the_colors_of_a_dark_page(browser: Browser) -> None:
+    browser.open(CHAPTERS / "use-it-in-your-model.html")
+    browser.page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    boxes = "[...document.querySelectorAll('.text_html:has(table)')]"
+    grounds = f"() => {boxes}.map(box => getComputedStyle(box).backgroundColor)"
+    assert set(browser.page.evaluate(grounds)) == {"rgba(0, 0, 0, 0)"}

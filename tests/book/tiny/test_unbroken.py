@@ -1,0 +1,34 @@
+"""A formula and the signs that touch it are one element, which the style sheet keeps in one line; no word is lost."""
+
+from __future__ import annotations
+
+import pytest
+from bs4 import BeautifulSoup, Tag
+from tiny_book import Book
+
+from dropout_lab.book.unbroken import CLASS
+
+
+def paragraph(book: Book, text: str) -> Tag:
+    """The first paragraph of a page with this text."""
+    book.claims()
+    book.page("a", f"# A page\n\n{text}\n")
+    built = book.build()
+    assert built.status == 0, (built.error, built.warnings)
+    return BeautifulSoup(built.page("a"), "html.parser").select_one("h1 ~ p")
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("Let $p$ be known.", []),
+        ("It is $p$.", [r"\(p\)."]),
+        ("Is it one half ($p$), or $q$?", [r"(\(p\)),", r"\(q\)?"]),
+        ("*It is $p$*.", []),
+        ("$p$", []),
+    ],
+)
+def test_signs_stay_with_their_formula(book: Book, text: str, kept: list[str]) -> None:
+    found = paragraph(book, text)
+    assert [part.text for part in found.select(f".{CLASS}")] == kept
+    assert found.text == text.replace("$p$", r"\(p\)").replace("$q$", r"\(q\)").replace("*", "")
