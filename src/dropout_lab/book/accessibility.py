@@ -16,10 +16,8 @@ _SHARED_IDS = frozenset({"proof-content", "exercise-content", "solution-content"
 def setup(app: Sphinx) -> None:
     """Register the transform, the style sheets and the script of the book's pages."""
     app.add_post_transform(UniqueIds)
-    app.add_css_file("book.css", priority=900)
-    app.add_css_file("claims.css", priority=901)
-    app.add_css_file("narrow.css", priority=902)
-    app.add_css_file("print.css", priority=903)
+    for place, sheet in enumerate(("book.css", "evidence.css", "figures.css", "claims.css", "narrow.css", "print.css")):
+        app.add_css_file(sheet, priority=900 + place)
     app.add_js_file("book.js", loading_method="defer")
     app.add_node(nodes.citation, override=True, html=(_visit_citation, _depart_citation))
 

@@ -164,5 +164,5 @@ def setup(app: Sphinx) -> None:
     app.add_directive("hint", HintDirective, override=True)
     app.add_transform(AnswerLines)
     app.add_post_transform(FoldedSolutions)
-    app.add_css_file("exercises.css", priority=901)
+    app.add_css_file("exercises.css", priority=903)
     app.connect("env-updated", judge, priority=901)

@@ -17,7 +17,7 @@ from tinycss2.ast import AtRule, Comment, Node, QualifiedRule
 #: Folders of static files whose style sheets are not read: they hold what is loaded with them.
 _APART = {"mathjax", "vendor"}
 #: The book's own sheets, which hold nothing that is not used.
-_OWN = {"book.css", "icons.css"}
+_OWN = {"book.css", "evidence.css", "figures.css", "icons.css"}
 _ATTRIBUTE = re.compile(r"""\b(?:class|id)=(?:"([^"]*)"|'([^']*)')""")
 _SCRIPT = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL)
 _STRING = re.compile(r""""((?:[^"\\\n]|\\.)*)"|'((?:[^'\\\n]|\\.)*)'|`((?:[^`\\]|\\.)*)`""")

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from sphinx.util import logging
 
 from dropout_lab.book.latex.needs import DRAWS, PROGRAMS
 
-STYLES = Path(__file__).parent.parent / "static" / "book.css"
+#: The sheets that have a say in drawings: the book's names of colors, and the drawings' own rules.
+SHEETS = tuple(Path(__file__).parent.parent / "static" / name for name in ("book.css", "figures.css"))
 #: Colors that the theme defines, and the book's style sheet leaves as they are where it is light.
 _THEME = {
     "--pst-color-background": "#ffffff",
@@ -29,13 +31,14 @@ _log = logging.getLogger(__name__)
 
 
 @cache
-def styles(path: Path = STYLES) -> str:
-    """The rules of a style sheet in light colors, for a drawing that stands alone: without variables and conditions.
+def styles(paths: Sequence[Path] = SHEETS) -> str:
+    """The rules of style sheets in light colors, for a drawing that stands alone: without variables and conditions.
 
     >>> "var(" in styles() or ":is(" in styles() or "@" in styles()
     False
     """
-    text = re.sub(r"/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.S)
+    sheets = "\n".join(path.read_text(encoding="utf-8") for path in paths)
+    text = re.sub(r"/\*.*?\*/", "", sheets, flags=re.S)
     # Whatever depends on paper, width or motion is said of pages.
     text = re.sub(r"@[\w-]+[^{;]*(?:;|\{(?:[^{}]*\{[^{}]*\})*[^{}]*\})", "", text)
     rules = [(selector.strip(), body.strip()) for selector, body in _RULE.findall(text)]
