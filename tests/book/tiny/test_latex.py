@@ -270,6 +270,9 @@ def test_a_book_is_typeset(paper: Book) -> None:
     paper.claims(claim("1.1"))
     paper.settings["latex_documents"] = [("index", f"{pdf.NAME}.tex", "A tiny book", "", "manual")]
     paper.notebook("a", "# A ✓ ≈ ∞\n\n```{claims} statement 1.1\n```\n", cell("1.1", DERIVED))
+    digest = f"<p id='s'>digest of the experiment <code>{'0123456789abcdef' * 4}</code></p>"
+    row = "<tr><td>◐ <a href='#s'>✗ 7.2</a></td><td>−0.00699</td><td>" + "a long sentence " * 20 + "</td></tr>"
+    paper.notebook("b", "# B\n", shown(text_html=f"{digest}<table>{row}</table>"))
     built = paper.build()
     assert built.status == 0, (built.error, built.warnings)
     made = paper.folder / "book.pdf"
@@ -277,4 +280,5 @@ def test_a_book_is_typeset(paper: Book) -> None:
     log = (built.site / f"{pdf.NAME}.log").read_text(encoding="utf-8", errors="replace")
     assert "Missing character" not in log
     assert "undefined references" not in log
+    assert all(float(wide) < 5 for wide in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log))
     assert made.read_bytes().startswith(b"%PDF")
