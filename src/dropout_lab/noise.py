@@ -20,7 +20,6 @@ from torch import Generator, Tensor
 from dropout_lab.streams import LEVELS, Draws, Source, Stream, is_free, is_plain, mode_of
 
 __all__ = [
-    "MANY",
     "Draws",
     "Stream",
     "bernoulli",

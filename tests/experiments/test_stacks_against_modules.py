@@ -75,6 +75,8 @@ def handed_out(monkeypatch):
     monkeypatch.setattr(noise, "gaussian", given)
     # The cheap form of a mask: numbers, and a level that the kept ones exceed.
     monkeypatch.setattr(noise, "exceeding", lambda *args, **kwargs: (given(*args, **kwargs), 0.5))
+    # A small mask from torch's own numbers: 1 exceeds every level, and 0 none.
+    monkeypatch.setattr(torch, "rand", lambda *extents, dtype, device: given(extents, None, dtype=dtype))
     yield waiting
     assert not waiting
 

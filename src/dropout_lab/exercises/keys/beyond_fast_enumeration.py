@@ -35,7 +35,7 @@ def _all_alike(A: torch.Tensor, B: torch.Tensor, pi: torch.Tensor, omega: torch.
 
 
 def _tables(generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, int]:
-    """Tables for halves of two and three units and three classes, the laws of the half masks, and a class."""
+    """Tables for halves of two and three units and three classes, the probabilities of the half masks, and a class."""
     of_rows, of_columns = (normal(generator, size).softmax(0) for size in (4, 8))
     return normal(generator, 4, 3).exp(), normal(generator, 8, 3).exp(), of_rows, of_columns, 1
 
@@ -75,7 +75,7 @@ EXERCISES = {
         ),
     ),
     "b12-ex-variance": Exercise(
-        "a function of the tables A and B, the laws π and ω of their rows, and the number of a class",
+        "a function of the tables A and B, the probabilities π and ω of their rows, and the number of a class",
         Function(
             _spread,
             _tables,
