@@ -59,6 +59,11 @@ def first_sentence(text: str) -> str:
 
     >>> first_sentence("Error at $p = 0.5$, vs. none. Lines: means.")
     'Error at $p = 0.5$, vs. none.'
+
+    A caption that begins with what is on the left is given up to what is on the right.
+
+    >>> first_sentence("Left: error. It is small. Right: loss. Lines: means.")
+    'Left: error. It is small. Right: loss.'
     """
     formulas: list[str] = []
 
@@ -67,7 +72,9 @@ def first_sentence(text: str) -> str:
         return f"${len(formulas) - 1}$"
 
     hidden = re.sub(r"\$[^$]*\$", hide, " ".join(text.split()))
-    first = _SENTENCE.split(hidden, maxsplit=1)[0]
+    sentences = _SENTENCE.split(hidden)
+    right = [place for place, sentence in enumerate(sentences) if sentence.startswith("Right")]
+    first = " ".join(sentences[: right[0] + 1]) if right and hidden.startswith("Left") else sentences[0]
     return re.sub(r"\$(\d+)\$", lambda found: formulas[int(found[1])], first)
 
 

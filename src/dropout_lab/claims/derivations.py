@@ -114,7 +114,7 @@ class Derivation(
             f"of {slips.tried} altered lines the rules refused {slips.by_rule}, the numbers {slips.by_numbers}, "
             f"either {slips.refused}; of {swaps.tried} other rules {swaps.refused} were refused"
         )
-        return [*([("assumes", named)] if named else []), ("attacked", attacks)]
+        return [*([("assumes", named)] if named else []), *([("attacked", attacks)] if slips.tried else [])]
 
     @property
     def plain(self) -> str:

@@ -207,7 +207,7 @@ def statement(page: Plain, claim_id: str) -> str:
     earlier = [name for name in claim.uses if name in registry]
     if earlier:
         links = [page.places.link(name, LEDGER, row_of(name)) for name in earlier]
-        lines.append(f"Rests on claims {', '.join(links)}")
+        lines.append(f"Rests on claim{'s' if len(links) > 1 else ''} {', '.join(links)}")
     return "\n\n".join(lines)
 
 

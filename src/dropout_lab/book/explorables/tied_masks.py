@@ -43,7 +43,7 @@ def drawing(state: State) -> Markup:
         460,
         252,
         "Probability that a unit of the state was never dropped, over time",
-        _AXES.frame(range(0, _MOST + 1, 2), (0, 0.25, 0.5, 0.75, 1), "time step", "never dropped"),
+        _AXES.frame(range(0, _MOST + 1, 2), (0, 0.5, 1), "time step", "never dropped"),
         _AXES.line("fresh", list(enumerate(found["fresh"])), "first"),
         _AXES.line("tied", list(enumerate(found["tied"])), "second"),
     )

@@ -41,7 +41,7 @@ def drawing(state: State) -> Markup:
         460,
         252,
         "Ratio of the test variance to the training variance, against the keep probability",
-        _AXES.frame((0, 0.25, 0.5, 0.75, 1), (0, 0.25, 0.5, 0.75, 1), "keep probability", "ratio of variances"),
+        _AXES.frame((0, 0.25, 0.5, 0.75, 1), (0, 0.5, 1), "keep probability", "ratio of variances"),
         _AXES.line("ratio", [(place, _ratio(mean, place)) for place in _PLACES], "first"),
         _AXES.points("here", [(p, _ratio(mean, p))], "first", radius=5),
     )

@@ -22,7 +22,17 @@
     mark(formula);
   };
 
-  const fitAll = () => document.querySelectorAll(INLINE).forEach(fit);
+  // A line of a derivation whose formula is wider than its column has its reason below; derivation-lines.html knows the
+  // length of the source alone.
+  const spread = box => {
+    if (box.scrollWidth > box.clientWidth + 1) box.parentElement.classList.add("derivation-wide");
+  };
+
+  const fitAll = () => {
+    document.querySelectorAll(INLINE).forEach(fit);
+    document.querySelectorAll(".derivation-formula").forEach(spread);
+    document.querySelectorAll(".derivation-wide > .derivation-formula mjx-container").forEach(fit);
+  };
   const boxes = new ResizeObserver(entries => entries.forEach(entry => mark(entry.target)));
   const page = new ResizeObserver(fitAll);
 
