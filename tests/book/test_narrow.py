@@ -39,6 +39,26 @@ _PRINTED = """() => {
     scrolls: [...document.querySelectorAll("article pre")].filter(box => box.scrollWidth > box.clientWidth + 1).length,
   };
 }"""
+#: The width of what A4 leaves between the margins, in CSS pixels.
+PAPER = {"width": 703, "height": 1000}
+#: Pages whose derivations have long lines.
+LONG = ("04-the-co-adaptation-interpretation", "06-why-dropout-regularizes", "07-variants/spatial-dropout")
+_LINES = """() => {
+  const right = part => part.getBoundingClientRect().right;
+  const lines = [...document.querySelectorAll(".derivation-line")];
+  const formula = line => line.querySelector(".derivation-formula mjx-container");
+  const reason = line => line.querySelector(".derivation-reason");
+  const covers = (one, two) => right(one) > two.left + 1
+    && one.getBoundingClientRect().bottom > two.top + 1 && one.getBoundingClientRect().top < two.bottom - 1;
+  return {
+    lines: lines.length,
+    past: lines.filter(line => right(formula(line)) > right(line) + 1).map(line => line.textContent),
+    over: lines.filter(line => [...reason(line).getClientRects()].some(
+      box => box.width && covers(formula(line), box))).length,
+    cut: lines.filter(line => formula(line).scrollWidth > formula(line).clientWidth + 1
+      && getComputedStyle(formula(line)).overflowX !== "visible").length,
+  };
+}"""
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -88,3 +108,26 @@ def test_a_table_that_an_object_shows_has_the_colors_of_a_dark_page(browser: Bro
     boxes = "[...document.querySelectorAll('.text_html:has(table)')]"
     grounds = f"() => {boxes}.map(box => getComputedStyle(box).backgroundColor)"
     assert set(browser.page.evaluate(grounds)) == {"rgba(0, 0, 0, 0)"}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_no_line_of_a_derivation_is_cut_on_paper_or_printed_over_its_reason(name: str, browser: Browser) -> None:
+    browser.open(CHAPTERS / f"{name}.html")
+    browser.page.emulate_media(media="print")
+    browser.page.set_viewport_size(PAPER)
+    try:
+        found = browser.page.evaluate(_LINES)
+    finally:
+        browser.page.emulate_media(media="screen")
+    assert found.pop("lines") > 10
+    assert found == {"past": [], "over": 0, "cut": 0}
+
+
+def test_a_line_that_is_cut_on_the_screen_says_so(browser: Browser) -> None:
+    browser.open(CHAPTERS / "04-the-co-adaptation-interpretation.html")
+    browser.page.wait_for_selector(".derivation-formula.scrolls")
+    shadows = browser.page.evaluate(
+        "() => [...document.querySelectorAll('.derivation-formula')].map(box => "
+        "[box.scrollWidth > box.clientWidth + 1, getComputedStyle(box).boxShadow !== 'none'])"
+    )
+    assert any(wide for wide, _ in shadows) and all(wide == shown for wide, shown in shadows)

@@ -9,7 +9,9 @@
   const INLINE = "mjx-container:not([display])";
 
   const mark = box => {
-    if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
+    const wide = box.scrollWidth > box.clientWidth + 1;
+    box.classList.toggle("scrolls", wide);
+    if (wide) box.tabIndex = 0;
     else if (box.getAttribute("tabindex") === "0") box.removeAttribute("tabindex");
   };
 
@@ -26,6 +28,7 @@
   // length of the source alone.
   const spread = box => {
     if (box.scrollWidth > box.clientWidth + 1) box.parentElement.classList.add("derivation-wide");
+    box.classList.toggle("scrolls", box.scrollWidth > box.clientWidth + 1);
   };
 
   const fitAll = () => {

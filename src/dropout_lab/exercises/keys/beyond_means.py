@@ -104,7 +104,7 @@ _fourth = over_units(Mean((_a[i] * (r[i] - p)) ** 4))
 
 EXERCISES = {
     "b3-ex-squared": Exercise(
-        "the ambiguity as a function of the members' outputs (members,) and their weights (members,)",
+        "the ambiguity as a function of the members' outputs and their weights, two arrays of one length",
         Function(
             _ambiguity,
             _members,
