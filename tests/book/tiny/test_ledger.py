@@ -120,7 +120,7 @@ def test_the_ledger_page(full_book):
     counted = {row.th.text: row.td.text for row in page.select(".claim-counts tbody tr")}
     assert counted["true"] == "2"
     assert counted["derivation"] == "2" and counted["none: opinion or open"] == "1"
-    assert "Derivations by what they hold for: any n, 2." in page.text
+    assert "Derivations by what they hold for: any n (2). They have" in page.text
     assert "Better:" in rows[1].text
     assert r"Reason 1.2: \(c\)." in rows[1].text
     assert r"said of every case; how it was readReading 1.2: \(d\)." in rows[1].text
