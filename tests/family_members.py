@@ -162,6 +162,8 @@ def _members() -> list[Member]:
 
 MEMBERS = tuple(_members())
 DROPPING = tuple(member for member in MEMBERS if member.drops)
+#: Those that can multiply instead of selecting, ``exact_zeros=False``.
+CHOOSING = tuple(member for member in MEMBERS if hasattr(member.module(0.5), "exact_zeros"))
 
 
 def seeded(seed: int) -> torch.Generator:

@@ -8,26 +8,13 @@ import pickle
 
 import pytest
 import torch
-from family_members import MEMBERS, Member, seeded
+from family_members import CHOOSING, Member, seeded
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from dropout_lab import functional, nn
 from dropout_lab.noise import Stream
 
-CHOOSING = [
-    member
-    for member in MEMBERS
-    if member.variant.name
-    in {
-        "dropout",
-        "spatial_dropout",
-        "variational_dropout",
-        "drop_path",
-        "token_dropout",
-        "attention_dropout",
-    }
-]
 SIZES = [0, 1]
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from family_members import MEMBERS, Member, seeded
+from family_members import CHOOSING, Member, seeded
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from dropout_lab import functional
 from dropout_lab.functional import masking
-
-CHOOSING = [member for member in MEMBERS if hasattr(member.module(0.5), "exact_zeros")]
 
 
 @pytest.fixture(autouse=True)

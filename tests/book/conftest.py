@@ -42,7 +42,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.line(f"{reason}\n{number} tests were not run.", red=True)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def site() -> None:
     """The built site, without which a test that asks for it fails in CI."""
     if not START.is_file():

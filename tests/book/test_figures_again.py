@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from bs4 import BeautifulSoup, Tag
-from site_files import SITE, START, broken, pages
+from site_files import SITE, broken, pages
 
 from dropout_lab.passports.records import cell_digest
 
@@ -17,10 +17,8 @@ LIST = SITE / "chapters" / "back" / "figures.html"
 
 
 @pytest.fixture(scope="module")
-def listed() -> dict[str, Tag]:
+def listed(site: None) -> dict[str, Tag]:
     """The entries of the list, by the page and the id of the figure that each leads to."""
-    if not START.is_file():
-        pytest.fail(f"The book is not built: {START} does not exist. Run make book first.", pytrace=False)
     page = BeautifulSoup(LIST.read_text(encoding="utf-8"), "html.parser")
     folder = LIST.parent.relative_to(SITE)
     return {posixpath.normpath(folder / entry.a["href"]): entry for entry in page.select(".figure-entries dd")}

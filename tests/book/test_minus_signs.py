@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
-from site_files import START, name, pages
+from site_files import name, pages
 
 #: Code, data and formulas, which are written with a hyphen, and numbers that a program may read.
 _WRITTEN = ("code", "pre", "script", "style", "output", ".math")
@@ -30,8 +30,7 @@ def test_what_counts() -> None:
     assert hyphens("<p>below −3, 1-2, <code>-3</code>, \\(-3\\), claim-3, <output>-3</output></p>") == []
 
 
+@pytest.mark.usefixtures("site")
 @pytest.mark.parametrize("page", pages(), ids=name)
 def test_a_number_below_zero_has_a_minus_sign(page: Path) -> None:
-    if not START.is_file():
-        pytest.fail(f"The book is not built: {START} does not exist. Run make book first.", pytrace=False)
     assert hyphens(page.read_text(encoding="utf-8")) == []

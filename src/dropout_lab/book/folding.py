@@ -8,7 +8,7 @@ A cell with the tag ``show-input`` stays open whatever it does, one with ``hide-
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from docutils import nodes
@@ -114,6 +114,15 @@ def _computes_nothing(value: ast.expr) -> bool:
     return not any(isinstance(part, (ast.Call, ast.BinOp, ast.comprehension)) for part in ast.walk(value))
 
 
+def with_code(document: nodes.document) -> Iterator[tuple[nodes.container, nodes.Element]]:
+    """The code cells of a page that show their code, each with the element that holds it."""
+    for cell in list(document.findall(nodes.container)):
+        if cell.get("nb_element") == "cell_code" and cell.children:
+            source = cell.children[0]
+            if isinstance(source, nodes.Element) and source.get("nb_element") == "cell_code_source":
+                yield cell, source
+
+
 class FoldCells(SphinxPostTransform):
     """Has myst-nb fold the cells that keep the books."""
 
@@ -122,15 +131,10 @@ class FoldCells(SphinxPostTransform):
     formats = ("html",)
 
     def run(self, **kwargs: Any) -> None:
-        for cell in self.document.findall(nodes.container):
+        for cell, source in with_code(self.document):
             tagged = cell.get("hide_mode") or ""
-            if cell.get("nb_element") != "cell_code" or tagged not in ("", "input") or not cell.children:
-                continue
-            source = cell.children[0]
-            if not isinstance(source, nodes.Element) or source.get("nb_element") != "cell_code_source":
-                continue
             kind = kind_of(source.astext(), cell["cell_metadata"])
-            if kind or tagged:
+            if tagged in ("", "input") and (kind or tagged):
                 said = KINDS.get(kind, "the code")
                 cell["hide_mode"] = "input"
                 cell["prompt_show"], cell["prompt_hide"] = f"Show {said}", f"Hide {said}"

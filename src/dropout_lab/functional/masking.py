@@ -15,7 +15,7 @@ from torch import Tensor
 
 from dropout_lab import noise, pinned
 from dropout_lab.arguments import flag
-from dropout_lab.functional.selection import FACTOR, MANY, drop, inverse, relu_gradient
+from dropout_lab.functional.selection import FACTOR, MANY, drop, inverse, relu_gradient, times
 from dropout_lab.functional.variants import Variant, check_modes
 from dropout_lab.noise import Source
 
@@ -77,8 +77,7 @@ def masked(
             scale, level, factor = _constants(keep_prob, rescale)
             if not exact_zeros:
                 return x * _direct(factor, values, level)
-            kept = _direct(x, values, level)
-            return kept + kept if scale == 2 else kept if scale == 1 else kept.mul_(scale)
+            return times(_direct(x, values, level), scale)
     return drop(
         x,
         shape,

@@ -102,12 +102,13 @@ def _in_stretches(x: Tensor) -> bool:
 
 def _above(x: Tensor, values: Tensor, level: float, scale: float) -> Tensor:
     """``scale · x`` where ``values`` exceed ``level``, exactly 0 elsewhere, whatever stands there."""
-    scaled = _times(relu_gradient(x, values, level), scale)
+    scaled = times(relu_gradient(x, values, level), scale)
     # Half precision has become float32 above, so it is rounded once.
     return scaled if scaled.dtype == x.dtype else scaled.to(x.dtype)
 
 
-def _times(kept: Tensor, scale: float) -> Tensor:
+def times(kept: Tensor, scale: float) -> Tensor:
+    """``scale`` times what was just made and nobody else holds: it may be changed in place."""
     if scale == 1:
         return kept
     # The gradient of a sum is handed on as it is, that of a product is multiplied again: for p = 1/2, the usual case,

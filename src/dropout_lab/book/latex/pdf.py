@@ -42,7 +42,7 @@ _FRONT = r"""
 This is the book on paper. Cells that import, draw a figure or record evidence are left out: the notebook of each page
 has them. Figures that the reader moves on the site stand here as they are when the page is opened.
 
-The text may be used under CC BY 4.0, the code under the BSD 3-Clause licence.
+The text may be used under CC BY 4.0, the code under the BSD 3-Clause license.
 \end{quote}\clearpage}
 \addto\captionsenglish{\renewcommand{\contentsname}{Contents}}
 \newenvironment{sphinxclassbook-small}{\par\footnotesize}{\par}

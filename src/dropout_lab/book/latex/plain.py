@@ -9,7 +9,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
-from dropout_lab.book.folding import kind_of
+from dropout_lab.book.folding import kind_of, with_code
 from dropout_lab.book.latex.from_html import FromHtml, Unknown
 from dropout_lab.book.latex.pictures import standalone, to_pdf
 from dropout_lab.book.latex.tables import shares
@@ -78,12 +78,7 @@ def _fit_tables(doctree: nodes.document) -> None:
 
 def _leave_out_folded(doctree: nodes.document) -> None:
     """Take away the code of the cells that are folded on the site; what they show stays."""
-    for cell in list(doctree.findall(nodes.container)):
-        if cell.get("nb_element") != "cell_code" or not cell.children:
-            continue
-        source = cell.children[0]
-        if not isinstance(source, nodes.Element) or source.get("nb_element") != "cell_code_source":
-            continue
+    for cell, source in with_code(doctree):
         if cell.get("hide_mode") in _HIDES_CODE or kind_of(source.astext(), cell["cell_metadata"]):
             cell.remove(source)
 

@@ -8,10 +8,11 @@
   const BOXES = "pre, .cell_output .output, .pst-scrollable-table-container, .claim-formula, mjx-container[display]";
   const INLINE = "mjx-container:not([display])";
 
+  const overflows = box => box.scrollWidth > box.clientWidth + 1;
+  const show = box => box.classList.toggle("scrolls", overflows(box));
+
   const mark = box => {
-    const wide = box.scrollWidth > box.clientWidth + 1;
-    box.classList.toggle("scrolls", wide);
-    if (wide) box.tabIndex = 0;
+    if (show(box)) box.tabIndex = 0;
     else if (box.getAttribute("tabindex") === "0") box.removeAttribute("tabindex");
   };
 
@@ -27,14 +28,14 @@
   // A line of a derivation whose formula is wider than its column has its reason below; derivation-lines.html knows the
   // length of the source alone.
   const spread = box => {
-    if (box.scrollWidth > box.clientWidth + 1) box.parentElement.classList.add("derivation-wide");
-    box.classList.toggle("scrolls", box.scrollWidth > box.clientWidth + 1);
+    if (overflows(box)) box.parentElement.classList.add("derivation-wide");
   };
 
   const fitAll = () => {
+    const lines = document.querySelectorAll(".derivation-formula");
+    lines.forEach(spread);
     document.querySelectorAll(INLINE).forEach(fit);
-    document.querySelectorAll(".derivation-formula").forEach(spread);
-    document.querySelectorAll(".derivation-wide > .derivation-formula mjx-container").forEach(fit);
+    lines.forEach(show);
   };
   const boxes = new ResizeObserver(entries => entries.forEach(entry => mark(entry.target)));
   const page = new ResizeObserver(fitAll);
