@@ -26,6 +26,13 @@ _OF_TORCH: Mapping[type[torch.nn.Module], tuple[Variant, int | None]] = {
 }
 #: torch's own dropout layers.
 OF_TORCH = tuple(_OF_TORCH)
+#: The names of torch's own functions of dropout, those of ``torch`` and those of ``torch.nn.functional``.
+FUNCTIONS_OF_TORCH = frozenset(
+    (
+        *("dropout", "dropout1d", "dropout2d", "dropout3d", "feature_dropout", "native_dropout"),
+        *("alpha_dropout", "feature_alpha_dropout"),
+    )
+)
 
 
 def variant_of(module: torch.nn.Module) -> Variant | None:

@@ -11,10 +11,11 @@ from types import CodeType
 import torch
 
 from dropout_lab.conversion.probing import KEPT, RATES
+from dropout_lab.membership import FUNCTIONS_OF_TORCH
 
 #: Functions that drop, by the names under which torch, timm and torchvision have them.
 _FUNCTIONS = {
-    *("dropout", "dropout1d", "dropout2d", "dropout3d", "feature_dropout", "alpha_dropout", "feature_alpha_dropout"),
+    *FUNCTIONS_OF_TORCH,
     *("drop_path", "stochastic_depth", "drop_block2d", "drop_block3d", "drop_block_2d", "drop_block_fast_2d"),
 }
 #: Methods that no forward pass runs.

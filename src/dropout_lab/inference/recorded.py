@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dropout_lab import functional, nn
 from dropout_lab.ensemble import asking
+from dropout_lab.membership import FUNCTIONS_OF_TORCH
 from dropout_lab.recurrent import Masks
 
 #: What alpha dropout puts in the place of a dropped number: SELU's limit at minus infinity (Klambauer et al. 2017).
@@ -218,7 +219,7 @@ def kind_of_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs
             )
         return None
     plain = name.rstrip("_")
-    if plain not in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"):
+    if plain not in FUNCTIONS_OF_TORCH or not hasattr(torch.nn.functional, plain):
         return None
     rate = kwargs.get("p", args[1] if len(args) > 1 else 0.5)
     if not rate:

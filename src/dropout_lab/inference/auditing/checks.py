@@ -15,13 +15,13 @@ from dropout_lab.ensemble.watching import tensors
 from dropout_lab.inference.auditing.evidence import Evidence
 from dropout_lab.inference.auditing.flow import Event
 from dropout_lab.inference.auditing.report import Finding
+from dropout_lab.membership import FUNCTIONS_OF_TORCH
 
 #: Dropout of single numbers, and of channels: what one would not put one behind the other, nor before a normalization.
 _PLAIN = frozenset(
     (
-        *("dropout", "gaussian_dropout", "alpha_dropout", "F.dropout", "F.alpha_dropout", "F.native_dropout"),
-        *("spatial_dropout", "F.dropout1d", "F.dropout2d", "F.dropout3d", "F.feature_dropout"),
-        "F.feature_alpha_dropout",
+        *("dropout", "gaussian_dropout", "alpha_dropout", "spatial_dropout"),
+        *(f"F.{name}" for name in FUNCTIONS_OF_TORCH),
     )
 )
 #: How many axes the input of the functions and layers of channels has, with the axis of examples.

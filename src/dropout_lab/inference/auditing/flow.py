@@ -20,7 +20,8 @@ from torch.overrides import TorchFunctionMode
 from dropout_lab import nn
 from dropout_lab.ensemble import asking
 from dropout_lab.ensemble.watching import tensors
-from dropout_lab.inference.auditing.functions import DRAWS, DROPOUTS, ENDS, PRODUCTS, VIEWS
+from dropout_lab.inference.auditing.functions import DRAWS, ENDS, PRODUCTS, VIEWS
+from dropout_lab.membership import FUNCTIONS_OF_TORCH
 
 
 @dataclass(eq=False)
@@ -189,7 +190,7 @@ class Flow(TorchFunctionMode):
         name = written if written.startswith("__") else written.rstrip("_")
         read = list(tensors((args, kwargs)))
         # The function may write over what it read.
-        before = list(map(_copied, read)) if name in DROPOUTS or name in PRODUCTS else read
+        before = list(map(_copied, read)) if name in FUNCTIONS_OF_TORCH or name in PRODUCTS else read
         result = func(*args, **kwargs)
         self._called(_Call(name, args, kwargs, read, before), result)
         return result
@@ -197,7 +198,7 @@ class Flow(TorchFunctionMode):
     def _called(self, call: _Call, result: object) -> None:
         """A function was called outside of the layers whose noise is known."""
         name, origin = call.name, self._together(call.read)
-        if name in DROPOUTS:
+        if name in FUNCTIONS_OF_TORCH:
             self._function_of_dropout(call, origin, result)
         elif name in DRAWS:
             self.seen.drew = True

@@ -30,10 +30,3 @@ DRAWS = frozenset(
 PRODUCTS = frozenset(
     ("mul", "multiply", "__mul__", "__rmul__", "__imul__", "div", "true_divide", "where", "masked_fill")
 )
-#: torch's functions of dropout.
-DROPOUTS = frozenset(
-    (
-        *("dropout", "alpha_dropout", "feature_alpha_dropout", "dropout1d", "dropout2d", "dropout3d", "native_dropout"),
-        "feature_dropout",
-    )
-)
