@@ -50,7 +50,7 @@ _BARE = ("Tensor", "ArrayLike", "Json")
 #: Types of this package that signatures name and that the reference leaves out: nobody but the package makes them.
 _INNER = (
     r"dropout_lab\.symbolic\.(draws|values|compiler|calculus|arithmetic|lines|intervals|binding|equations)\..+",
-    r"dropout_lab\.symbolic\.(attack\.Survivor|operators\.(Named|SlopeAt)|rules\.given\.Lemma)",
+    r"dropout_lab\.symbolic\.(attack\.Survivor|letters\.(Named|SlopeAt)|rules\.given\.Lemma)",
     r"dropout_lab\.symbolic\.(rules\.base\..+|printing\..+|report\..+)",
     r"dropout_lab\.claims\.derivations\.(Line|Slips|Swaps)",
 )

@@ -11,7 +11,8 @@ import sympy as sp
 from dropout_lab.exercises.answers import Formula
 from dropout_lab.symbolic import Chain, Masks
 from dropout_lab.symbolic.bound_names import same
-from dropout_lab.symbolic.operators import Named, Operator
+from dropout_lab.symbolic.letters import Named
+from dropout_lab.symbolic.operators import Operator
 
 #: Keys of the rules by which a line rests on something from outside.
 _FROM_OUTSIDE = frozenset({"given", "a cited theorem"})

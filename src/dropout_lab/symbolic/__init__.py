@@ -27,21 +27,11 @@ from dropout_lab.symbolic.attack import Attack, attacked
 from dropout_lab.symbolic.chain import Chain
 from dropout_lab.symbolic.enumeration import enumerated
 from dropout_lab.symbolic.induction import Induction, Statement
+from dropout_lab.symbolic.letters import Definition, Random, Unknown
 from dropout_lab.symbolic.lines import Line, NotDerived, Remainder
 from dropout_lab.symbolic.masks import Masks
 from dropout_lab.symbolic.moments import covariance, expectation, variance
-from dropout_lab.symbolic.operators import (
-    Cov,
-    Definition,
-    ImaginaryPart,
-    Mean,
-    ProductOverMasks,
-    Random,
-    SumOverMasks,
-    Unknown,
-    Var,
-    Weight,
-)
+from dropout_lab.symbolic.operators import Cov, ImaginaryPart, Mean, ProductOverMasks, SumOverMasks, Var, Weight
 from dropout_lab.symbolic.sums import gradient
 
 __all__ = [

@@ -19,7 +19,9 @@ import sympy as sp
 
 from dropout_lab.symbolic.binding import counts, put
 from dropout_lab.symbolic.bound_names import same, standard_names
-from dropout_lab.symbolic.operators import Named, Operator, walk
+from dropout_lab.symbolic.letters import Named
+from dropout_lab.symbolic.operators import Operator
+from dropout_lab.symbolic.parts import walk
 
 Bound = tuple[sp.Symbol, sp.Expr, sp.Expr]
 #: A product of powers, and the indices that it is summed over.

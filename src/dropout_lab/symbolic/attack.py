@@ -16,8 +16,9 @@ from dropout_lab.symbolic.arithmetic import FLOAT, Arithmetic, closeness
 from dropout_lab.symbolic.chain import Chain
 from dropout_lab.symbolic.draws import Draws
 from dropout_lab.symbolic.equations import equivalent, value_of
+from dropout_lab.symbolic.letters import Named, SlopeAt
 from dropout_lab.symbolic.lines import Line, Remainder, agrees
-from dropout_lab.symbolic.operators import Named, SlopeAt, rebuilt
+from dropout_lab.symbolic.parts import rebuilt
 from dropout_lab.symbolic.rules import idempotence
 from dropout_lab.symbolic.rules.base import EXACT_RELATIONS, RULES, Rule
 
@@ -37,21 +38,40 @@ class Survivor(NamedTuple):
 
 @dataclass
 class Attack:
-    """What became of the slips and the swaps of one chain, or of several."""
+    """The counts of one or several attacks on chains: how many slips and swaps were tried, and how many were refused.
 
+    A slip alters one line; the rules of the line and its numbers judge it apart from one another. A swap puts another
+    rule in the place of one that a line names. :func:`attacked` makes an attack.
+
+    >>> one = Attack(tried=8, refused=8)
+    >>> one.add(Attack(tried=2, refused=1))
+    >>> one.tried, one.refused
+    (10, 9)
+    """
+
+    #: How many slips were tried on lines with =.
     tried: int = 0
+    #: How many of them the rules of the line refused.
     by_rule: int = 0
+    #: How many of them the numbers refused.
     by_numbers: int = 0
+    #: How many of them the rules or the numbers refused.
     refused: int = 0
+    #: How many rules were tried in the place of those that the lines name.
     swaps: int = 0
+    #: How many of these rules do not lead to the line.
     swaps_refused: int = 0
+    #: How many slips were tried on lines with another relation than =, which are counted apart.
     inequalities: int = 0
+    #: How many of these the rules or the numbers refused.
     inequalities_refused: int = 0
+    #: The slips that nothing refused, each with the number of its line, its kind and the altered formula.
     survivors: list[Survivor] = field(default_factory=list)
+    #: The swaps that were not refused: the rule named, and the other rule that leads to the line as well.
     overlaps: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, other: Attack) -> None:
-        """Add the counts of another attack."""
+        """Add the counts and the lists of another attack to these."""
         for name in ("tried", "by_rule", "by_numbers", "refused", "swaps", "swaps_refused"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.inequalities += other.inequalities
@@ -63,7 +83,19 @@ class Attack:
 def attacked(chain: Chain) -> Attack:
     """Alter every line of a chain and exchange every rule, and count what is refused.
 
-    Survivors and overlaps are listed by line; those of the book stand in a committed table with their reasons.
+    Returns an :class:`Attack`, which lists the altered lines that nothing refused (``survivors``) and the other rules
+    that lead to a line as well (``overlaps``). The book allows the few that :mod:`dropout_lab.symbolic.exceptions`
+    explains.
+
+    >>> import sympy as sp
+    >>> from dropout_lab.symbolic import Chain, Masks, Mean, rules
+    >>> n, i = sp.symbols("n i", integer=True, positive=True)
+    >>> p, h = sp.Symbol("p", positive=True), sp.IndexedBase("h")
+    >>> r = Masks(n, p)
+    >>> chain = Chain(Mean(r[i] * h[i]), masks=r).then(h[i] * Mean(r[i]), rules.linearity)
+    >>> found = attacked(chain)
+    >>> found.refused == found.tried, found.survivors
+    (True, [])
     """
     attack = Attack()
     for place in range(1, len(chain.lines)):

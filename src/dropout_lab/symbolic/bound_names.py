@@ -8,7 +8,8 @@ from itertools import count
 
 import sympy as sp
 
-from dropout_lab.symbolic.operators import Named, rebuilt
+from dropout_lab.symbolic.letters import Named
+from dropout_lab.symbolic.parts import rebuilt
 
 
 @lru_cache(maxsize=1 << 15)

@@ -11,7 +11,8 @@ import sympy as sp
 from dropout_lab.symbolic.arithmetic import DIGITS, PRECISE, NotExact, as_python
 from dropout_lab.symbolic.compiler import Compiled, Compiler, Point, compiles
 from dropout_lab.symbolic.kinks import quadrature
-from dropout_lab.symbolic.operators import ImaginaryPart, SlopeAt
+from dropout_lab.symbolic.letters import SlopeAt
+from dropout_lab.symbolic.operators import ImaginaryPart
 
 _COMPARISONS: dict[type, Callable[[Any, Any], bool]] = {
     sp.StrictLessThan: lambda one, other: one < other,

@@ -23,9 +23,10 @@ from dropout_lab.symbolic.binding import lettered
 from dropout_lab.symbolic.bound_names import same
 from dropout_lab.symbolic.draws import Draws
 from dropout_lab.symbolic.intervals import bounds
+from dropout_lab.symbolic.letters import Definition, Named, Random, Unknown
 from dropout_lab.symbolic.lines import HYPOTHESIS, Line, NotDerived, Remainder, agrees, aligned, in_columns, joined
 from dropout_lab.symbolic.masks import Masks, as_families
-from dropout_lab.symbolic.operators import Definition, Named, Operator, Random, Unknown
+from dropout_lab.symbolic.operators import Operator
 from dropout_lab.symbolic.printing import in_text
 from dropout_lab.symbolic.rules.base import RELATIONS, Context, Rule
 from dropout_lab.symbolic.rules.given import substitution
@@ -37,15 +38,11 @@ _EQUATIONS = {"a lemma", "given", "a cited theorem", HYPOTHESIS}
 
 @dataclass(frozen=True)
 class Chain:
-    """A derivation. Made with its first line; :meth:`then` gives the chain with one line more.
+    """A derivation: a chain of lines, each checked for the rules that it names.
 
-    ``start`` is a quantity in the terms of its definition. ``masks`` are the masks that are averaged over, one
-    :class:`~dropout_lab.symbolic.Masks` or a tuple of them; a chain without masks is an identity. ``definitions`` are
-    the letters in it, ``unknowns`` its unknown functions, ``distinct`` pairs of indices that differ, ``within`` bounds
-    for parameters that are restricted, ``tied`` values for letters that an assumption ties to each other (see
-    :mod:`dropout_lab.symbolic.tied`), ``name`` what messages call it. A ``shared`` chain is shown where it is settled
-    and not again where it is used as a lemma. A chain of equations has ``solve_for``, the symbol that is asked for;
-    its lines are equivalent, ``<=>``.
+    A chain is made with its first line; :meth:`then` returns the chain with one line more, once that line is checked.
+    Chains are immutable, so that every line of a chain was checked. Raises :class:`NotDerived` for a line that does not
+    follow, and ValueError for a first line that cannot be evaluated.
 
     >>> from dropout_lab.symbolic import Masks, Mean, rules
     >>> n, i = sp.symbols("n i", integer=True, positive=True)
@@ -60,17 +57,27 @@ class Chain:
     dropout_lab.symbolic.lines.NotDerived: line 3 does not follow by 'E r = p': it would give p*h[i], the line says ...
     """
 
+    #: The first line: a quantity in the terms of its definition.
     start: sp.Expr
+    #: The family of masks that is averaged over, or a tuple of families. A chain without masks is an identity.
     masks: Masks | tuple[Masks, ...] = ()
+    #: The letters that stand for expressions in the lines.
     definitions: tuple[Definition, ...] = ()
+    #: The functions of which only properties are known.
     unknowns: tuple[Unknown, ...] = ()
+    #: Pairs of indices that differ.
     distinct: tuple[tuple[sp.Expr, sp.Expr], ...] = ()
+    #: The bounds of letters that are restricted, as (low, high).
     within: Mapping[sp.Basic, tuple[Any, Any]] | None = None
+    #: How to compute the values of letters that an assumption ties to each other: see :mod:`dropout_lab.symbolic.tied`.
     tied: Mapping[sp.Basic, Callable[[Draws], Any]] | None = None
+    #: What messages call the chain.
     name: str = ""
+    #: True for a chain that is shown where it is settled, and not again where it is used as a lemma.
     shared: bool = False
+    #: For a chain of equations, whose lines are equivalent (⇔), the symbol that is asked for.
     solve_for: sp.Symbol | None = None
-    #: Grows by :meth:`then` only, so that every line was checked.
+    #: The lines so far. They grow by :meth:`then` only, so that every line was checked.
     lines: tuple[Line, ...] = field(default=(), init=False)
     # What evaluates the lines; a longer chain goes on with it.
     valuation: Valuation = field(init=False, repr=False, compare=False)
@@ -125,7 +132,7 @@ class Chain:
 
     @property
     def end(self) -> sp.Expr:
-        """The last line's formula."""
+        """The formula of the last line."""
         return self.lines[-1].formula
 
     @property
@@ -138,7 +145,10 @@ class Chain:
 
     @property
     def scope(self) -> str:
-        """``any n`` if a number of masks is a symbol; else the number of masks, or ``symbolic parameters``."""
+        """What the chain holds for: ``any n`` if a number of masks is a symbol, else that number of masks.
+
+        A chain without masks holds for ``symbolic parameters``.
+        """
         families = self.context.families
         if not families:
             return "any distribution" if self.start.atoms(Random) else "symbolic parameters"
@@ -147,7 +157,7 @@ class Chain:
 
     @cached_property
     def assumes(self) -> tuple[str, ...]:
-        """The assumptions of the whole chain: those of its definitions and of the rules of its lines."""
+        """The ids of all assumptions that the definitions and the rules of the lines make."""
         named: dict[str, None] = {}
         for definition in self._definitions_used:
             named.update(dict.fromkeys(definition.assumes))
@@ -159,7 +169,7 @@ class Chain:
 
     @property
     def restricted(self) -> bool:
-        """Whether its numbers are those of certain values only, or of different indices."""
+        """Whether the numbers of the lines are those of certain values only, or of indices that differ."""
         return bool(self.tied or self.within or self.distinct)
 
     @property
@@ -177,12 +187,12 @@ class Chain:
 
     @property
     def hypotheses(self) -> tuple[Rule, ...]:
-        """The induction hypotheses that lines rest on: a chain with one shows nothing by itself."""
+        """The induction hypotheses that lines rest on. A chain that has one shows nothing by itself."""
         return tuple(rule for line in self.lines for rule in line.rules if rule.key == HYPOTHESIS)
 
     @cached_property
     def context(self) -> Context:
-        """What the rules may know: masks, unknown functions, indices that differ."""
+        """What the rules may know: the masks, the unknown functions, and the indices that differ."""
         families = as_families(self.masks) if self.masks else ()
         return Context(families, self.unknowns, frozenset(map(frozenset, self.distinct)))
 
@@ -196,12 +206,12 @@ class Chain:
         why: str = "",
         remainder: Remainder | None = None,
     ) -> Chain:
-        """The chain with one line more, once the line is checked.
+        """Return the chain with one line more, once the line is checked.
 
-        ``reasons`` are rules in their order, and other chains, which are used as lemmas. ``relation`` is ``=``, ``<=``,
-        ``>=``, ``<``, ``>``, ``<=>`` (between equations) or ``~`` (≈, with a ``remainder``). ``why`` says in a
-        sentence why one would do that next. Raises :class:`NotDerived` naming the line, the rule, and what the rule
-        would have given.
+        ``formula`` is the new line. ``reasons`` are the rules that lead to it, in their order, and chains that are used
+        as lemmas. ``relation`` is ``=``, ``<=``, ``>=``, ``<``, ``>``, ``<=>`` (between equations) or ``~`` (≈, with a
+        ``remainder``). ``why`` says in a sentence why one would take this step. Raises :class:`NotDerived` for a line
+        that does not follow; the message names the line, the rule, and what the rule would have given.
         """
         if relation not in RELATIONS:
             raise ValueError(f"a relation is one of {', '.join(RELATIONS)}; got {relation!r}")
@@ -232,8 +242,11 @@ class Chain:
         return longer
 
     def as_rule(self, name: str = "") -> Rule:
-        """This chain as a lemma: its first line in place of its last; random letters stand for any random
-        expression."""
+        """Return this chain as a lemma, which puts its last line in the place of its first.
+
+        Random letters of the first line stand for any random expression. ``name`` is what lines print as their reason;
+        without it, that is the name of the chain.
+        """
         if len(self.lines) < 2:
             raise ValueError(f"the chain {self.name or self.start} has no line yet that could be used")
         if self.hypotheses:
@@ -250,7 +263,10 @@ class Chain:
 
     @property
     def lemmas(self) -> tuple[Any, ...]:
-        """The chains that this one uses and that are shown with it, in the order of their use, theirs before them."""
+        """The chains that this one uses and that are shown with it.
+
+        They stand in the order of their use, each behind the lemmas that it uses itself.
+        """
         found: list[Any] = []
         for line in self.lines:
             for rule in line.rules:
@@ -261,7 +277,7 @@ class Chain:
 
     @property
     def cites(self) -> tuple[str, ...]:
-        """The keys of the bibliography under which its theorems of the literature stand, and those of its lemmas."""
+        """The keys of the bibliography for the theorems of the literature that this chain and its lemmas use."""
         rules = [rule for chain in (*self.lemmas, self) for line in chain.lines for rule in line.rules]
         return tuple(dict.fromkeys(rule.cites for rule in rules if rule.cites))
 
@@ -288,21 +304,21 @@ class Chain:
                 raise NotDerived(f"{self._place} does not need '{rule}': it follows without it")
 
     def rewritten(self, expression: sp.Expr, rules: Sequence[Rule]) -> sp.Expr:
-        """What the rules make of an expression, in their order."""
+        """Return what the rules, in their order, make of an expression."""
         for place, rule in enumerate(rules):
             if not (rule.is_algebra and place == len(rules) - 1):
                 expression = self.rewritten_by(rule, expression)
         return expression
 
     def rewritten_by(self, rule: Rule, expression: sp.Expr) -> sp.Expr:
-        """What one rule makes of an expression."""
+        """Return what one rule makes of an expression."""
         key = rule, expression
         if key not in self._rewritten:
             self._rewritten[key] = rule.rewrite(expression, self.context)
         return self._rewritten[key]
 
     def follows(self, before: sp.Expr, after: sp.Expr, rules: Sequence[Rule], relation: str = "=") -> bool:
-        """Whether ``after`` follows from ``before`` by these rules alone, with this relation."""
+        """Tell whether ``after`` follows from ``before`` by these rules alone, with this relation."""
         leads = any(rule.relation == relation for rule in rules)
         if relation in (">=", ">") and not leads:
             return self.follows(after, before, rules, {">=": "<=", ">": "<"}[relation])
@@ -350,13 +366,16 @@ class Chain:
             )
 
     def numbers(self, size: int = 2) -> list[Any]:
-        """The value of every line for ``size`` masks: fractions where it has them, else with 50 digits."""
+        """Return the value of every line for ``size`` masks.
+
+        A value is an exact fraction where there is one, else a number of 50 digits.
+        """
         return [self.valuation.value(line.formula, size) for line in self.lines]
 
     # -- how it shows itself -------------------------------------------------------------------------------------------
 
     def latex(self) -> str:
-        """The chain as an aligned LaTeX environment, each line with its reason."""
+        """Return the chain as an aligned environment of LaTeX, each line with its reason."""
         return aligned(self.lines)
 
     def __str__(self) -> str:

@@ -12,18 +12,10 @@ import sympy as sp
 
 from dropout_lab.symbolic.arithmetic import Arithmetic, NotExact
 from dropout_lab.symbolic.draws import Draws
+from dropout_lab.symbolic.letters import Named, Random
 from dropout_lab.symbolic.masks import Masks
-from dropout_lab.symbolic.operators import (
-    Cov,
-    Mean,
-    Named,
-    ProductOverMasks,
-    Random,
-    SumOverMasks,
-    Var,
-    Weight,
-    everywhere,
-)
+from dropout_lab.symbolic.operators import Cov, Mean, ProductOverMasks, SumOverMasks, Var, Weight
+from dropout_lab.symbolic.parts import everywhere
 
 Compiled = Callable[["Point"], Any]
 #: Masks of which all outcomes can be gone through.

@@ -19,7 +19,9 @@ def enumerated(
     *,
     joint: Mapping[tuple[int, ...], Any] | None = None,
 ) -> sp.Expr:
-    """E of an expression over all masks, as an exact number; the expression need not be a polynomial.
+    """Average an expression over all masks at given numbers, exactly.
+
+    The expression need not be a polynomial in the masks, and the masks need not be independent.
 
     Parameters
     ----------
@@ -30,11 +32,12 @@ def enumerated(
         entry has the index 1 (a sequence of rows for two indices). Exact numbers (integers, SymPy rationals) keep the
         result exact.
     joint:
-        The joint law of the masks: outcome → probability, an outcome being a tuple of zeros and ones in the order of
-        the index (row by row for masks with two indices, one family after the other). Outcomes left out have
+        The joint law of the masks: a map from outcomes to probabilities. An outcome is a tuple of zeros and ones in the
+        order of the index (row by row for masks with two indices, one family after the other). Outcomes left out have
         probability 0. Without it, the masks are independent with the keep probabilities of their family.
 
-    Raises :class:`ValueError` for a missing value, a sequence that is too short, or a joint law that is none.
+    Raises :class:`ValueError` for a missing value, a sequence that is too short, or a joint law whose probabilities are
+    negative or do not sum to 1.
 
     >>> r = Masks(size=2, keep_prob=sp.Rational(1, 2))
     >>> enumerated(r[1] * r[2], r, {})

@@ -48,7 +48,7 @@ SURVIVORS: dict[tuple[str, int, str], str] = {}
 
 
 def open_ends(chain: Chain, attack: Attack) -> list[str]:
-    """Sentences about what an attack on a chain left open and no list of exceptions explains.
+    """Return sentences about what an attack on a chain left open and no list of exceptions explains.
 
     >>> import sympy as sp
     >>> from dropout_lab.symbolic import Masks, Mean, attacked, rules

@@ -20,13 +20,25 @@ from dropout_lab.symbolic.rules.given import one_law
 
 @dataclass(frozen=True)
 class Statement:
-    """What is to be shown for every n: a ``quantity`` that has a ``closed`` form, both with the symbol ``n`` in
-    them."""
+    """A statement to be shown for every number of units: a quantity has a closed form, both with the symbol n in them.
 
+    Raises ValueError for a statement without n. :class:`Induction` proves it.
+
+    >>> n, i = sp.symbols("n i", integer=True, positive=True)
+    >>> units = Statement(sp.Sum(1, (i, 1, n)), n, n)
+    >>> units.at(3)
+    (Sum(1, (i, 1, 3)), 3)
+    """
+
+    #: The quantity, as an expression in n.
     quantity: sp.Expr
+    #: Its closed form, as an expression in n.
     closed: sp.Expr
+    #: The symbol for the number of units.
     n: sp.Symbol
+    #: What messages call the statement.
     name: str = ""
+    #: The relation of the quantity to its closed form.
     relation: str = "="
 
     def __post_init__(self) -> None:
@@ -35,7 +47,7 @@ class Statement:
 
     @cached_property
     def hypothesis(self) -> Rule:
-        """The rule that the statement holds for n, to be used in the step."""
+        """The rule that the statement holds for n units, to be used in the step."""
         return substitution(
             sp.sympify(self.quantity),
             sp.sympify(self.closed),
@@ -45,22 +57,35 @@ class Statement:
         )
 
     def at(self, number: sp.Expr | int) -> tuple[sp.Expr, sp.Expr]:
-        """The quantity and its closed form for another number of units."""
+        """Return the quantity and its closed form for another number of units."""
         values = {self.n: sp.sympify(number)}
         return tuple(put(sp.sympify(one), values) for one in (self.quantity, self.closed))
 
 
 @dataclass(frozen=True)
 class Induction:
-    """A statement for n units, with its base at n = 0 and its step from n to n + 1.
+    """A proof by induction of a statement for n units: its base at n = 0, and its step from n to n + 1.
 
-    ``base`` starts from the quantity at n = 0 and ends in the closed form there; ``step`` starts from the quantity at
-    n + 1, uses :attr:`Statement.hypothesis`, and ends in the closed form at n + 1. Raises :class:`NotDerived` for
-    chains that start or end elsewhere, and for a step that does not use the statement for n.
+    Raises :class:`NotDerived` for chains that start or end elsewhere, and for a step that does not use the statement
+    for n.
+
+    >>> from dropout_lab.symbolic import Masks, Mean, rules
+    >>> n, i = sp.symbols("n i", integer=True, positive=True)
+    >>> p, r = sp.Symbol("p", positive=True), Masks(n, sp.Symbol("p", positive=True))
+    >>> kept = Statement(sp.Sum(Mean(r[i]), (i, 1, n)), n * p, n)
+    >>> base = Chain(kept.at(0)[0], r).then(0, rules.no_terms)
+    >>> step = Chain(kept.at(n + 1)[0], r).then(kept.quantity + Mean(r[n + 1]), rules.last_term)
+    >>> step = step.then(n * p + Mean(r[n + 1]), kept.hypothesis).then(n * p + p, rules.mean_of_mask)
+    >>> step = step.then((n + 1) * p, rules.algebra)
+    >>> Induction(kept, base, step).end
+    n*p
     """
 
+    #: What is shown.
     statement: Statement
+    #: The chain from the quantity at n = 0 to its closed form there.
     base: Chain
+    #: The chain from the quantity at n + 1 to its closed form there, by way of :attr:`Statement.hypothesis`.
     step: Chain
 
     def __post_init__(self) -> None:
@@ -87,17 +112,17 @@ class Induction:
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """The name of the statement, by which messages call the proof."""
         return self.statement.name or "induction"
 
     @property
     def start(self) -> sp.Expr:
-        """The quantity."""
+        """The quantity of the statement."""
         return self.statement.quantity
 
     @property
     def end(self) -> sp.Expr:
-        """Its closed form."""
+        """The closed form of the quantity."""
         return self.statement.closed
 
     @property
@@ -107,22 +132,22 @@ class Induction:
 
     @property
     def context(self) -> Context:
-        """What the base knows: masks, unknown functions."""
+        """What the base knows: its masks and unknown functions."""
         return self.base.context
 
     @property
     def restricted(self) -> bool:
-        """Whether its numbers are those of certain values only, or of different indices."""
+        """Whether the numbers of the lines are those of certain values only, or of indices that differ."""
         return self.base.restricted or self.step.restricted
 
     @property
     def scope(self) -> str:
-        """``any n``."""
+        """What the proof holds for: always ``any n``."""
         return "any n"
 
     @cached_property
     def assumes(self) -> tuple[str, ...]:
-        """The assumptions of base and step together."""
+        """The ids of all assumptions that base and step make."""
         return tuple(dict.fromkeys((*self.base.assumes, *self.step.assumes)))
 
     @property
@@ -132,11 +157,11 @@ class Induction:
 
     @property
     def parts(self) -> tuple[tuple[str, Chain], ...]:
-        """Base and step with their headings."""
+        """The base and the step, each with its heading."""
         return ("Base, n = 0", self.base), ("Step, from n to n + 1", self.step)
 
     def as_rule(self, name: str = "") -> Rule:
-        """The statement as a lemma."""
+        """Return the statement as a lemma, which puts the closed form in the place of the quantity."""
         return substitution(
             self.start,
             self.end,
@@ -163,7 +188,7 @@ class Induction:
         return tuple(dict.fromkeys((*self.base.cites, *self.step.cites)))
 
     def latex(self) -> str:
-        """Both chains as aligned LaTeX."""
+        """Return both chains as aligned environments of LaTeX."""
         return "\n\n".join(rf"\text{{{heading}}} \\ {chain.latex()}" for heading, chain in self.parts)
 
     def __str__(self) -> str:
@@ -178,5 +203,5 @@ class Induction:
         return "\n\n".join(f"{heading}\n\n$${chain.latex()}$$" for heading, chain in self.parts)
 
     def numbers(self, size: int = 2) -> list[Any]:
-        """The values of all lines for ``size`` masks."""
+        """Return the values of all lines for ``size`` masks."""
         return [*self.base.numbers(size), *self.step.numbers(size)]

@@ -7,8 +7,9 @@ from functools import lru_cache
 import sympy as sp
 
 from dropout_lab.symbolic.chain import Chain
+from dropout_lab.symbolic.letters import Definition, Random
 from dropout_lab.symbolic.masks import Masks
-from dropout_lab.symbolic.operators import Cov, Definition, Mean, Random, Var
+from dropout_lab.symbolic.operators import Cov, Mean, Var
 from dropout_lab.symbolic.rules import (
     algebra,
     covariance_definition,
@@ -22,7 +23,7 @@ from dropout_lab.symbolic.rules import (
 
 @lru_cache
 def mean_of_square() -> Chain:
-    """E Z² = (E Z)² + Var Z, for any random variable Z.
+    """Derive the mean of a square for any random variable Z: E[Z²] = (E[Z])² + Var(Z).
 
     >>> mean_of_square().end
     E(Z)**2 + Var(Z)
@@ -45,7 +46,7 @@ def mean_of_square() -> Chain:
 
 @lru_cache
 def mean_of_product() -> Chain:
-    """E XY = E X · E Y + Cov(X, Y), for any two random variables.
+    """Derive the mean of a product of any two random variables: E[XY] = E[X] E[Y] + Cov(X, Y).
 
     >>> mean_of_product().end
     Cov(X, Y) + E(X)*E(Y)
@@ -71,7 +72,7 @@ def mean_of_product() -> Chain:
 
 
 def variance_of_mask(mask: sp.Indexed, masks: Masks) -> Chain:
-    """Var r = p(1 − p), for a mask of any family.
+    """Derive the variance of a mask of any family: Var(r) = p(1 − p).
 
     >>> i, n, p = sp.Symbol("i", integer=True), sp.Symbol("n"), sp.Symbol("p", positive=True)
     >>> r = Masks(n, p)

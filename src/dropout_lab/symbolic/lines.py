@@ -23,23 +23,33 @@ HYPOTHESIS = "induction hypothesis"
 
 
 class NotDerived(ValueError):
-    """A line does not follow by the rules that it names, or its numbers are others; the message says which and why."""
+    """A line does not follow by the rules that it names, or has another value; the message says which line, and why."""
 
 
 @dataclass(frozen=True)
 class Remainder:
-    """What an ≈ leaves out: a term of order ``order`` in ``small``, and in words how large it is.
+    """What an approximation leaves out: a term of a given order in a small letter.
 
-    The build halves ``small`` and sees the difference of the two sides shrink by 2 to the ``order``.
+    The build halves the small letter and checks that the difference of the two sides shrinks by 2 to the power of the
+    order.
+
+    >>> Remainder(sp.Symbol("t"), 3, "of third order in t").order
+    3
     """
 
+    #: The letter that is small.
     small: sp.Symbol
+    #: The order of the term that is left out, 1 or more.
     order: int
+    #: How large that term is, in words.
     says: str
 
     def broken(self, gap: Callable[[sp.Rational], Any]) -> tuple[Any, Any] | None:
-        """Two differences, at a value of ``small`` and at half of it, of which the second is too large; ``None`` if
-        they shrink as they should. ``gap`` gives the difference of the two sides at a value."""
+        """Return two differences that do not shrink as they should, or None if they do.
+
+        ``gap`` gives the difference of the two sides at a value of the small letter. The pair returned is the
+        difference at a value and at half of it.
+        """
         gaps = [gap(sp.Rational(1, 2**halvings)) for halvings in (4, 5, 6)]
         too_large = (
             (one, other) for one, other in pairwise(gaps) if one > _NO_GAP and other > one / 2 ** (self.order - 0.5)
@@ -49,22 +59,33 @@ class Remainder:
 
 @dataclass(frozen=True)
 class Line:
-    """One line: its formula, its relation to the line before, the rules that lead to it, and why one would do that."""
+    """One line of a derivation: a formula, and how it follows from the line before.
 
+    :meth:`Chain.then` makes the lines of a chain.
+
+    >>> Line(sp.Symbol("p")).relation
+    '='
+    """
+
+    #: The formula.
     formula: sp.Expr
+    #: The relation of the line before to this one: ``=``, ``<=``, ``>=``, ``<``, ``>``, ``<=>`` or ``~``.
     relation: str = "="
+    #: The rules that lead to the line, in their order.
     rules: tuple[Rule, ...] = ()
+    #: Why one would take this step, in a sentence; empty where nothing needs to be said.
     why: str = ""
+    #: What is left out, for a line with ``~``.
     remainder: Remainder | None = None
 
     @property
     def rule(self) -> str:
-        """The names of the rules, in their order."""
+        """The names of the rules in their order, joined by " + "."""
         return " + ".join(rule.name for rule in self.rules)
 
     @property
     def assumes(self) -> tuple[str, ...]:
-        """The assumptions that the rules of this line need."""
+        """The ids of the assumptions that the rules of this line need."""
         return tuple(dict.fromkeys(name for rule in self.rules for name in rule.assumes))
 
 

@@ -12,7 +12,7 @@ from dropout_lab.symbolic.sums import Term, canonical, contract, rebuild, terms
 
 
 class Masks:
-    """Independent Bernoulli masks: ``r[i]`` is 1 with the keep probability and 0 otherwise.
+    """A family of independent Bernoulli masks: ``r[i]`` is 1 with the keep probability, and 0 otherwise.
 
     Parameters
     ----------
@@ -25,8 +25,13 @@ class Masks:
     name:
         The letter of the masks in print.
 
-    Raises :class:`ValueError` for a size that is no symbol or positive integer, for a ``keep_prob`` that is no
-    probability or uses the letter of the masks. What a symbol in it stands for is looked at as soon as it is a number.
+    Raises :class:`ValueError` for a size that is neither a symbol nor a positive integer, and for a ``keep_prob`` that
+    is no probability or that uses the letter of the masks. A ``keep_prob`` with symbols is checked as soon as these are
+    numbers.
+
+    >>> r = Masks(sp.Symbol("n", integer=True, positive=True), sp.Symbol("p", positive=True))
+    >>> r[1], r.keep_prob(1), r.scope
+    (r[1], p, 'any n')
     """
 
     def __init__(self, size: Any, keep_prob: Any, name: str = "r"):
@@ -49,7 +54,7 @@ class Masks:
         return self.base[index]
 
     def keep_prob(self, *index: Any) -> sp.Expr:
-        """The keep probability of the mask with the given index."""
+        """Return the keep probability of the mask with the given index."""
         return _expression(self._keep_prob(*index))
 
     def _check_probabilities(self) -> None:
@@ -69,13 +74,16 @@ class Masks:
 
     @property
     def scope(self) -> str:
-        """``any n``, or the number of masks in words."""
+        """The number of masks in words; ``any n`` for a symbol."""
         if all(extent.is_Integer for extent in self.size):
             return "n = " + " × ".join(str(extent) for extent in self.size)
         return "any n"
 
     def moment(self, factors: list[sp.Indexed]) -> sp.Expr:
-        """E of a product of one or two masks of this family, with a Kronecker delta where two may be the same."""
+        """Return the mean of a product of one or two masks of this family.
+
+        Where the two may be the same mask, the result has a Kronecker delta.
+        """
         if len(factors) == 1:
             return self.keep_prob(*factors[0].indices)
         first, second = factors

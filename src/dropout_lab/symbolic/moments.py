@@ -1,6 +1,7 @@
-"""Means, variances and covariances over masks, worked out whole, beside the derivations, which show the way.
+"""Means, variances and covariances over masks, worked out in one step.
 
-No claim rests on them: a chain of :class:`~dropout_lab.symbolic.Chain` derives, line by line, what these only tell.
+No claim rests on them. A chain (:class:`~dropout_lab.symbolic.Chain`) derives line by line what these functions only
+state.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ _Pairs = Iterable[tuple[sp.Symbol, sp.Symbol]]
 
 
 def expectation(expression: sp.Expr, masks: Masks | tuple[Masks, ...], *, distinct: _Pairs = ()) -> sp.Expr:
-    """E over the masks of a polynomial of degree at most two in them, for general n.
+    r"""Compute the mean over the masks of a polynomial of degree at most two in them, for a general number of masks.
 
     ``masks`` is one :class:`Masks` or a tuple of independent families; ``distinct`` lists pairs of free indices that
-    differ. The rules are E r_i = p_i, r_i² = r_i and E r_i r_j = p_i p_j + p_i (1 − p_i) δ_ij. Raises
-    :class:`ValueError` for any other expression.
+    differ. The rules are :math:`\mathbb{E}[r_i] = p_i`, :math:`r_i^2 = r_i` and :math:`\mathbb{E}[r_i r_j] = p_i p_j +
+    p_i (1 - p_i)\,\delta_{ij}`. Raises :class:`ValueError` for any other expression.
 
     >>> n, i = sp.symbols("n i", integer=True, positive=True)
     >>> p, h = sp.Symbol("p", positive=True), sp.IndexedBase("h")
@@ -32,9 +33,9 @@ def expectation(expression: sp.Expr, masks: Masks | tuple[Masks, ...], *, distin
 
 
 def variance(expression: sp.Expr, masks: Masks | tuple[Masks, ...], *, distinct: _Pairs = ()) -> sp.Expr:
-    """Var over the masks of an expression of degree one in them, for general n: E X² − (E X)².
+    """Compute the variance over the masks of an expression of degree one in them, for a general number of masks.
 
-    The arguments and the errors are those of :func:`expectation`.
+    It is E[X²] − (E[X])². The arguments and the errors are those of :func:`expectation`.
 
     >>> r = Masks(2, sp.Symbol("p", positive=True))
     >>> variance(r[1] + r[2], r)
@@ -44,9 +45,9 @@ def variance(expression: sp.Expr, masks: Masks | tuple[Masks, ...], *, distinct:
 
 
 def covariance(one: sp.Expr, other: sp.Expr, masks: Masks | tuple[Masks, ...], *, distinct: _Pairs = ()) -> sp.Expr:
-    """Cov over the masks of two expressions of degree one in them, for general n: E X Y − E X E Y.
+    """Compute the covariance over the masks of two expressions of degree one in them, for a general number of masks.
 
-    The arguments and the errors are those of :func:`expectation`.
+    It is E[XY] − E[X] E[Y]. The arguments and the errors are those of :func:`expectation`.
 
     >>> r = Masks(2, sp.Symbol("p", positive=True))
     >>> covariance(r[1], r[1] + r[2], r)

@@ -7,7 +7,8 @@ from typing import Any
 import sympy as sp
 from sympy.printing.latex import LatexPrinter
 
-from dropout_lab.symbolic.operators import ImaginaryPart, Named, Operator, ProductOverMasks, SumOverMasks
+from dropout_lab.symbolic.letters import Named
+from dropout_lab.symbolic.operators import ImaginaryPart, Operator, ProductOverMasks, SumOverMasks
 
 
 class _Printer(LatexPrinter):

@@ -244,10 +244,15 @@ def readable(coefficient: sp.Expr) -> sp.Expr:
 
 
 def gradient(expression: sp.Expr, variable: sp.Expr) -> sp.Expr:
-    """The derivative of an expression with sums by ``w[k]``, k a free index.
+    """Differentiate an expression with indexed sums by ``w[k]``, where k is a free index.
 
     :func:`sympy.diff` takes a summation index that has the same letter for the free one, and gives something else
     without a word; here that is a :class:`ValueError`.
+
+    >>> n, i, k = sp.symbols("n i k", integer=True, positive=True)
+    >>> w = sp.IndexedBase("w")
+    >>> gradient(sp.Sum(w[i] ** 2, (i, 1, n)), w[k])
+    2*w[k]
     """
     expression = sp.sympify(expression)
     bound = {limit[0] for total in expression.atoms(sp.Sum, sp.Product) for limit in total.limits}

@@ -22,7 +22,10 @@ Values = dict[tuple[int, ...], Fraction]
 
 
 def orthogonal_columns(letter: sp.IndexedBase, size: sp.Symbol) -> Callable[[Draws], Values]:
-    """A square matrix of orthogonal columns, none of them zero, by Gram–Schmidt on random fractions.
+    """Return a function that draws a square matrix of orthogonal columns, none of them zero.
+
+    It applies the method of Gram and Schmidt to random fractions. ``letter`` is the matrix, ``size`` the symbol for its
+    number of rows.
 
     >>> n = sp.Symbol("n")
     >>> columns = orthogonal_columns(sp.IndexedBase("X"), n)(Draws(1, 3, given={n: 2}))
@@ -46,7 +49,10 @@ def orthogonal_columns(letter: sp.IndexedBase, size: sp.Symbol) -> Callable[[Dra
 
 
 def orthonormal_columns(letter: sp.IndexedBase, size: sp.Symbol) -> Callable[[Draws], Values]:
-    """A square matrix of orthogonal columns of length 1: the reflection at a random plane, which has rational entries.
+    """Return a function that draws a square matrix of orthogonal columns of length 1 with rational entries.
+
+    The matrix is the reflection at a random plane. ``letter`` is the matrix, ``size`` the symbol for its number of
+    rows.
 
     >>> n = sp.Symbol("n")
     >>> columns = orthonormal_columns(sp.IndexedBase("Z"), n)(Draws(1, 2, given={n: 2}))
@@ -65,7 +71,9 @@ def orthonormal_columns(letter: sp.IndexedBase, size: sp.Symbol) -> Callable[[Dr
 
 
 def unit_vector(letter: sp.IndexedBase, size: sp.Symbol) -> Callable[[Draws], Values]:
-    """A vector of length 1 with rational entries.
+    """Return a function that draws a vector of length 1 with rational entries.
+
+    ``letter`` is the vector, ``size`` the symbol for its number of entries.
 
     >>> n = sp.Symbol("n")
     >>> vector = unit_vector(sp.IndexedBase("z"), n)(Draws(1, 3, given={n: 3}))
@@ -79,7 +87,10 @@ def unit_vector(letter: sp.IndexedBase, size: sp.Symbol) -> Callable[[Draws], Va
 def solution(
     matrix: sp.Expr, right: sp.Expr, row: sp.Symbol, column: sp.Symbol, size: sp.Symbol
 ) -> Callable[[Draws], Values]:
-    """The u with Σ_column matrix · u[column] = right in every row, for an invertible matrix; both are expressions.
+    """Return a function that solves a system of linear equations for the values of a letter.
+
+    The solution u satisfies Σ ``matrix`` · u[``column``] = ``right`` in every ``row``, for an invertible matrix; both
+    sides are expressions in the indices.
 
     >>> n, k, i = sp.symbols("n k i", integer=True)
     >>> a = sp.IndexedBase("a")

@@ -17,8 +17,9 @@ from dropout_lab.symbolic import calculus  # noqa: F401  (compiles integrals, de
 from dropout_lab.symbolic.arithmetic import DIGITS, Arithmetic
 from dropout_lab.symbolic.compiler import Compiler, Point
 from dropout_lab.symbolic.draws import Draws
+from dropout_lab.symbolic.letters import Unknown
 from dropout_lab.symbolic.masks import Masks
-from dropout_lab.symbolic.operators import Unknown, everywhere
+from dropout_lab.symbolic.parts import everywhere
 
 
 class Evaluator:

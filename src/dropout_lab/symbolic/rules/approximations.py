@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sympy as sp
 
-from dropout_lab.symbolic.operators import Named, Operator, Unknown, walk
+from dropout_lab.symbolic.letters import Named, Unknown
+from dropout_lab.symbolic.operators import Operator
+from dropout_lab.symbolic.parts import walk
 from dropout_lab.symbolic.rules.base import Context, Rule
 
 

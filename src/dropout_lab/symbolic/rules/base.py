@@ -11,8 +11,10 @@ from typing import Any
 import sympy as sp
 
 from dropout_lab.symbolic.binding import BINDERS, Limit
+from dropout_lab.symbolic.letters import Named, Random, Unknown
 from dropout_lab.symbolic.masks import Masks
-from dropout_lab.symbolic.operators import Named, Operator, Random, Unknown, Weight, mentions, rebuilt
+from dropout_lab.symbolic.operators import Operator, Weight, mentions
+from dropout_lab.symbolic.parts import rebuilt
 
 Rewriting = Callable[[sp.Expr, "Context"], sp.Expr]
 
@@ -171,7 +173,7 @@ def rule(name: str, statement: str, *, example: Any = None, **options: Any) -> C
 
 
 def walk_within(expression: sp.Basic, context: Context, change: Callable[[sp.Basic, Context], sp.Basic]) -> sp.Basic:
-    """Rebuild an expression as :func:`~dropout_lab.symbolic.operators.walk` does; ``change`` is told what is known
+    """Rebuild an expression as :func:`~dropout_lab.symbolic.parts.walk` does; ``change`` is told what is known
     there."""
     if isinstance(expression, (sp.Lambda, sp.Indexed, sp.Tuple)) or not expression.args:
         return change(expression, context) if isinstance(expression, sp.Expr) else expression

@@ -24,8 +24,9 @@ from dropout_lab.symbolic.draws import Draws
 from dropout_lab.symbolic.equations import value_of
 from dropout_lab.symbolic.induction import Statement
 from dropout_lab.symbolic.lemmas import mean_of_square
+from dropout_lab.symbolic.letters import Definition, Unknown
 from dropout_lab.symbolic.masks import Masks
-from dropout_lab.symbolic.operators import Definition, Mean, Unknown
+from dropout_lab.symbolic.operators import Mean
 from dropout_lab.symbolic.printing import printed
 from dropout_lab.symbolic.rules.approximations import expansion, taylor
 from dropout_lab.symbolic.rules.base import RELATIONS, RULES, Context, Rule

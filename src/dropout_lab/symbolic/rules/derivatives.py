@@ -5,15 +5,9 @@ from __future__ import annotations
 import sympy as sp
 
 from dropout_lab.symbolic.binding import bound_symbols, put
-from dropout_lab.symbolic.operators import (
-    Named,
-    Operator,
-    SumOverMasks,
-    Unknown,
-    Weight,
-    mentions,
-    walk,
-)
+from dropout_lab.symbolic.letters import Named, Unknown
+from dropout_lab.symbolic.operators import Operator, SumOverMasks, Weight, mentions
+from dropout_lab.symbolic.parts import walk
 from dropout_lab.symbolic.rules.base import Context, rule
 
 _x = sp.Symbol("x", positive=True)

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import sympy as sp
 
+from dropout_lab.symbolic.letters import Unknown
 from dropout_lab.symbolic.masks import Masks
-from dropout_lab.symbolic.operators import (
-    ImaginaryPart,
-    Mean,
-    ProductOverMasks,
-    SumOverMasks,
-    Unknown,
-    walk,
-)
+from dropout_lab.symbolic.operators import ImaginaryPart, Mean, ProductOverMasks, SumOverMasks
+from dropout_lab.symbolic.parts import walk
 from dropout_lab.symbolic.rules.base import Context, Rule, rule
 from dropout_lab.symbolic.rules.signs import is_nonnegative, is_positive, is_real
 

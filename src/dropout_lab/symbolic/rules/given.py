@@ -10,16 +10,10 @@ import sympy as sp
 
 from dropout_lab.symbolic.binding import held, put
 from dropout_lab.symbolic.bound_names import same
+from dropout_lab.symbolic.letters import Definition, Named, Random
 from dropout_lab.symbolic.masks import Masks
-from dropout_lab.symbolic.operators import (
-    Definition,
-    Named,
-    ProductOverMasks,
-    Random,
-    SumOverMasks,
-    Weight,
-    walk,
-)
+from dropout_lab.symbolic.operators import ProductOverMasks, SumOverMasks, Weight
+from dropout_lab.symbolic.parts import walk
 from dropout_lab.symbolic.rules.base import Context, Rule, walk_within
 from dropout_lab.symbolic.rules.signs import is_nonnegative, is_positive, is_real, raised
 

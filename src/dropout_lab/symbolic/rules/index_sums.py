@@ -8,7 +8,9 @@ import sympy as sp
 
 from dropout_lab.symbolic.algebra import multiplied_out
 from dropout_lab.symbolic.binding import is_not_empty, put
-from dropout_lab.symbolic.operators import Named, Operator, walk
+from dropout_lab.symbolic.letters import Named
+from dropout_lab.symbolic.operators import Operator
+from dropout_lab.symbolic.parts import walk
 from dropout_lab.symbolic.rules.base import Context, rule, walk_within
 
 _i, _j = sp.symbols("i j", integer=True, positive=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sympy as sp
 
+from dropout_lab.symbolic.letters import Named
 from dropout_lab.symbolic.masks import Masks
-from dropout_lab.symbolic.operators import Mean, Named, Var
+from dropout_lab.symbolic.operators import Mean, Var
 from dropout_lab.symbolic.rules.base import Context, rule
 from dropout_lab.symbolic.rules.signs import is_nonnegative, is_positive, is_real, raised
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sympy as sp
 
 from dropout_lab.symbolic.binding import put
-from dropout_lab.symbolic.operators import Named, Operator, everywhere, mentions, walk
+from dropout_lab.symbolic.letters import Named
+from dropout_lab.symbolic.operators import Operator, mentions
+from dropout_lab.symbolic.parts import everywhere, walk
 from dropout_lab.symbolic.rules.base import Context, Rule, rule
 from dropout_lab.symbolic.rules.signs import is_positive
 

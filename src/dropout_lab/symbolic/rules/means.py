@@ -9,8 +9,10 @@ from itertools import count
 import sympy as sp
 
 from dropout_lab.symbolic.binding import BINDERS, fresh, put
+from dropout_lab.symbolic.letters import Named
 from dropout_lab.symbolic.masks import Masks
-from dropout_lab.symbolic.operators import Mean, Named, Operator, SumOverMasks, Weight, rebuilt, walk
+from dropout_lab.symbolic.operators import Mean, Operator, SumOverMasks, Weight
+from dropout_lab.symbolic.parts import rebuilt, walk
 from dropout_lab.symbolic.rules.base import Context, Rule, rule, walk_within
 
 

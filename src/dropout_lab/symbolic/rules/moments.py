@@ -9,7 +9,8 @@ import sympy as sp
 
 from dropout_lab.symbolic.binding import apart, put
 from dropout_lab.symbolic.masks import Masks
-from dropout_lab.symbolic.operators import Cov, Mean, Var, walk
+from dropout_lab.symbolic.operators import Cov, Mean, Var
+from dropout_lab.symbolic.parts import walk
 from dropout_lab.symbolic.rules.base import Context, rule, walk_within
 from dropout_lab.symbolic.rules.index_sums import used_up
 from dropout_lab.symbolic.rules.means import disjoint

@@ -11,7 +11,8 @@ from functools import lru_cache
 import sympy as sp
 
 from dropout_lab.symbolic.binding import is_not_empty
-from dropout_lab.symbolic.operators import Cov, Mean, Named, ProductOverMasks, SumOverMasks, Var, Weight
+from dropout_lab.symbolic.letters import Named
+from dropout_lab.symbolic.operators import Cov, Mean, ProductOverMasks, SumOverMasks, Var, Weight
 
 _REAL_OF_REAL = (
     sp.exp,
