@@ -71,13 +71,13 @@ class Induction:
 
     >>> from dropout_lab.symbolic import Masks, Mean, rules
     >>> n, i = sp.symbols("n i", integer=True, positive=True)
-    >>> p, r = sp.Symbol("p", positive=True), Masks(n, sp.Symbol("p", positive=True))
+    >>> p = sp.Symbol("p", positive=True)
+    >>> r, one_more = Masks(n, p), Masks(n + 1, p)
     >>> kept = Statement(sp.Sum(Mean(r[i]), (i, 1, n)), n * p, n)
     >>> base = Chain(kept.at(0)[0], r).then(0, rules.no_terms)
-    >>> step = Chain(kept.at(n + 1)[0], r).then(kept.quantity + Mean(r[n + 1]), rules.last_term)
+    >>> step = Chain(kept.at(n + 1)[0], one_more).then(kept.quantity + Mean(r[n + 1]), rules.last_term)
     >>> step = step.then(n * p + Mean(r[n + 1]), kept.hypothesis).then(n * p + p, rules.mean_of_mask)
-    >>> step = step.then((n + 1) * p, rules.algebra)
-    >>> Induction(kept, base, step).end
+    >>> Induction(kept, base, step.then((n + 1) * p, rules.algebra)).end
     n*p
     """
 

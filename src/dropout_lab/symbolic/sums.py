@@ -246,13 +246,14 @@ def readable(coefficient: sp.Expr) -> sp.Expr:
 def gradient(expression: sp.Expr, variable: sp.Expr) -> sp.Expr:
     """Differentiate an expression with indexed sums by ``w[k]``, where k is a free index.
 
-    :func:`sympy.diff` takes a summation index that has the same letter for the free one, and gives something else
-    without a word; here that is a :class:`ValueError`.
+    Each sum keeps a Kronecker delta, which the rule ``delta_picks`` uses up. :func:`sympy.diff` takes a summation index
+    that has the same letter for the free one, and gives something else without a word; here that is a
+    :class:`ValueError`.
 
     >>> n, i, k = sp.symbols("n i k", integer=True, positive=True)
     >>> w = sp.IndexedBase("w")
     >>> gradient(sp.Sum(w[i] ** 2, (i, 1, n)), w[k])
-    2*w[k]
+    Sum(2*KroneckerDelta(i, k)*w[i], (i, 1, n))
     """
     expression = sp.sympify(expression)
     bound = {limit[0] for total in expression.atoms(sp.Sum, sp.Product) for limit in total.limits}

@@ -1,5 +1,4 @@
-"""The rules that lead from one line of a chain to the next. Each may do one rewriting, and its name is what is
-printed."""
+"""The rules that lead from one line of a chain to the next: each does one kind of rewriting, which names it."""
 
 from __future__ import annotations
 

@@ -11,10 +11,10 @@ from dropout_lab.symbolic.rules.base import Context, Rule
 
 
 def expansion(small: sp.Symbol, order: int) -> Rule:
-    """The Taylor expansion in ``small`` around 0, up to and without the terms of this order.
+    """Make the rule of a Taylor expansion in ``small`` around 0, without the terms of the given order and above.
 
-    What is expanded holds ``small`` in elementary functions only: not in a mean, nor in a letter. Raises ValueError
-    for an order below 1.
+    What is expanded holds ``small`` in elementary functions only: not in a mean, nor in a letter. Raises ValueError for
+    an order below 1.
 
     >>> t = sp.Symbol("t", real=True)
     >>> expansion(t, 3).rewrite(sp.exp(t), Context())
@@ -40,10 +40,12 @@ def expansion(small: sp.Symbol, order: int) -> Rule:
 
 
 def taylor(function: Unknown, around: sp.Expr, order: int) -> Rule:
-    """Taylor's formula: f(u) = f(c) + f′(c)(u − c) + ½f″(c)(u − c)² + …, without the terms of this order in u − c.
+    r"""Make the rule of Taylor's formula for a smooth function, without the terms of the given order and above.
 
-    ``function`` has the property ``smooth``, ``around`` is the point c. Inside a mean, too: that of a polynomial.
-    Raises ValueError for a function that is not said to be smooth, and for an order below 1.
+    The formula is :math:`f(u) = f(c) + f'(c)(u - c) + \tfrac12 f''(c)(u - c)^2 + \dots`. ``function`` has the property
+    ``smooth``, ``around`` is the point c, and the order counts powers of u − c. The rule works inside a mean, too,
+    where it gives the mean of a polynomial. Raises ValueError for a function that is not said to be smooth, and for an
+    order below 1.
 
     >>> f, c, d = Unknown("f", lambda u: u**3, properties=("smooth",)), *sp.symbols("c d", real=True)
     >>> taylor(f, c, 3).rewrite(f(c + d), Context(unknowns=(f,)))

@@ -35,14 +35,15 @@ EXACT_RELATIONS = frozenset({"=", "<=>"})
 
 @dataclass(frozen=True)
 class Context:
-    """What a chain knows: its masks, its unknown functions, pairs of indices that differ.
+    """What a chain knows: its masks, its unknown functions, and pairs of indices that differ."""
 
-    ``ranges`` are those of the sums that a part of a line stands under.
-    """
-
+    #: The families of masks that are averaged over.
     families: tuple[Masks, ...] = ()
+    #: The functions of which only properties are known.
     unknowns: tuple[Unknown, ...] = ()
+    #: The pairs of indices that differ.
     distinct: frozenset[frozenset[sp.Expr]] = frozenset()
+    #: The ranges of the sums that a part of a line stands under.
     ranges: tuple[Limit, ...] = ()
 
     def under(self, limits: Iterable[Limit]) -> Context:
@@ -115,22 +116,25 @@ class Context:
 
 @dataclass(frozen=True)
 class Rule:
-    """A named rule.
+    """A named rule: a statement, the assumptions that it needs, and the one rewriting that it may do."""
 
-    ``rewrite`` does the one rewriting everywhere in an expression; for a rule with ``both`` the two sides of a line are
-    rewritten and compared, so the rule may be read in either direction. ``relation`` is what a rewriting leads to:
-    ``=``, or ``<=`` for an inequality that raises its left side. ``statement`` is Markdown with LaTeX. ``assumes`` are
-    ids of the claims file. ``example`` is an expression to which the rule applies, for the page of rules.
-    """
-
+    #: The name in print.
     name: str
+    #: What the rule says, in Markdown with LaTeX.
     statement: str
+    #: The function that does the one rewriting everywhere in an expression.
     rewrite: Rewriting = field(repr=False)
+    #: The ids of the assumptions, in the claims file, that the rule needs.
     assumes: tuple[str, ...] = ()
+    #: The relation that a rewriting leads to: ``=``, or ``<=`` for an inequality that raises its left side.
     relation: str = "="
+    #: Whether both sides of a line are rewritten and compared, so that the rule may be read in either direction.
     both: bool = True
+    #: Whether the rule is algebra: named last on a line, it compares the two sides up to the laws of arithmetic.
     is_algebra: bool = False
+    #: The kind of a rule that is made for one chain, without what it was made with.
     key: str = ""
+    #: An expression to which the rule applies, with what is known there, for the page of rules.
     example: Callable[[], tuple[sp.Expr, Context]] | None = field(default=None, repr=False, compare=False)
     #: The chains that stand behind it, if it is a lemma.
     sources: tuple[Any, ...] = field(default=(), repr=False, compare=False)
@@ -148,11 +152,11 @@ class Rule:
 
     @property
     def kind(self) -> str:
-        """The name without its parameters: ``definition of S`` is a ``definition``."""
+        """The name without its parameters: the kind of ``definition of S`` is ``definition``."""
         return self.key or self.name
 
     def because(self, *assumes: str) -> Rule:
-        """The same rule where it needs further assumptions, named by their ids."""
+        """Return the same rule where it needs further assumptions, named by their ids."""
         return replace(self, assumes=(*self.assumes, *assumes))
 
 

@@ -29,7 +29,7 @@ def _derivative_example() -> tuple[sp.Expr, Context]:
     example=_derivative_example,
 )
 def derivative(expression: sp.Expr, context: Context) -> sp.Expr:
-    """Derivatives carried out, but not through a mean: that takes a rule of its own."""
+    """Carry out derivatives, but not through a mean: that takes a rule of its own."""
 
     def change(part: sp.Basic) -> sp.Basic:
         if isinstance(part, sp.Subs):
@@ -78,7 +78,7 @@ def _exchange_example() -> tuple[sp.Expr, Context]:
     example=_exchange_example,
 )
 def derivative_of_sum(expression: sp.Expr, context: Context) -> sp.Expr:
-    """A derivative taken inside sums over indices and over masks; constant factors come out."""
+    """Take a derivative inside sums over indices and over masks; constant factors come out."""
 
     def change(part: sp.Basic) -> sp.Basic:
         if not isinstance(part, sp.Derivative):
@@ -125,7 +125,7 @@ def _chain_example() -> tuple[sp.Expr, Context]:
     example=_chain_example,
 )
 def chain_rule(expression: sp.Expr, context: Context) -> sp.Expr:
-    """The derivative of an unknown function as its slope, times the derivative of what stands in it."""
+    """Write the derivative of an unknown function as its slope, times the derivative of what stands in it."""
 
     def change(part: sp.Basic) -> sp.Basic:
         if not isinstance(part, sp.Derivative):
@@ -151,7 +151,7 @@ def chain_rule(expression: sp.Expr, context: Context) -> sp.Expr:
     example=lambda: (sp.Limit(sp.sin(_x * _t) / _t, _t, 0), _plain),
 )
 def limit(expression: sp.Expr, context: Context) -> sp.Expr:
-    """Limits that SymPy can evaluate."""
+    """Carry out the limits that SymPy can evaluate."""
 
     def change(part: sp.Basic) -> sp.Basic:
         if not isinstance(part, sp.Limit) or context.is_inert(part.args[0], part.args[1:2]):

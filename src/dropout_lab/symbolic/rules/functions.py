@@ -26,7 +26,7 @@ _plain = Context()
     example=lambda: (sp.log(_x**3 / _y), _plain),
 )
 def logarithm(expression: sp.Expr, context: Context) -> sp.Expr:
-    """Logarithms of positive products, quotients and powers, taken apart."""
+    """Take the logarithms of positive products, quotients and powers apart."""
 
     def change(part: sp.Basic) -> sp.Basic:
         return _logarithm(part.args[0]) if isinstance(part, sp.log) else part
@@ -54,7 +54,7 @@ def _logarithm(inside: sp.Expr) -> sp.Expr:
     example=lambda: (sp.exp(_t + 2 * sp.log(1 + _x), evaluate=False), _plain),
 )
 def exponential_of_logarithm(expression: sp.Expr, context: Context) -> sp.Expr:
-    """Positive parts under a logarithm in an exponential."""
+    """Write exponentials of logarithms of something positive without either."""
 
     def change(part: sp.Basic) -> sp.Basic:
         if not isinstance(part, sp.exp):
@@ -78,7 +78,7 @@ def exponential_of_logarithm(expression: sp.Expr, context: Context) -> sp.Expr:
     example=lambda: (sp.tanh(_t), _plain),
 )
 def in_exponentials(expression: sp.Expr, context: Context) -> sp.Expr:
-    """Hyperbolic functions by their definition, exponentials of sums as products."""
+    """Write hyperbolic functions by their definition, and exponentials of sums as products."""
 
     def change(part: sp.Basic) -> sp.Basic:
         if isinstance(part, (sp.sinh, sp.cosh, sp.tanh, sp.coth, sp.sech, sp.csch)):
@@ -105,7 +105,10 @@ def _power_example() -> tuple[sp.Expr, Context]:
     example=_power_example,
 )
 def power_of_product(expression: sp.Expr, context: Context) -> sp.Expr:
-    """A power of a product, factor by factor; factors of which no sign is known stay together."""
+    """Take a power of a product factor by factor.
+
+    Factors of which no sign is known stay together.
+    """
 
     def change(part: sp.Basic) -> sp.Basic:
         if not isinstance(part, sp.Pow) or not isinstance(part.base, sp.Mul) or not is_real(part.exp):
@@ -128,7 +131,10 @@ def _absolute_example() -> tuple[sp.Expr, Context]:
     example=_absolute_example,
 )
 def absolute_value(expression: sp.Expr, context: Context) -> sp.Expr:
-    """The absolute value of a product, and of what is surely not negative."""
+    """Take the absolute value of a product factor by factor.
+
+    It is left out where something is surely not negative.
+    """
 
     def size(part: sp.Expr) -> sp.Expr:
         return next((one for one in (part, -part) if _is_not_negative(one, context)), sp.Abs(part))
@@ -156,7 +162,7 @@ def _exponential_example() -> tuple[sp.Expr, Context]:
     example=_exponential_example,
 )
 def exponential_of_sum(expression: sp.Expr, context: Context) -> sp.Expr:
-    """The exponential of a finite sum as the product of the exponentials."""
+    """Write the exponential of a finite sum as the product of the exponentials."""
 
     def change(part: sp.Basic) -> sp.Basic:
         return _exponential(part.args[0]) if isinstance(part, sp.exp) else part
@@ -188,7 +194,7 @@ def _exponential(exponent: sp.Expr) -> sp.Expr:
     example=lambda: (ImaginaryPart(sp.exp(sp.I * _x * _t)), _plain),
 )
 def euler(expression: sp.Expr, context: Context) -> sp.Expr:
-    """The imaginary part of an exponential of something imaginary is a sine."""
+    """Write the imaginary part of an exponential of something imaginary as a sine."""
 
     def change(part: sp.Basic) -> sp.Basic:
         if not isinstance(part, ImaginaryPart) or not isinstance(part.args[0], sp.exp):
@@ -206,7 +212,7 @@ def euler(expression: sp.Expr, context: Context) -> sp.Expr:
     example=lambda: (ImaginaryPart(_x * sp.exp(sp.I * _t) + 2 * sp.exp(-sp.I * _t)), _plain),
 )
 def linearity_of_imaginary_part(expression: sp.Expr, context: Context) -> sp.Expr:
-    """The imaginary part of a sum or a mean is the sum or the mean of the imaginary parts; real factors come out."""
+    """Take the imaginary part of a sum or a mean term by term; real factors come out."""
 
     def change(part: sp.Basic) -> sp.Basic:
         return _imaginary(part.args[0]) if isinstance(part, ImaginaryPart) else part
@@ -236,7 +242,7 @@ def _imaginary(inside: sp.Expr) -> sp.Expr:
     example=lambda: (sp.cos(_t) ** 2 * _x + _x * sp.sin(_t) ** 2, _plain),
 )
 def pythagoras(expression: sp.Expr, context: Context) -> sp.Expr:
-    """The square of a sine as 1 minus the square of the cosine."""
+    """Write the square of a sine as 1 minus the square of the cosine."""
 
     def change(part: sp.Basic) -> sp.Basic:
         if isinstance(part, sp.Pow) and part.exp == 2 and isinstance(part.base, sp.sin):
@@ -247,7 +253,14 @@ def pythagoras(expression: sp.Expr, context: Context) -> sp.Expr:
 
 
 def homogeneity(function: Unknown) -> Rule:
-    """a(c z) = c a(z) for positive c, where the function has the property ``homogeneous``."""
+    """Make the rule a(c z) = c a(z) for positive c, for a function that has the property ``homogeneous``.
+
+    Raises ValueError for a function without that property.
+
+    >>> a, z, p = Unknown("a", lambda u: u, properties=("homogeneous",)), sp.Symbol("z"), sp.Symbol("p", positive=True)
+    >>> homogeneity(a).rewrite(a(p * z), Context(unknowns=(a,)))
+    p*a(z)
+    """
     if "homogeneous" not in function.properties:
         raise ValueError(
             f"{function.function} is not said to be homogeneous; its properties: {sorted(function.properties)}"

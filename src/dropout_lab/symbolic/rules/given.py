@@ -50,7 +50,12 @@ class Lemma(Protocol):
 
 
 def definition(*definitions: Definition) -> Rule:
-    """What letters stand for, put in their place; read backwards, the letter for what it stands for."""
+    """Make the rule that puts what letters stand for in their place, or, read backwards, the letters for it.
+
+    >>> S = Definition("S", sp.Symbol("x") ** 2)
+    >>> definition(S).rewrite(S.symbol + 1, Context())
+    x**2 + 1
+    """
 
     def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:
         def change(part: sp.Basic) -> sp.Basic:
@@ -82,12 +87,11 @@ def substitution(
     own: Context | None = None,
     sources: tuple[Lemma, ...] = (),
 ) -> Rule:
-    """``right`` in place of ``left``, wherever it stands.
+    """Make the rule that puts ``right`` in place of ``left``, wherever that stands.
 
-    :class:`~dropout_lab.symbolic.Random` letters of ``left`` stand for any expression.
-
-    With ``<=`` only where something larger makes the whole larger. ``own`` is what the chain behind it took for
-    granted: the rule can be used in chains that do so, too.
+    :class:`~dropout_lab.symbolic.Random` letters of ``left`` stand for any expression. With ``relation="<="`` the rule
+    applies only where something larger makes the whole larger. ``own`` is what the chain behind it took for granted:
+    the rule can be used in chains that do so, too.
     """
     if relation not in ("=", "<=", "~"):
         raise ValueError(
@@ -194,7 +198,16 @@ def theorem(
     assumes: tuple[str, ...] = (),
     relation: str = "=",
 ) -> Rule:
-    """A theorem of the literature as a step: ``key`` is its entry in the bibliography, and the page says so."""
+    """Make the rule of a theorem of the literature, which puts ``right`` in place of ``left``.
+
+    ``key`` is its entry in the bibliography, and the page says so; ``statement`` is the theorem in Markdown with LaTeX,
+    ``assumes`` are the ids of the assumptions that it makes.
+
+    >>> t = sp.Symbol("t", positive=True)
+    >>> known = theorem("Euler's sine product", sp.sinc(t), t, key="euler", statement="…")
+    >>> known.name, known.cites
+    ("Euler's sine product (cited)", 'euler')
+    """
     step = substitution(
         left, right, f"{name} (cited)", "a cited theorem", statement=statement, relation=relation, assumes=assumes
     )
@@ -202,17 +215,21 @@ def theorem(
 
 
 def given(left: sp.Expr, right: sp.Expr, name: str, *, assumes: tuple[str, ...] = (), relation: str = "=") -> Rule:
-    """An equation that holds by assumption, such as that inputs are white; ``assumes`` names the assumption.
+    """Make the rule of an equation that holds by assumption, such as that inputs are white.
 
-    With ``relation="<="`` it is an inequality, used only where the whole grows with its left side. Letters that the
-    equation ties to each other get their values by ``Chain(…, tied=…)``.
+    ``assumes`` names the assumption. With ``relation="<="`` it is an inequality, used only where the whole grows with
+    its left side. Letters that the equation ties to each other get their values by ``Chain(…, tied=…)``.
+
+    >>> x, y = sp.symbols("x y", real=True)
+    >>> given(x * y, sp.Integer(0), "x and y are orthogonal", assumes=("orthogonal",)).rewrite(x * y + 1, Context())
+    1
     """
     statement = "An equation or inequality that the assumptions give."
     return substitution(left, right, name, "given", statement=statement, assumes=assumes, relation=relation)
 
 
 def in_letters(lemma: Lemma, letters: Mapping[sp.Basic, Any], name: str) -> Rule:
-    """A lemma in other letters: what holds for r, x and y holds for the masks, inputs and target of each example.
+    """Make the rule of a lemma in other letters: what holds for r, x and y holds for those of each example.
 
     ``letters`` gives for a symbol an expression, for an :class:`sympy.IndexedBase` a function of the indices. Different
     masks must become different masks of the same law, anything else something that is not random, and positive where
@@ -324,10 +341,11 @@ def _check_masks(name: str, own: Context, laws: Mapping[sp.Basic, sp.Basic], con
 
 
 def fixed_by_log_odds(log_odds: Lemma, one: Lemma, other: Lemma) -> Rule:
-    """Two distributions with the same log-odds are one: P(k) = 1 / Σ_m exp(log-odds of m against k).
+    r"""Make the rule that two distributions with the same log-odds are the same.
 
-    ``log_odds`` is a chain from log G(k) − log G(l) to log Q(k) − log Q(l), for any two classes; ``one`` and ``other``
-    are chains from Σ_k G(k) and Σ_k Q(k) to 1. Raises ValueError for chains of another form.
+    It holds since :math:`P(k) = 1 / \sum_m \exp(\ell_{mk})`, with the log-odds :math:`\ell_{mk}` of class m against
+    class k. ``log_odds`` is a chain from log G(k) − log G(l) to log Q(k) − log Q(l), for any two classes; ``one`` and
+    ``other`` are chains from the sums of G(k) and of Q(k) over k to 1. Raises ValueError for chains of another form.
     """
     (first, second), (third, fourth) = _log_odds(log_odds.start), _log_odds(log_odds.end)
     for chain in (log_odds, one, other):

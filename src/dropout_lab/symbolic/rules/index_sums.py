@@ -27,7 +27,7 @@ _plain = Context()
     example=lambda: ((sp.Sum(_a[_i], (_i, 1, _n)) - 1) ** 2, _plain),
 )
 def algebra(expression: sp.Expr, context: Context) -> sp.Expr:
-    """Everything multiplied out."""
+    """Multiply everything out."""
     return multiplied_out(expression)
 
 
@@ -41,7 +41,7 @@ def _diagonal_example() -> tuple[sp.Expr, Context]:
     example=_diagonal_example,
 )
 def split_diagonal(expression: sp.Expr, context: Context) -> sp.Expr:
-    """A double sum over one range as the sum over different indices and the sum over equal ones."""
+    """Write a double sum over one range as the sum over different indices and the sum over equal ones."""
 
     def change(part: sp.Basic) -> sp.Basic:
         if not isinstance(part, sp.Sum) or len(part.limits) != 2:
@@ -68,7 +68,7 @@ def _delta_example() -> tuple[sp.Expr, Context]:
     example=_delta_example,
 )
 def delta_picks(expression: sp.Expr, context: Context) -> sp.Expr:
-    """A sum with a Kronecker delta as a factor is its one term."""
+    """Write a sum with a Kronecker delta as a factor as its one term."""
 
     def change(part: sp.Basic, here: Context) -> sp.Basic:
         return used_up(part, here) if isinstance(part, sp.Sum) else part
@@ -143,7 +143,7 @@ def _last_example() -> tuple[sp.Expr, Context]:
     example=_last_example,
 )
 def last_term(expression: sp.Expr, context: Context) -> sp.Expr:
-    """Sums and products up to n + 1 as those up to n and the last term."""
+    """Write sums and products up to n + 1 as those up to n and the last term."""
 
     def change(part: sp.Basic) -> sp.Basic:
         if not isinstance(part, (sp.Sum, sp.Product)) or len(part.limits) != 1:
@@ -168,7 +168,7 @@ def _shift_example() -> tuple[sp.Expr, Context]:
     example=_shift_example,
 )
 def shifted(expression: sp.Expr, context: Context) -> sp.Expr:
-    """Sums and products over one index that begin elsewhere, with their terms numbered from 1."""
+    """Number the terms of sums and products over one index from 1, where they begin elsewhere."""
 
     def change(part: sp.Basic) -> sp.Basic:
         if not isinstance(part, (sp.Sum, sp.Product)) or len(part.limits) != 1:
@@ -187,7 +187,7 @@ def shifted(expression: sp.Expr, context: Context) -> sp.Expr:
     example=lambda: (sp.Sum(_a[_i], (_i, 1, 0)) + 3, _plain),
 )
 def no_terms(expression: sp.Expr, context: Context) -> sp.Expr:
-    """Sums and products over an empty range."""
+    """Write sums and products over an empty range as 0 and 1."""
 
     def change(part: sp.Basic) -> sp.Basic:
         if isinstance(part, (sp.Sum, sp.Product)) and any(high == low - 1 for _, low, high in part.limits):
@@ -203,7 +203,7 @@ def no_terms(expression: sp.Expr, context: Context) -> sp.Expr:
     example=lambda: (sp.Sum(_i, (_i, 1, _n)), _plain),
 )
 def closed_form(expression: sp.Expr, context: Context) -> sp.Expr:
-    """Sums that have a closed form, as SymPy knows it."""
+    """Write a sum in the closed form that SymPy knows."""
 
     def change(part: sp.Basic) -> sp.Basic:
         if isinstance(part, (sp.Sum, sp.Product)) and not part.has(sp.Indexed, sp.KroneckerDelta, Operator, Named):
@@ -221,7 +221,7 @@ def closed_form(expression: sp.Expr, context: Context) -> sp.Expr:
     example=lambda: (sp.Min(_a[1], _a[2]) - sp.Max(_b[1], 3), _plain),
 )
 def sums_of_minima(expression: sp.Expr, context: Context) -> sp.Expr:
-    """A sum with minima, and with maxima that are subtracted, as one minimum."""
+    """Write a sum with minima, and with maxima that are subtracted, as one minimum."""
 
     def change(part: sp.Basic) -> sp.Basic:
         if not isinstance(part, sp.Add):
@@ -251,7 +251,7 @@ def _band_example() -> tuple[sp.Expr, Context]:
     example=_band_example,
 )
 def order_of_summation(expression: sp.Expr, context: Context) -> sp.Expr:
-    """A double sum over a band, first over the index that runs along it."""
+    """Write a double sum over a band with the sum first over the index that runs along it."""
 
     def change(part: sp.Basic) -> sp.Basic:
         if not isinstance(part, sp.Sum) or len(part.limits) != 2:
@@ -277,7 +277,7 @@ def order_of_summation(expression: sp.Expr, context: Context) -> sp.Expr:
     example=lambda: (sp.Sum(_a[_i], (_i, 1, 2)), _plain),
 )
 def written_out(expression: sp.Expr, context: Context) -> sp.Expr:
-    """Sums and products over ranges of numbers, term by term."""
+    """Write sums and products over ranges of numbers out, term by term."""
 
     def change(part: sp.Basic) -> sp.Basic:
         if not isinstance(part, (sp.Sum, sp.Product)) or len(part.limits) != 1:

@@ -68,7 +68,7 @@ def _jensen_example() -> tuple[sp.Expr, Context]:
     example=_jensen_example,
 )
 def jensen(expression: sp.Expr, context: Context) -> sp.Expr:
-    """A convex function of a mean is at most the mean of the function."""
+    """Bound a convex function of a mean by the mean of the function."""
     whole = _raised_by_jensen(expression, context)
     return whole if whole != expression else raised(expression, lambda part: _raised_by_jensen(part, context))
 
@@ -102,7 +102,7 @@ def _cauchy_example() -> tuple[sp.Expr, Context]:
     example=_cauchy_example,
 )
 def cauchy_schwarz(expression: sp.Expr, context: Context) -> sp.Expr:
-    """The square of a sum of products of two factors is at most the product of the sums of squares."""
+    """Bound the square of a sum of products of two factors by the product of the sums of squares."""
 
     def change(part: sp.Expr) -> sp.Expr:
         if not (isinstance(part, sp.Pow) and part.exp == 2 and isinstance(part.base, sp.Sum)):
@@ -129,7 +129,7 @@ def _bernoulli_example() -> tuple[sp.Expr, Context]:
     example=_bernoulli_example,
 )
 def bernoulli(expression: sp.Expr, context: Context) -> sp.Expr:
-    """One minus m times a probability is at most the m-th power of its complement."""
+    """Bound one minus m times a probability by the m-th power of its complement."""
     laws = context.laws()
 
     def change(part: sp.Expr) -> sp.Expr:
@@ -164,7 +164,7 @@ def _is_whole(part: sp.Expr) -> bool:
     example=lambda: (sp.Max(0, sp.Symbol("z", real=True)) ** 2, Context()),
 )
 def relu_shrinks(expression: sp.Expr, context: Context) -> sp.Expr:
-    """The square of a ReLU's answer is at most the square of what it reads."""
+    """Bound the square of a ReLU's output by the square of its input."""
 
     def change(part: sp.Expr) -> sp.Expr:
         if isinstance(part, sp.Pow) and part.exp == 2 and isinstance(part.base, sp.Max):
@@ -184,7 +184,7 @@ def relu_shrinks(expression: sp.Expr, context: Context) -> sp.Expr:
     example=lambda: (3 * sp.exp(-sp.Symbol("x", positive=True)), Context()),
 )
 def exponential_below_one(expression: sp.Expr, context: Context) -> sp.Expr:
-    """An exponential of what surely is at most 0 is at most 1."""
+    """Bound an exponential of something that is surely at most 0 by 1."""
 
     def change(part: sp.Expr) -> sp.Expr:
         if isinstance(part, sp.exp) and is_real(part.args[0]) and is_nonnegative(-part.args[0]):
@@ -207,7 +207,7 @@ def _nonnegative_example() -> tuple[sp.Expr, Context]:
     example=_nonnegative_example,
 )
 def nonnegative(expression: sp.Expr, context: Context) -> sp.Expr:
-    """What is subtracted and surely not negative is left out."""
+    """Leave out what is subtracted and surely not negative."""
     terms = sp.Add.make_args(expression)
     kept = [term for term in terms if not is_nonnegative(-term)]
     return sp.Add(*kept) if len(kept) < len(terms) else expression

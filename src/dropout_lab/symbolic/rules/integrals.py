@@ -27,7 +27,7 @@ def _integral_example() -> tuple[sp.Expr, Context]:
     example=_integral_example,
 )
 def integral(expression: sp.Expr, context: Context) -> sp.Expr:
-    """Integrals that SymPy can evaluate without a condition."""
+    """Carry out the integrals that SymPy can evaluate without a condition."""
 
     def change(part: sp.Basic) -> sp.Basic:
         if not isinstance(part, sp.Integral) or context.is_inert(part.function, part.variables):
@@ -44,7 +44,7 @@ def integral(expression: sp.Expr, context: Context) -> sp.Expr:
     example=lambda: (sp.Integral(_x * sp.exp(-_t) + _t, (_t, 0, 1)), _plain),
 )
 def linearity_of_integral(expression: sp.Expr, context: Context) -> sp.Expr:
-    """The integral of a sum is the sum of the integrals; constants come out."""
+    """Take the integral of a sum term by term; constants come out."""
 
     def change(part: sp.Basic) -> sp.Basic:
         if not isinstance(part, sp.Integral) or len(part.limits) != 1:
@@ -62,10 +62,12 @@ def _split_integral(function: sp.Expr, limit: sp.Tuple) -> sp.Expr:
 
 
 def by_substitution(old: sp.Symbol, image: sp.Expr, new: sp.Symbol, low: sp.Expr, high: sp.Expr) -> Rule:
-    """∫ f(x) dx with x = g(u): ∫ f(g(u)) g′(u) du, where g(low) and g(high) are the ends of the integral over x.
+    r"""Make the rule of integration by substitution of g(u) for the variable x of an integral.
 
-    ``image`` is g(u), which surely grows or surely falls: its slope is of one sign for all u of its kind, positive ones
-    say. Raises ValueError where it may turn, and where it has other limits at ``low`` and ``high`` than the integral.
+    The rule is :math:`\int f(x)\,dx = \int f(g(u))\,g'(u)\,du`, where g(low) and g(high) are the ends of the integral
+    over x. ``image`` is g(u), which surely grows or surely falls: its slope is of one sign for all u of its kind,
+    positive ones say. Raises ValueError where it may turn, and where it has other limits at ``low`` and ``high`` than
+    the integral.
 
     >>> x, u = sp.symbols("x u", positive=True)
     >>> by_substitution(x, u**2, u, 0, 3).rewrite(sp.Integral(sp.cos(x), (x, 0, 9)), Context())
@@ -107,7 +109,9 @@ def _moves_in_sight(function: sp.Expr, variable: sp.Symbol, context: Context) ->
 
 
 def below(threshold: sp.Expr) -> Rule:
-    """∫₀¹ of f(u) where u < p, and 0 elsewhere, is ∫₀ᵖ f(u) du, for a ``threshold`` p that is a probability.
+    r"""Make the rule that an integral from 0 to 1 of what is 0 from a threshold on ends at the threshold.
+
+    The rule is :math:`\int_0^1 f(u)\,[u < p]\,du = \int_0^p f(u)\,du` for a ``threshold`` p that is a probability.
 
     >>> u, p = sp.symbols("u p", positive=True)
     >>> kept = sp.Integral(sp.Piecewise((1 / p, u < p), (0, True)), (u, 0, 1))
@@ -144,7 +148,7 @@ def below(threshold: sp.Expr) -> Rule:
     example=lambda: (sp.Integral(sp.exp(-_a * _x**2 + _b * _x), (_x, -sp.oo, sp.oo)), _plain),
 )
 def gaussian_integral(expression: sp.Expr, context: Context) -> sp.Expr:
-    """Integrals over the whole line of an exponential of a quadratic function that falls to both sides."""
+    """Carry out integrals over the whole line of an exponential of a quadratic function that falls to both sides."""
 
     def change(part: sp.Basic) -> sp.Basic:
         if not isinstance(part, sp.Integral) or len(part.limits) != 1:
@@ -169,7 +173,7 @@ def gaussian_integral(expression: sp.Expr, context: Context) -> sp.Expr:
     example=lambda: (sp.Integral((sp.exp(-2 * _x) - sp.exp(-_a * _x)) / _x, (_x, 0, sp.oo)), _plain),
 )
 def frullani(expression: sp.Expr, context: Context) -> sp.Expr:
-    """The integral of a difference of two falling exponentials, divided by its variable."""
+    """Carry out the integral of a difference of two falling exponentials, divided by its variable."""
 
     def change(part: sp.Basic) -> sp.Basic:
         if not isinstance(part, sp.Integral) or len(part.limits) != 1:
@@ -197,7 +201,7 @@ def frullani(expression: sp.Expr, context: Context) -> sp.Expr:
     ),
 )
 def under_integral(expression: sp.Expr, context: Context) -> sp.Expr:
-    """The derivative of an integral as the integral of the derivative; constant factors stay outside."""
+    """Take the derivative of an integral inside it; constant factors stay outside."""
 
     def change(part: sp.Basic) -> sp.Basic:
         if not isinstance(part, sp.Derivative) or len(part.variables) != 1:
@@ -225,7 +229,7 @@ def under_integral(expression: sp.Expr, context: Context) -> sp.Expr:
     example=lambda: (sp.Integral(sp.exp(_x), (_x, 1, 0)), _plain),
 )
 def exchanged_ends(expression: sp.Expr, context: Context) -> sp.Expr:
-    """An integral from a larger number to a smaller one, the other way round with a minus sign."""
+    """Write an integral from a larger number to a smaller one the other way round, with a minus sign."""
 
     def change(part: sp.Basic) -> sp.Basic:
         if not isinstance(part, sp.Integral) or len(part.limits) != 1 or len(part.limits[0]) != 3:
@@ -245,7 +249,7 @@ def exchanged_ends(expression: sp.Expr, context: Context) -> sp.Expr:
     example=lambda: (sp.Integral(_a * sp.exp(_x), (_x, 0, 1)), _plain),
 )
 def positive_integral(expression: sp.Expr, context: Context) -> sp.Expr:
-    """An integral of what is surely positive is above 0; so is a positive multiple of it."""
+    """Bound an integral of what is surely positive, or a positive multiple of it, from below by 0."""
     factors = sp.Mul.make_args(expression)
     integrals = [factor for factor in factors if isinstance(factor, sp.Integral)]
     if len(integrals) != 1 or not all(is_positive(factor) for factor in factors if factor is not integrals[0]):

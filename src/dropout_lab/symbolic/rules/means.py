@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from itertools import count
 
 import sympy as sp
 
-from dropout_lab.symbolic.binding import BINDERS, fresh, put
+from dropout_lab.symbolic.binding import fresh, put
 from dropout_lab.symbolic.letters import Named
 from dropout_lab.symbolic.masks import Masks
 from dropout_lab.symbolic.operators import Mean, Operator, SumOverMasks, Weight
 from dropout_lab.symbolic.parts import rebuilt, walk
 from dropout_lab.symbolic.rules.base import Context, Rule, rule, walk_within
+from dropout_lab.symbolic.rules.disjoint import disjoint
 
 
 def _example_masks() -> tuple[Masks, Context]:
@@ -39,7 +38,7 @@ def _linear_example() -> tuple[sp.Expr, Context]:
     example=_linear_example,
 )
 def linearity(expression: sp.Expr, context: Context) -> sp.Expr:
-    """The mean of a sum is the sum of the means; constants come out."""
+    """Take the mean of a sum term by term; constants come out."""
 
     def change(part: sp.Basic) -> sp.Basic:
         return _linear(part.args[0], context) if isinstance(part, Mean) else part
@@ -75,7 +74,7 @@ def _under_integral_example() -> tuple[sp.Expr, Context]:
     example=_under_integral_example,
 )
 def mean_of_integral(expression: sp.Expr, context: Context) -> sp.Expr:
-    """The mean of an integral as the integral of the mean; the ends of the integral are not random."""
+    """Take a mean inside an integral, whose ends are not random."""
 
     def change(part: sp.Basic) -> sp.Basic:
         if not isinstance(part, Mean) or not isinstance(part.args[0], sp.Integral):
@@ -94,7 +93,7 @@ def mean_of_integral(expression: sp.Expr, context: Context) -> sp.Expr:
     example=lambda: (Mean(_example_masks()[0][_i]), _example_masks()[1]),
 )
 def mean_of_mask(expression: sp.Expr, context: Context) -> sp.Expr:
-    """The mean of a single mask is its keep probability."""
+    """Write the mean of a single mask as its keep probability."""
 
     def change(part: sp.Basic, here: Context) -> sp.Basic:
         if isinstance(part, Mean) and here.family(part.args[0]) is not None:
@@ -111,7 +110,7 @@ def mean_of_mask(expression: sp.Expr, context: Context) -> sp.Expr:
     example=lambda: (Mean(_example_masks()[0][_i] ** 2), _example_masks()[1]),
 )
 def idempotence(expression: sp.Expr, context: Context) -> sp.Expr:
-    """A positive power of what is 0 or 1 is the thing itself."""
+    """Write a positive power of what is 0 or 1 as the thing itself."""
 
     def change(part: sp.Basic) -> sp.Basic:
         if isinstance(part, sp.Pow) and part.exp.is_positive and _is_zero_or_one(part.base, context):
@@ -143,7 +142,7 @@ def _independence_example() -> tuple[sp.Expr, Context]:
     example=_independence_example,
 )
 def independence(expression: sp.Expr, context: Context) -> sp.Expr:
-    """The mean of a product of expressions in different masks is the product of their means."""
+    """Write the mean of a product of expressions in different masks as the product of their means."""
 
     def change(part: sp.Basic, here: Context) -> sp.Basic:
         if isinstance(part, Mean):
@@ -210,72 +209,6 @@ def _factored(inside: sp.Expr, context: Context) -> sp.Expr:
     )
 
 
-#: A mask, with the ranges of the indices that are bound where it stands.
-_Occurrence = tuple[sp.Indexed, dict[sp.Basic, tuple[sp.Expr, sp.Expr]]]
-
-
-def disjoint(one: sp.Expr, other: sp.Expr, context: Context) -> bool:
-    """Whether two expressions surely have no mask in common, nor any other random thing."""
-    if not context.is_random(one) or not context.is_random(other):
-        return True
-    numbers = count()
-    first: list[_Occurrence] = []
-    second: list[_Occurrence] = []
-    if not _masks_in(one, {}, context, first, numbers) or not _masks_in(other, {}, context, second, numbers):
-        return False
-    return all(_differ(a, b, context) for a in first for b in second)
-
-
-def _masks_in(part: sp.Basic, ranges: dict, context: Context, found: list[_Occurrence], numbers: Iterator[int]) -> bool:
-    """Collect all masks, their bound indices renamed apart; False if something else is random."""
-    if context.family(part) is not None:
-        found.append((part, ranges))
-        return True
-    if isinstance(part, Operator) or not context.is_random(part):
-        return True
-    if isinstance(part, sp.Symbol):
-        return False
-    if isinstance(part, Named):
-        return _masks_in(part.meaning, ranges, context, found, numbers)
-    if isinstance(part, BINDERS):
-        names: dict[sp.Basic, sp.Basic] = {}
-        own = dict(ranges)
-        for index, *ends in reversed(part.limits):
-            low, high = (put(end, names) for end in ends) if len(ends) == 2 else (-sp.oo, sp.oo)
-            names[index] = sp.Dummy(f"b{next(numbers)}", **index.assumptions0)
-            own[names[index]] = (low, high)
-        return _masks_in(put(part.function, names), own, context, found, numbers)
-    return all(_masks_in(argument, ranges, context, found, numbers) for argument in part.args)
-
-
-def _differ(one: _Occurrence, other: _Occurrence, context: Context) -> bool:
-    first, second = one[0], other[0]
-    if first.base != second.base:
-        return True
-    for a, b in zip(first.indices, second.indices, strict=True):
-        if frozenset((a, b)) in context.distinct:
-            return True
-        low_a, high_a = _ends(a, one[1])
-        low_b, high_b = _ends(b, other[1])
-        if (low_a - high_b).is_positive or (low_b - high_a).is_positive:
-            return True
-    return False
-
-
-def _ends(index: sp.Expr, ranges: dict) -> tuple[sp.Expr, sp.Expr]:
-    """The least and the largest value of an index such as i + 1, for a bound i; the ends hold no bound index."""
-    bound = index.free_symbols & set(ranges)
-    if not bound:
-        return index, index
-    shift = index - next(iter(bound))
-    if len(bound) > 1 or shift.free_symbols & bound:
-        return -sp.oo, sp.oo
-    low, high = ranges[next(iter(bound))]
-    if (low.free_symbols | high.free_symbols) & set(ranges):
-        return -sp.oo, sp.oo
-    return low + shift, high + shift
-
-
 @rule(
     "a mean is a sum over masks",
     r"$\mathbb{E}[X] = \sum_r \pi_r X(r)$: there are finitely many masks, and $\pi_r$ is the probability of the mask "
@@ -283,7 +216,7 @@ def _ends(index: sp.Expr, ranges: dict) -> tuple[sp.Expr, sp.Expr]:
     example=lambda: (Mean(2 ** _example_masks()[0][1]), _example_masks()[1]),
 )
 def mean_as_sum(expression: sp.Expr, context: Context) -> sp.Expr:
-    """A mean written out as the sum over all masks, each with its probability."""
+    """Write a mean out as the sum over all masks, each with its probability."""
 
     def change(part: sp.Basic) -> sp.Basic:
         return SumOverMasks(Weight() * part.args[0]) if isinstance(part, Mean) else part
@@ -304,7 +237,7 @@ def _weight_example() -> tuple[sp.Expr, Context]:
     example=_weight_example,
 )
 def weight_of_mask(expression: sp.Expr, context: Context) -> sp.Expr:
-    """The probability of a whole mask as the product of those of its zeros and ones."""
+    """Write the probability of a whole mask as the product of those of its zeros and ones."""
 
     def of(family: Masks) -> sp.Expr:
         index: list[sp.Symbol] = []
@@ -334,7 +267,7 @@ def _fair_example() -> tuple[sp.Expr, Context]:
     example=_fair_example,
 )
 def symmetry(expression: sp.Expr, context: Context) -> sp.Expr:
-    """A mean over fair masks is the mean over the masks and their complements."""
+    """Write a mean over fair masks as the mean over the masks and their complements."""
     half = sp.Rational(1, 2)
 
     def change(part: sp.Basic, here: Context) -> sp.Basic:
@@ -362,10 +295,15 @@ def _complemented(part: sp.Basic, context: Context) -> sp.Expr | None:
 
 
 def two_outcomes(mask: sp.Indexed, *, alone: bool = False) -> Rule:
-    """Average over one mask by its two outcomes: E X = p E[X at r = 1] + (1 − p) E[X at r = 0].
+    r"""Make the rule that averages over one mask by its two outcomes.
 
-    Needs that the mask is independent of everything else in X. With ``alone`` there is nothing else random in X, and
-    nothing is assumed. A letter that stands for something with the mask in it has to be written out before.
+    The rule is :math:`\mathbb{E}[X] = p\,\mathbb{E}[X \mid r = 1] + (1 - p)\,\mathbb{E}[X \mid r = 0]`. It needs that
+    the mask is independent of everything else in X. With ``alone`` there is nothing else random in X, and nothing is
+    assumed. A letter that stands for something with the mask in it has to be written out before.
+
+    >>> r = Masks(2, sp.Symbol("p", positive=True))
+    >>> two_outcomes(r[1], alone=True).rewrite(Mean(2 ** r[1]), Context((r,)))
+    p + 1
     """
 
     def change(part: sp.Basic, here: Context) -> sp.Basic:

@@ -12,8 +12,8 @@ from dropout_lab.symbolic.masks import Masks
 from dropout_lab.symbolic.operators import Cov, Mean, Var
 from dropout_lab.symbolic.parts import walk
 from dropout_lab.symbolic.rules.base import Context, rule, walk_within
+from dropout_lab.symbolic.rules.disjoint import disjoint
 from dropout_lab.symbolic.rules.index_sums import used_up
-from dropout_lab.symbolic.rules.means import disjoint
 
 _i = sp.Symbol("i", integer=True, positive=True)
 _j = sp.Symbol("j", integer=True, positive=True)
@@ -29,7 +29,7 @@ _context = Context((_r,))
     example=lambda: (Var(3 * _r[_i]), _context),
 )
 def variance_definition(expression: sp.Expr, context: Context) -> sp.Expr:
-    """A variance written as the mean square of the deviation from the mean."""
+    """Write a variance as the mean square of the deviation from the mean."""
 
     def change(part: sp.Basic) -> sp.Basic:
         return Mean((part.args[0] - Mean(part.args[0])) ** 2) if isinstance(part, Var) else part
@@ -43,7 +43,7 @@ def variance_definition(expression: sp.Expr, context: Context) -> sp.Expr:
     example=lambda: (Cov(_r[1], _r[1] + _r[2]), _context),
 )
 def covariance_definition(expression: sp.Expr, context: Context) -> sp.Expr:
-    """A covariance written as the mean product of the two deviations."""
+    """Write a covariance as the mean product of the two deviations."""
 
     def change(part: sp.Basic) -> sp.Basic:
         if not isinstance(part, Cov):
@@ -60,7 +60,7 @@ def covariance_definition(expression: sp.Expr, context: Context) -> sp.Expr:
     example=lambda: (Cov(3 * _r[_i], _r[_i]), _context),
 )
 def symmetric_covariance(expression: sp.Expr, context: Context) -> sp.Expr:
-    """The two sides of a covariance in an order of their own, so that it does not matter which comes first."""
+    """Put the two sides of a covariance in a fixed order, so that it does not matter which comes first."""
 
     def change(part: sp.Basic) -> sp.Basic:
         return Cov(*sorted(part.args, key=sp.default_sort_key)) if isinstance(part, Cov) else part
@@ -79,7 +79,7 @@ def _sum_example() -> tuple[sp.Expr, Context]:
     example=_sum_example,
 )
 def variance_of_sum(expression: sp.Expr, context: Context) -> sp.Expr:
-    """A variance of a sum, and a covariance of sums, as the double sum of the covariances of their terms."""
+    """Write a variance of a sum, or a covariance of sums, as the double sum of the covariances of their terms."""
 
     def change(part: sp.Basic) -> sp.Basic:
         if isinstance(part, Var) and isinstance(part.args[0], (sp.Add, sp.Sum, sp.Mul)):
@@ -132,7 +132,7 @@ def _linear_terms(expression: sp.Expr, context: Context) -> list[tuple[sp.Expr, 
     example=lambda: (Var(3 - 2 * _r[_i]), _context),
 )
 def constants_and_variance(expression: sp.Expr, context: Context) -> sp.Expr:
-    """Constant summands leave a variance alone, constant factors come out squared."""
+    """Leave constant summands of a variance out, and take constant factors out as squares."""
 
     def change(part: sp.Basic) -> sp.Basic:
         return _without_constants(part.args[0], context) if isinstance(part, Var) else part
@@ -168,7 +168,7 @@ def _pairs_example() -> tuple[sp.Expr, Context]:
     example=_pairs_example,
 )
 def zero_covariance(expression: sp.Expr, context: Context) -> sp.Expr:
-    """Covariances of different masks are 0, so that only the diagonal of a double sum stays."""
+    """Write covariances of different masks as 0, so that only the diagonal of a double sum stays."""
     return _without_pairs(expression, context, _on_diagonal)
 
 
@@ -218,7 +218,7 @@ def _independent_example() -> tuple[sp.Expr, Context]:
     example=_independent_example,
 )
 def independent_covariance(expression: sp.Expr, context: Context) -> sp.Expr:
-    """Covariances of expressions in different masks are 0, so that only the diagonal of a double sum stays."""
+    """Write covariances of expressions in different masks as 0, so that only the diagonal of a double sum stays."""
     return _without_pairs(expression, context, _of_independent)
 
 

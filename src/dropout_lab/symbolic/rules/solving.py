@@ -15,11 +15,12 @@ Given = Mapping[sp.Expr, str]
 
 
 def linear_equation(unknown: sp.Symbol, *, slope: sp.Expr | None = None, nonzero: Given | None = None) -> Rule:
-    """Solve an equation that is linear in ``unknown``: a v + b = 0 with a ≠ 0 has the one solution v = −b/a.
+    """Make the rule that solves an equation which is linear in ``unknown``.
 
-    The slope a must be seen not to vanish. ``slope`` writes it as a product whose factors are surely positive or
-    negative (algebra has to make it equal to the slope of the equation); ``nonzero`` gives factors that are not 0 by an
-    assumption, with the id of that assumption. Raises ValueError for a slope that is another one, or may vanish.
+    The equation av + b = 0 with a ≠ 0 has one solution, v = −b/a. The slope a must be seen not to vanish. ``slope``
+    writes it as a product whose factors are surely positive or negative (algebra has to make it equal to the slope of
+    the equation); ``nonzero`` gives factors that are not 0 by an assumption, with the id of that assumption. Raises
+    ValueError for a slope that is another one, or may vanish.
 
     >>> v, n, p = sp.symbols("v n p", positive=True)
     >>> linear_equation(v).rewrite(sp.Eq(n * v - p, 0), Context())
@@ -58,7 +59,9 @@ def linear_equation(unknown: sp.Symbol, *, slope: sp.Expr | None = None, nonzero
 
 
 def positive(given: Given) -> Rule:
-    """A product of positive factors is above 0; ``given`` are factors that are so by an assumption, with its id.
+    """Make the rule that a product of positive factors is above 0.
+
+    ``given`` are factors that are positive by an assumption, each with the id of that assumption.
 
     >>> p, q = sp.symbols("p q", real=True)
     >>> positive({p: "some-assumption", q**2: "some-assumption"}).rewrite(p * q**2, Context())
