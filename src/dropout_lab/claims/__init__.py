@@ -1,7 +1,9 @@
 """The claims of the source, and the five kinds of evidence that settle them.
 
-Imports neither torch nor Sphinx nor IPython.
-A chapter cell settles a claim by its id; what was not established raises :class:`NotEstablished` and stops the build.
+A cell of a chapter settles a claim by its id: it calls :func:`derive`, :func:`enumerate`, :func:`measure`,
+:func:`refute` or :func:`cite` and shows the :class:`Settlement` that comes back. What was not established raises
+:class:`NotEstablished` and stops the build. From the evidence of all cells :func:`settle` makes the verdicts. This
+package imports neither torch nor Sphinx nor IPython.
 """
 
 from dropout_lab._extras import require

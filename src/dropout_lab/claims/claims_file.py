@@ -35,13 +35,13 @@ def claims_path() -> Path:
 def load(path: str | Path | None = None) -> Registry:
     """Read and validate a claims file.
 
-    Without ``path`` it is the one that ``DROPOUT_LAB_CLAIMS`` names, else the package's own. The file holds two lists,
-    ``assumptions`` and ``claims``, whose entries have the fields of :class:`Assumption` and :class:`Claim`; every value
-    is text, ``readings`` and ``uses`` are lists of texts. A claim of the source has a reading, and two if it is
-    imprecise; it has a change if there is something to correct. Raises :class:`ClaimsFileError`, which names the file
-    and the entry, for anything else: a file that cannot be read or is empty, a key or an id that stands twice, a
-    field that is unknown, missing or blank, a value that YAML takes for a number, a truth value, a date or nothing,
-    anchors, aliases, tags and merges, and control characters.
+    ``path`` names the file; without it, that is the one which the environment variable ``DROPOUT_LAB_CLAIMS`` names,
+    else the package's own. The file holds two lists, ``assumptions`` and ``claims``, whose entries have the fields of
+    :class:`Assumption` and :class:`Claim`; every value is text, ``readings`` and ``uses`` are lists of texts. A claim
+    of the source has a reading, and two if it is imprecise; it has a change if there is something to correct. Raises
+    :class:`ClaimsFileError`, which names the file and the entry, for anything else: a file that cannot be read or is
+    empty, a key or an id that stands twice, a field that is unknown, missing or blank, a value that YAML takes for a
+    number, a truth value, a date or nothing, anchors, aliases, tags and merges, and control characters.
 
     Example
     -------

@@ -12,37 +12,51 @@ from dropout_lab.symbolic.rules.base import RELATIONS, SIGNS
 
 @dataclass(frozen=True)
 class Line(Part):
-    """One line: LaTeX and plain text of its formula, its relation to the line before (empty for a first line), the
-    rules that lead to it and their anchors on the page of rules, the assumptions that these need, why one would do
-    that, the line's value at small numbers, and the heading of the part that begins here (empty for most)."""
+    """One line of a derivation, as its record keeps it."""
 
+    #: The formula in LaTeX.
     formula: str
+    #: The relation of the line before to this one; empty for a first line.
     relation: str
+    #: The names of the rules that lead to the line, joined by " + ".
     rule: str
+    #: The ids of the assumptions that these rules need.
     assumes: tuple[str, ...]
+    #: The names of the rules, one by one.
     rules: tuple[str, ...]
+    #: The anchors of the rules on the page of rules.
     anchors: tuple[str, ...]
+    #: Why one would take this step.
     why: str
+    #: The value of the line at small numbers.
     value: str
+    #: The heading of the part that begins here; empty for most lines.
     heading: str
+    #: The formula in plain text.
     text: str
 
 
 @dataclass(frozen=True)
 class Slips(Part):
-    """Altered lines: how many were tried, refused by the rule, by the numbers, and by either."""
+    """How many altered lines were tried, and how many of them were refused."""
 
+    #: How many altered lines were tried.
     tried: int
+    #: How many of them the rules refused.
     by_rule: int
+    #: How many of them the numbers refused.
     by_numbers: int
+    #: How many of them either refused.
     refused: int
 
 
 @dataclass(frozen=True)
 class Swaps(Part):
-    """Other rules in place of those that were named: how many were tried and refused."""
+    """How many rules were tried in the place of those that a line names, and how many of them were refused."""
 
+    #: How many other rules were tried.
     tried: int
+    #: How many of them do not lead to the line.
     refused: int
 
 
@@ -50,12 +64,9 @@ class Swaps(Part):
 class Derivation(
     Evidence, kind="derive", noun="derivation", done="Derived", grades="true true-under", settles="I Th A D"
 ):
-    """A chain from a definition to a closed form, in which each line was checked for the reason printed beside it.
+    """The evidence of a derivation: a chain from a definition to a closed form, in which each line was checked.
 
-    ``assumes`` is computed: the assumptions of the definitions and of the rules of all lines. ``stated`` are those of
-    them that the claim's own sentence makes: a claim that leaves no other unsaid is true. ``cites`` has the keys of the
-    bibliography for the theorems of the literature among the rules. ``at`` says at which numbers the lines have the
-    values given. Chains of one ``part`` of a claim are alternatives to each other.
+    :func:`derive` makes it.
 
     Example
     -------
@@ -69,17 +80,29 @@ class Derivation(
     ('E r = p', True)
     """
 
+    #: What the chain holds for: ``any n``, a number of masks, or ``symbolic parameters``.
     scope: str
+    #: The first line's formula in LaTeX.
     left: str
+    #: The last line's formula in LaTeX.
     right: str
+    #: The relation of the first line to the last.
     relation: str
+    #: The ids of the assumptions of the definitions and of the rules of all lines, computed from the chain.
     assumes: tuple[str, ...]
+    #: The lines of the chain.
     lines: tuple[Line, ...]
+    #: What became of the altered lines.
     slips: Slips
+    #: What became of the exchanged rules.
     swaps: Swaps
+    #: The numbers at which the lines have the values given.
     at: str
+    #: The part of the claim that the chain shows. Chains of one part are alternatives to each other.
     part: str = field(default="", metadata={"blank": True})
+    #: The assumptions that the claim's own sentence makes. A claim that leaves no other unsaid is true.
     stated: tuple[str, ...] = ()
+    #: The keys of the bibliography for the theorems of the literature among the rules.
     cites: tuple[str, ...] = ()
 
     def _check(self) -> None:
@@ -103,11 +126,11 @@ class Derivation(
 
     @property
     def strength(self) -> str:
-        """The scope and the number of lines."""
+        """The scope and the number of lines, in words."""
         return f"derived, {self.scope}, {len(self.lines)} lines"
 
     def details(self, registry: Registry) -> list[tuple[str, str]]:
-        """The assumptions, and what attacks made of the chain."""
+        """Return the assumptions, and what attacks made of the chain, as (label, text) pairs."""
         named = ", ".join(registry.assumptions[used].name for used in self.assumes if used in registry.assumptions)
         slips, swaps = self.slips, self.swaps
         attacks = (
@@ -138,16 +161,16 @@ class Derivation(
 
     @property
     def sources(self) -> tuple[tuple[str, str], ...]:
-        """The keys of the theorems that it takes from the literature."""
+        """The theorems of the literature that the chain uses, as (key, place) pairs."""
         return tuple((key, "") for key in self.cites)
 
     @property
     def formula(self) -> str:
-        """The last line's formula."""
+        """The last line's formula in LaTeX."""
         return self.right
 
     def problems(self, claim: Claim, registry: Registry) -> list[str]:
-        """Assumptions that the claims file lacks."""
+        """Return a sentence for each assumption that the claims file lacks."""
         return super().problems(claim, registry) + [
             f"claim {claim.id} is derived under {assumption!r}, which is no assumption of the claims file"
             for assumption in self.assumes

@@ -36,7 +36,11 @@ class NotEstablished(ValueError):
 
 @runtime_checkable
 class Comparison(Protocol):
-    """An effect over seeds, as made by :func:`dropout_lab.experiments.statistics.compare`.
+    """What :func:`measure` takes as an effect over seeds.
+
+    It has the attributes ``effect``, ``interval``, ``seeds``, ``rule``, ``unit``, ``supported``,
+    ``smallest_detectable`` and ``exact``, with the meaning of those of
+    :class:`dropout_lab.experiments.statistics.Comparison`.
 
     Example
     -------
@@ -64,7 +68,9 @@ class Comparison(Protocol):
 
 @runtime_checkable
 class Run(Protocol):
-    """What an experiment found, with the digest of its recipe: made by :func:`dropout_lab.experiments.replicas.run`.
+    """What :func:`measure` takes as an experiment; :func:`dropout_lab.experiments.replicas.run` makes such.
+
+    Its ``digest`` is the SHA-256, in hexadecimal digits, of what the experiment is.
 
     Example
     -------
@@ -80,14 +86,14 @@ class Run(Protocol):
 def derive(
     claim_id: str, chain: Chain | Induction, *, says: str, part: str = "", stated: Sequence[str] = ()
 ) -> Settlement:
-    """Establish a claim by a chain of derivation, and attack the chain: alter its lines, exchange its rules.
+    """Establish a claim by a chain of derivation, and attack the chain: alter its lines and exchange its rules.
 
-    ``chain`` comes from :class:`dropout_lab.symbolic.Chain` or :class:`dropout_lab.symbolic.Induction`; its lines
-    were checked when they were written. The assumptions are those of the chain; ``stated`` names those that the
-    claim's own sentence makes, so that they are not left unsaid. Chains for the same ``part`` of a claim are
-    alternatives, of which the one that assumes least counts. Raises :class:`NotEstablished` for a chain without
-    lines, for an altered line that neither its rule nor the numbers refuse, and for a rule that could have been
-    another, unless both stand in the committed list of exceptions; TypeError for what is no chain.
+    ``chain`` comes from :class:`dropout_lab.symbolic.Chain` or :class:`dropout_lab.symbolic.Induction`; its lines were
+    checked when they were written. ``says`` is the result in a sentence. The assumptions are those of the chain;
+    ``stated`` names those that the claim's own sentence makes, so that they are not left unsaid. Chains for the same
+    ``part`` of a claim are alternatives, of which the one that assumes least counts. Raises :class:`NotEstablished` for
+    a chain without lines, for an altered line that neither its rule nor the numbers refuse, and for a rule that could
+    have been another, unless both stand in the committed list of exceptions; TypeError for what is no chain.
 
     Example
     -------
@@ -146,8 +152,8 @@ def enumerate_masks(
 
     ``found`` and ``expected`` are finite numbers, or arrays or nested lists of one shape; exact numbers (integers,
     fractions, SymPy's) are compared exactly before anything is rounded. ``masks`` is at least 1, ``tolerance`` finite
-    and not negative. Raises :class:`NotEstablished` if the sides differ by more, or if a value on either side is NaN or
-    infinite; ValueError or TypeError for other arguments that cannot be.
+    and not negative. ``says`` is the result in a sentence. Raises :class:`NotEstablished` if the sides differ by more,
+    or if a value on either side is NaN or infinite; ValueError or TypeError for other arguments that cannot be.
 
     Example
     -------
@@ -181,14 +187,12 @@ def enumerate_masks(
 def measure(claim_id: str, comparison: Comparison, *, runs: Run | Sequence[Run], says: str) -> Settlement:
     """Record an effect measured over seeds, judged by the rule that its comparison was given beforehand.
 
-    ``comparison`` has ``effect``, ``interval`` (low, high; 95 %), ``seeds`` (a count, at least 2), ``rule`` (an object
-    whose text says where the interval has to lie: below, above or between), ``unit``, ``supported`` and
-    ``smallest_detectable`` (None where the rule is not about zero) and ``exact``, as made by
-    :func:`dropout_lab.experiments.statistics.compare`. ``runs`` is what :func:`dropout_lab.experiments.replicas.run`
-    gave, or several of these: their digests, the rule and the unit make the digest of the recipe, by which a
-    replication of the measurement is known. A rule that is not met is a result (``not-seen``), not an error. Raises
-    :class:`NotEstablished` for an effect outside its interval, for numbers that are not finite, and for a rule that is
-    said to be met and is not; TypeError or ValueError for other arguments that cannot be.
+    ``comparison`` is what :func:`dropout_lab.experiments.statistics.compare` returns, or anything with the attributes
+    of :class:`Comparison`, over at least 2 seeds. ``runs`` is what :func:`dropout_lab.experiments.replicas.run` gave,
+    or several of these: their digests, the rule and the unit make the digest of the recipe, by which a replication of
+    the measurement is known. ``says`` is the result in a sentence. A rule that is not met is a result (``not-seen``),
+    not an error. Raises :class:`NotEstablished` for an effect outside its interval, for numbers that are not finite,
+    and for a rule that is said to be met and is not; TypeError or ValueError for other arguments that cannot be.
 
     Example
     -------
@@ -304,10 +308,11 @@ def refute(
 
 
 def cite(claim_id: str, *, key: str, locator: str = "", says: str, degree: str | None = None) -> Settlement:
-    """Settle history or attribution by a source: ``key`` stands in the book's bibliography, which the build checks.
+    """Settle a claim of history or attribution by a source.
 
-    ``locator`` is a place in it, such as a page. ``degree="imprecise"`` or ``"wrong"`` says that the source cited
-    corrects the claim. Raises ValueError for another degree or a key that is none.
+    ``key`` is the source's entry in the book's bibliography, which the build checks, and ``locator`` a place in it,
+    such as a page. ``says`` is what the source says, in a sentence. ``degree="imprecise"`` or ``"wrong"`` says that the
+    source corrects the claim. Raises ValueError for another degree or a key that is none.
 
     Example
     -------
@@ -321,9 +326,9 @@ def cite(claim_id: str, *, key: str, locator: str = "", says: str, degree: str |
 
 
 def opinion(claim_id: str, *, why: str) -> Settlement:
-    """Record that a claim is an opinion: it can be shared or not, but not established.
+    """Record that a claim is an opinion: one can share it or not, but not establish it.
 
-    Raises :class:`NotEstablished` for a claim of another kind.
+    ``why`` says so in a sentence. Raises :class:`NotEstablished` for a claim of another kind.
 
     Example
     -------
@@ -336,7 +341,9 @@ def opinion(claim_id: str, *, why: str) -> Settlement:
 
 
 def leave_open(claim_id: str, *, why: str) -> Settlement:
-    """Record that a claim stays open, and why.
+    """Record that a claim stays open.
+
+    ``why`` says in a sentence why nothing settles it.
 
     Example
     -------

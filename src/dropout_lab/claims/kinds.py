@@ -27,7 +27,9 @@ _NO_NUMBER = re.compile(r"\b(?:nan|inf|infinity|zoo|oo)\b", re.IGNORECASE)
 
 @dataclass(frozen=True, kw_only=True)
 class Enumeration(Evidence, kind="enumerate", noun="enumeration", done="Enumerated", grades="true", settles="I A D"):
-    """A quantity enumerated over all masks of an example is what is expected, within a tolerance.
+    """The evidence of an enumeration: over all masks of an example, a quantity is what is expected, within a tolerance.
+
+    :func:`enumerate` makes it.
 
     Example
     -------
@@ -35,8 +37,11 @@ class Enumeration(Evidence, kind="enumerate", noun="enumeration", done="Enumerat
     'enumerated, 1,024 masks'
     """
 
+    #: How many masks were gone through.
     masks: int = field(metadata={"minimum": 1})
+    #: The largest difference that was allowed.
     tolerance: float = field(metadata={"minimum": 0})
+    #: The largest difference that was found.
     difference: float = field(metadata={"minimum": 0})
 
     def _check(self) -> None:
@@ -45,11 +50,11 @@ class Enumeration(Evidence, kind="enumerate", noun="enumeration", done="Enumerat
 
     @property
     def strength(self) -> str:
-        """The number of masks."""
+        """The number of masks, in words."""
         return f"enumerated, {self.masks:,} mask{'s' if self.masks != 1 else ''}"
 
     def details(self, registry: Registry) -> list[tuple[str, str]]:
-        """The largest difference and the tolerance."""
+        """Return the largest difference and the tolerance as (label, text) pairs."""
         difference = f"at most {self.difference:.2g}" if self.difference else "0, exactly"
         return [("largest difference", difference), ("tolerance", f"{self.tolerance:.2g}")]
 
@@ -58,11 +63,9 @@ class Enumeration(Evidence, kind="enumerate", noun="enumeration", done="Enumerat
 class Measurement(
     Evidence, kind="measure", noun="measurement", done="Measured", grades="supported not-seen", settles="E"
 ):
-    """An effect over seeds with its 95 % interval, judged by a rule that was fixed before.
+    """The evidence of a measurement: an effect over seeds with its 95 % interval, judged by a rule fixed beforehand.
 
-    ``smallest_detectable`` is a distance from zero, and None where the rule is not about zero. ``exact`` says that all
-    seeds gave the same value, for which the interval is an exact bound. ``recipe`` is the digest of the experiment
-    and of its rule, the same in each replication.
+    :func:`measure` makes it.
 
     Example
     -------
@@ -72,14 +75,23 @@ class Measurement(
     'measured, 30 seeds'
     """
 
+    #: The mean effect over seeds, in ``unit``.
     effect: float
+    #: The ends (low, high) of its 95 % interval, in the same unit.
     interval: tuple[float, float]
+    #: The number of seeds.
     seeds: int = field(metadata={"minimum": 2})
+    #: Where the whole interval has to lie, in words.
     rule: str
+    #: The unit of the effect, in words.
     unit: str = field(metadata={"blank": True})
+    #: Whether the rule is met.
     supported: bool
+    #: The distance from zero that so many seeds would have shown, or None where the rule is not about zero.
     smallest_detectable: float | None = field(metadata={"minimum": 0})
+    #: Whether all seeds gave the same value, for which the interval is an exact bound.
     exact: bool
+    #: The digest of the experiment and of its rule, the same in each replication.
     recipe: str
 
     def _check(self) -> None:
@@ -102,11 +114,14 @@ class Measurement(
 
     @property
     def strength(self) -> str:
-        """The number of seeds."""
+        """The number of seeds, in words."""
         return f"measured, {self.seeds} seeds"
 
     def details(self, registry: Registry) -> list[tuple[str, str]]:
-        """Effect and interval, the rule and whether it is met, and what the seeds could have shown."""
+        """Return effect and interval, the rule and whether it is met, and what the seeds could have shown.
+
+        They are (label, text) pairs.
+        """
         low, high = self.interval
         unit = f" {self.unit}" if self.unit else ""
         effect = f"{readable(self.effect)}{unit}, 95 % interval {readable(low)} to {readable(high)}"
@@ -121,7 +136,11 @@ class Measurement(
 
     @property
     def at_edge(self) -> bool:
-        """Whether the interval ends near the bound of its rule, on either side, or only a correction says not met."""
+        """Whether the verdict is a close one.
+
+        That is so if the interval ends near the bound of its rule, on either side, or if only a correction says that
+        the rule is not met.
+        """
         low, high = self.interval
         least, most = rule_bounds(self.rule)
         room = min(low - least, most - high)
@@ -129,7 +148,7 @@ class Measurement(
 
     @property
     def spread(self) -> str:
-        """How many seeds the interval rests on, and whether they differ."""
+        """The number of seeds that the interval rests on, in words, and whether they differ."""
         return f"exact bound, all {self.seeds} seeds equal" if self.exact else f"{self.seeds} seeds"
 
 
@@ -137,9 +156,9 @@ class Measurement(
 class Refutation(
     Evidence, kind="refute", noun="counterexample", done="Refuted", grades="wrong imprecise", settles="I Th A D"
 ):
-    """A counterexample: what the claim gives there, what comes out, and the right statement in its place.
+    """The evidence of a counterexample: what the claim gives there, what comes out, and the right statement.
 
-    ``claimed_formula`` is what the source says and ``claimed_at`` the values of its symbols, both as LaTeX.
+    :func:`refute` makes it.
 
     Example
     -------
@@ -150,12 +169,19 @@ class Refutation(
     ValueError: no counterexample, since the claimed 1/2 is what comes out: 0.5
     """
 
+    #: The case, in words.
     counterexample: str
+    #: What the source says, as a formula in LaTeX.
     claimed_formula: str
+    #: The values of the formula's symbols in this case, in LaTeX.
     claimed_at: str
+    #: What the formula gives there.
     claimed: str
+    #: What comes out.
     actual: str
+    #: The right statement, in a sentence.
     correction: str
+    #: The id of the claim whose evidence establishes the right statement.
     corrected_by: str
 
     def _check(self) -> None:
@@ -166,12 +192,12 @@ class Refutation(
             raise ValueError(f"no counterexample, since the claimed {self.claimed} is what comes out: {self.actual}")
 
     def details(self, registry: Registry) -> list[tuple[str, str]]:
-        """The counterexample, what the claim gives there by which formula, and what comes out."""
+        """Return the counterexample, what the claim gives there by which formula, and what comes out."""
         claimed = f"{self.claimed}, which is ${self.claimed_formula}$ at ${self.claimed_at}$"
         return [("counterexample", self.counterexample), ("claimed", claimed), ("actual", self.actual)]
 
     def problems(self, claim: Claim, registry: Registry) -> list[str]:
-        """A correction by a claim that does not exist."""
+        """Return a sentence if no claim has the id of the correction."""
         found = super().problems(claim, registry)
         if self.corrected_by in registry:
             return found
@@ -180,7 +206,9 @@ class Refutation(
 
 @dataclass(frozen=True, kw_only=True)
 class Citation(Evidence, kind="cite", noun="citation", done="Cited", grades="true wrong imprecise", settles="H D"):
-    """History or attribution, settled by a source of the bibliography.
+    """The evidence of a citation: history or attribution, settled by a source of the bibliography.
+
+    :func:`cite` makes it.
 
     Example
     -------
@@ -188,7 +216,9 @@ class Citation(Evidence, kind="cite", noun="citation", done="Cited", grades="tru
     (('hinton2012', 'p. 1'),)
     """
 
+    #: The key of the source in the bibliography.
     key: str
+    #: The place in the source, such as a page; empty if none is given.
     locator: str = field(default="", metadata={"blank": True})
 
     def _check(self) -> None:
@@ -197,16 +227,16 @@ class Citation(Evidence, kind="cite", noun="citation", done="Cited", grades="tru
 
     @property
     def strength(self) -> str:
-        """``cited``."""
+        """The word ``cited``."""
         return "cited"
 
     def details(self, registry: Registry) -> list[tuple[str, str]]:
-        """The key and the place."""
+        """Return the key and the place as (label, text) pairs."""
         return [("source", ", ".join(filter(None, (self.key, self.locator))))]
 
     @property
     def sources(self) -> tuple[tuple[str, str], ...]:
-        """The key and the place."""
+        """The key and the place, as the one pair of a tuple."""
         return ((self.key, self.locator),)
 
 
@@ -215,7 +245,9 @@ class Unsettled(
     Evidence, kind="none", noun="opinion or open question", done="Not settled", grades="opinion open",
     settles="I Th A E H D O", is_evidence=False,
 ):  # fmt: skip
-    """No evidence, and why: the claim is an opinion, or it stays open.
+    """The record that nothing settles a claim, and why: it is an opinion, or it stays open.
+
+    :func:`opinion` and :func:`leave_open` make it.
 
     Example
     -------
@@ -225,11 +257,14 @@ class Unsettled(
 
     @property
     def strength(self) -> str:
-        """``opinion`` or ``open``."""
+        """The word ``opinion`` or ``open``."""
         return str(self.verdict)
 
     def can_settle(self, claim: Claim) -> bool:
-        """Any claim may stay open; an opinion is only what is called one in the claims file."""
+        """Tell whether this may stand for a claim.
+
+        Any claim may stay open; an opinion is only what is called one in the claims file.
+        """
         return self.verdict is Grade.OPEN or "O" in claim.kinds
 
 

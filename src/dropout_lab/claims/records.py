@@ -23,28 +23,31 @@ EVIDENCE: dict[str, type[Evidence]] = {}
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """One piece of evidence for one claim: ``verdict`` is what it says of it, ``says`` that in a sentence.
+    """One piece of evidence for one claim: the base of all kinds of evidence.
 
     A kind of evidence derives from this class, as a frozen dataclass whose fields are text, numbers, truth values or
-    tuples of them, and gives
-
-    - ``kind``: its name in records; ``noun`` and ``done``: the same as a word and at the head of a card;
-    - ``grades``: the verdicts that it can give; ``settles``: the letters of the kinds of claims that it can settle.
-      Beside other evidence it may illustrate any claim;
-    - ``strength`` and ``details``, and ``_check`` for what its fields have to fulfil together.
+    tuples of them. It gives the class attributes below, ``strength`` and ``details``, and in ``_check`` what its fields
+    have to fulfil together.
 
     Fields are validated whether a piece is made by a cell or read from a notebook: texts are not blank (unless the
     field's metadata say ``blank``), numbers are finite and not below the ``minimum`` of the metadata. Raises TypeError
     for a value of another type and ValueError for one that cannot be.
     """
 
+    #: What the piece says of the claim.
     verdict: Grade
+    #: The result, in a sentence.
     says: str
 
+    #: The name of the kind in records.
     kind: ClassVar[str]
+    #: The name of the kind as a word.
     noun: ClassVar[str]
+    #: The word for the kind at the head of a card.
     done: ClassVar[str]
+    #: The verdicts that the kind can give.
     grades: ClassVar[frozenset[Grade]]
+    #: The letters of the kinds of claims that it can settle. Beside other evidence it may illustrate any claim.
     settles: ClassVar[frozenset[str]]
     #: False for records which say that nothing settles the claim.
     is_evidence: ClassVar[bool] = True
@@ -78,16 +81,19 @@ class Evidence:
 
     @property
     def strength(self) -> str:
-        """What the evidence is worth, in words: ``symbolic, any n`` is not ``measured, 30 seeds``."""
+        """What the evidence is worth, in words.
+
+        So a derivation for ``any n`` is told from a measurement over ``30 seeds``.
+        """
         return self.noun
 
     def details(self, registry: Registry) -> list[tuple[str, str]]:
-        """The figures as (label, text) pairs, in the order in which a reader wants them."""
+        """Return the figures as (label, text) pairs, in the order in which a reader wants them."""
         return []
 
     @property
     def plain(self) -> str:
-        """What stands between the head and the figures in plain text; mostly nothing."""
+        """The text between the head and the figures in plain text; empty for most kinds."""
         return ""
 
     @property
@@ -102,26 +108,29 @@ class Evidence:
 
     @property
     def sources(self) -> tuple[tuple[str, str], ...]:
-        """What it cites: pairs of a key of the bibliography and a place in that source, which may be empty."""
+        """What the piece cites: pairs of a key of the bibliography and a place in that source, which may be empty."""
         return ()
 
     def can_settle(self, claim: Claim) -> bool:
-        """Whether the verdict on a claim of this kind may rest on this piece; if not, it may only illustrate."""
+        """Tell whether the verdict on a claim of this kind may rest on this piece.
+
+        If not, the piece may only illustrate the claim.
+        """
         return bool(self.settles.intersection(claim.kinds))
 
     def misjudges(self, claim: Claim) -> str:
-        """A sentence if this decides a claim of a kind that it cannot settle, else nothing."""
+        """Return a sentence if this decides a claim of a kind that it cannot settle, else an empty text."""
         if self.verdict not in HEAVIEST or self.can_settle(claim):
             return ""
         by = _with_article(self.noun) if self.is_evidence else "a word"
         return f"claim {claim.id} ({claim.title}) is of kind {claim.kind_name}: {by} cannot call it {self.verdict}"
 
     def problems(self, claim: Claim, registry: Registry) -> list[str]:
-        """What is wrong with this as evidence for that claim of the registry, a sentence each."""
+        """Return a sentence for each fault of this piece as evidence for that claim of the registry."""
         return [sentence] if (sentence := self.misjudges(claim)) else []
 
     def to_json(self) -> dict[str, Json]:
-        """The record as it travels in a cell's output and stands in the ledger's data.
+        """Return the record as it travels in a cell's output and stands in the ledger's data.
 
         Example
         -------
@@ -137,7 +146,10 @@ class Evidence:
 
     @classmethod
     def from_json(cls, record: object) -> Self:
-        """The piece of evidence that a record holds; raises ValueError or TypeError if it is none of this kind."""
+        """Return the piece of evidence that a record of this kind holds.
+
+        Raises ValueError or TypeError for a record of another kind, or of none.
+        """
         given = _object(record)
         names = [own.name for own in fields(cls)]
         if given.get("kind") != cls.kind:
@@ -150,7 +162,7 @@ class Evidence:
 
     @classmethod
     def schema(cls) -> dict[str, Json]:
-        """The JSON schema of the records of this kind."""
+        """Return the JSON schema of the records of this kind."""
         hints = _hints(cls)
         properties: dict[str, Json] = {"kind": {"const": cls.kind}}
         for own in fields(cls):
@@ -173,7 +185,7 @@ class Evidence:
 
 
 def from_json(record: object) -> Evidence:
-    """The piece of evidence that a record holds, of whatever kind it says.
+    """Return the piece of evidence that a record holds, of whatever kind the record says.
 
     Raises ValueError or TypeError, with the field concerned, for a record that no kind of evidence could have left.
 

@@ -46,7 +46,7 @@ class ClaimsFileError(ValueError):
 
 
 class Grade(StrEnum):
-    """What the book finds of a claim, or what one piece of evidence says of it.
+    """The book's judgment of a claim, or what one piece of evidence says of it.
 
     Example
     -------
@@ -54,13 +54,21 @@ class Grade(StrEnum):
     True
     """
 
+    #: The sentence holds as it stands.
     TRUE = "true"
+    #: The sentence holds under a condition that it leaves unsaid.
     TRUE_UNDER = "true-under"
+    #: One sensible reading of the sentence holds, and another one misleads.
     IMPRECISE = "imprecise"
+    #: No sensible reading of the sentence holds.
     WRONG = "wrong"
+    #: The measurements met the rules that were fixed beforehand.
     SUPPORTED = "supported"
+    #: The measurements did not show the effect at this scale.
     NOT_SEEN = "not-seen"
+    #: The sentence is an opinion, which no evidence settles.
     OPINION = "opinion"
+    #: Nothing settles the sentence yet.
     OPEN = "open"
 
 
@@ -84,19 +92,17 @@ class Assumption:
     'fair masks'
     """
 
+    #: The id by which claims and rules name it.
     id: str
+    #: The name in print.
     name: str
+    #: What is assumed, in a sentence.
     statement: str
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One checkable statement: ``statement`` is what the source says, ``note`` the better one where there is one.
-
-    ``expected`` is the grade, ``reason`` says why it is that one, ``quantifier`` (of ``QUANTIFIERS``) what sort of
-    sentence it is. ``readings`` holds the reading that was judged, and a second one where the sentence has two. Where
-    the sentence has to be corrected, ``change`` says what to change in it, and ``misleads`` (of ``MISLEADS``) how
-    much it would mislead as it stands.
+    """One checkable statement of the source or of the book, with the grade that is expected of it.
 
     Example
     -------
@@ -105,18 +111,31 @@ class Claim:
     ('theorem and empirical', True)
     """
 
+    #: The id, such as ``2.2``, by which cells settle the claim.
     id: str
+    #: The number and the heading of the section that makes the claim.
     section: str
+    #: A few words that name it in lists.
     title: str
+    #: The letters of its kinds, such as ``Th+E``.
     kind: str
+    #: What the source says, in our own words.
     statement: str
+    #: The value of the :class:`Grade` that the evidence has to give.
     expected: str
+    #: What sort of sentence it is: a key of ``QUANTIFIERS``.
     quantifier: str
+    #: Why the grade is that one, in a sentence.
     reason: str
+    #: The reading that was judged, and a second one where the sentence has two.
     readings: tuple[str, ...] = ()
+    #: The ids of the claims and assumptions that it rests on.
     uses: tuple[str, ...] = ()
+    #: The better statement, where there is one.
     note: str = ""
+    #: What to change in the sentence, where it has to be corrected.
     change: str = ""
+    #: How much the sentence would mislead as it stands: one of ``MISLEADS``, where it has to be corrected.
     misleads: str = ""
 
     @property
@@ -126,7 +145,7 @@ class Claim:
 
     @property
     def kind_name(self) -> str:
-        """The kind in words."""
+        """The kind of the claim in words."""
         return " and ".join(KINDS[letter] for letter in self.kinds)
 
     @property
@@ -190,11 +209,11 @@ class Registry(Mapping[str, Claim]):
         return len(self._claims)
 
     def assumptions_of(self, claim_id: str) -> tuple[str, ...]:
-        """The ids of the assumptions that a claim names itself, in the order of the file."""
+        """Return the ids of the assumptions that a claim names itself, in the order of the file."""
         return tuple(used for used in self[claim_id].uses if used in self.assumptions)
 
     def rests_on(self, claim_id: str) -> tuple[str, ...]:
-        """Every claim and assumption that a claim uses, directly or through others, nearest first."""
+        """Return every claim and assumption that a claim uses, directly or through others, nearest first."""
         found: dict[str, None] = {}
         queue = list(self[claim_id].uses)
         while queue:

@@ -14,10 +14,9 @@ MIME_TYPE = "application/vnd.dropout-lab.claim+json"
 
 @dataclass(frozen=True)
 class Settlement:
-    """Evidence for one claim. The last expression of a cell: shows itself, and carries its records to the ledger.
+    """The evidence for one claim, as the value of the cell that settles it.
 
-    ``evidence`` has the main piece last: a correction stands before the refutation that it mends. ``registry`` is the
-    one that the claim comes from.
+    In a notebook it shows itself, and its records travel in the cell's output to the ledger.
 
     Example
     -------
@@ -28,23 +27,26 @@ class Settlement:
       tolerance: 0
     """
 
+    #: The claim that is settled.
     claim: Claim
+    #: The pieces of evidence, the main one last: a correction stands before the refutation that it mends.
     evidence: tuple[Evidence, ...]
+    #: The registry that the claim comes from.
     registry: Registry = field(repr=False, compare=False)
 
     @property
     def main(self) -> Evidence:
-        """The main piece of evidence."""
+        """The main piece of evidence, which is the last one."""
         return self.evidence[-1]
 
     @property
     def records(self) -> tuple[dict[str, Json], ...]:
-        """The pieces of evidence as they travel in the cell's output."""
+        """The records of all pieces of evidence, as they travel in the cell's output."""
         return tuple(piece.to_json() for piece in self.evidence)
 
     @property
     def record(self) -> dict[str, Json]:
-        """The main piece as it travels in the cell's output."""
+        """The record of the main piece, as it travels in the cell's output."""
         return self.main.to_json()
 
     def glue(self, name: str) -> Settlement:
@@ -96,10 +98,10 @@ class Settlement:
 
 
 def together(*settlements: Settlement) -> Settlement:
-    """Several settlements of one claim as one, which shows itself as one card: measurements share a forest plot.
+    """Join several settlements of one claim into one, which shows itself as one card.
 
-    The evidence keeps its order, so the main piece is that of the last one. Raises TypeError for what is no settlement,
-    and ValueError for none at all and for settlements of different claims.
+    Measurements share a forest plot. The evidence keeps its order, so the main piece is that of the last one. Raises
+    TypeError for what is no settlement, and ValueError for none at all and for settlements of different claims.
 
     Example
     -------

@@ -18,7 +18,7 @@ _AGAINST = frozenset({Grade.WRONG, Grade.IMPRECISE, Grade.NOT_SEEN})
 
 @dataclass(frozen=True)
 class Problem:
-    """Something amiss: the id of the claim concerned, and a sentence.
+    """A fault that keeps the claims from being settled.
 
     Example
     -------
@@ -26,7 +26,9 @@ class Problem:
     'claim 2.2 has no evidence'
     """
 
+    #: The id of the claim concerned.
     claim: str
+    #: What is wrong, in a sentence.
     text: str
 
     def __str__(self) -> str:
@@ -34,7 +36,7 @@ class Problem:
 
 
 class VerdictError(ValueError):
-    """The evidence does not settle the claims: ``problems`` lists what is amiss, each with its claim."""
+    """The evidence does not settle the claims; ``problems`` lists what is wrong, each with its claim."""
 
     def __init__(self, problems: Iterable[Problem], heading: str = ""):
         self.problems = tuple(problems)
@@ -47,14 +49,18 @@ class VerdictError(ValueError):
 
 
 def verdict(claim: Claim, evidence: Sequence[Evidence | Mapping[str, object]]) -> Grade:
-    """The verdict that the evidence gives, whatever the claims file expects.
+    """Return the verdict that the evidence gives on a claim, whatever the claims file expects.
 
-    ``evidence`` holds pieces of evidence, or their records. A counterexample outweighs everything, the worse degree
-    first. Then a claim that is declared open or an opinion. An empirical claim is judged by its measurements: every one
-    has to meet its rule. Any other claim is true, under named assumptions if a proof needs them; there a measurement
-    only illustrates. Raises :class:`VerdictError` if there is no evidence, or none of a kind that can settle a claim of
-    this kind; if a counterexample alone would make a claim wrong that is not said of every case; and if a claim about
-    what others found or use has no citation. Raises ValueError or TypeError for a record that is none.
+    ``evidence`` holds pieces of evidence, or their records. These rules decide, in this order:
+
+    - A counterexample outweighs everything, the worse degree first.
+    - A claim that is declared open or an opinion stays so.
+    - An empirical claim is judged by its measurements: every one has to meet its rule.
+    - Any other claim is true, under named assumptions if a proof needs them; there a measurement only illustrates.
+
+    Raises :class:`VerdictError` if there is no evidence, or none of a kind that can settle a claim of this kind; if a
+    counterexample alone would make a claim wrong that is not said of every case; and if a claim about what others found
+    or use has no citation. Raises ValueError or TypeError for a record that is none.
 
     Example
     -------
@@ -116,12 +122,12 @@ def _pieces(evidence: Sequence[Evidence | Mapping[str, object]]) -> list[Evidenc
 
 
 def settle(registry: Registry, evidence: Mapping[str, Sequence[Evidence | Mapping[str, object]]]) -> dict[str, Grade]:
-    """The verdict of every claim of the registry; raises :class:`VerdictError` with all that is amiss at once.
+    """Return the verdict of every claim of a registry.
 
-    ``evidence`` maps claim ids to pieces of evidence, or to their records. Amiss are: a claim without evidence, or with
-    evidence that cannot settle it; evidence without a claim, under assumptions that the claim does not name, or
-    corrected by a statement that is not established; a verdict other than expected; a settled claim that rests on an
-    unsettled one.
+    ``evidence`` maps claim ids to pieces of evidence, or to their records. Raises :class:`VerdictError`, with all
+    faults at once, for a claim without evidence, or with evidence that cannot settle it; for evidence without a claim,
+    under assumptions that the claim does not name, or corrected by a statement that is not established; for a verdict
+    other than expected; and for a settled claim that rests on an unsettled one.
 
     Example
     -------
