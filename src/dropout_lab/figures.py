@@ -111,30 +111,38 @@ _SETTINGS: dict[Any, Any] = {
 
 
 class Compared(Protocol):
-    """What :func:`difference` draws, as :func:`dropout_lab.experiments.statistics.compare` makes it.
+    """What :func:`difference` draws: an effect with its interval, its unit and its verdict.
+
+    :func:`dropout_lab.experiments.statistics.compare` makes such.
 
     >>> sorted(Compared.__annotations__)
     ['effect', 'interval', 'supported', 'unit']
     """
 
+    #: The mean effect, in ``unit``.
     effect: float
+    #: The ends (low, high) of its 95 % interval.
     interval: Sequence[float]
+    #: The unit, in words.
     unit: str
+    #: Whether the decision rule is met.
     supported: bool
 
 
 @dataclass(frozen=True)
 class Handed:
-    """Measured numbers that a cell hands to a figure which the reader moves; the last expression of the cell.
+    """Measured numbers that a cell hands to a figure which the reader moves.
 
-    ``name`` is that of the figure in ``dropout_lab.book.explorables.MEASURED``, where it says what ``data`` it takes;
-    the book draws it in the place of the cell's output. Elsewhere a line of text stands for it.
+    It is the last expression of the cell. The book draws the figure in the place of the cell's output; elsewhere a line
+    of text stands for it.
 
     >>> Handed("error-against-p", {"sweeps": {}})
     The numbers of the figure error-against-p, which moves on the page of the book.
     """
 
+    #: The name of the figure in ``dropout_lab.book.explorables.MEASURED``.
     name: str
+    #: The numbers, in the form that the figure asks for there.
     data: Mapping[str, object]
 
     def __repr__(self) -> str:
@@ -147,8 +155,8 @@ class Handed:
 def style() -> None:
     """Set the book's style for all figures that follow; in a notebook, show them as SVG, each with its passport.
 
-    Sets matplotlib's global parameters, so call it once, before the first figure. Outside IPython nothing else happens;
-    pass ``metadata={"Date": None}`` to ``savefig`` there for the same bytes every time.
+    It sets matplotlib's global parameters, so call it once, before the first figure. Outside IPython nothing else
+    happens; pass ``metadata={"Date": None}`` to ``savefig`` there for the same bytes every time.
 
     >>> with matplotlib.rc_context():
     ...     style()
@@ -160,10 +168,10 @@ def style() -> None:
 
 
 def mean_and_interval(values: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean over the seeds (first axis), with the low and the high end of its 95 % interval, by Student's t.
+    """Compute the mean over the seeds and the two ends of its 95 % interval, by Student's t.
 
-    ``values`` has the shape (seeds,) or (seeds, points); each result has the shape of one seed. Fewer than two seeds,
-    or a value that is not finite: ValueError.
+    ``values`` has the shape (seeds,) or (seeds, points); each of the three results has the shape of one seed. Raises
+    ValueError for fewer than two seeds, or a value that is not finite.
 
     >>> mean, low, high = mean_and_interval([1.0, 2.0, 3.0])
     >>> float(mean), round(float(low), 3), round(float(high), 3)
@@ -194,7 +202,7 @@ def every_seed(
 
     ``values`` has the shape (seeds,). The dots are spread over ``width``, in units of the x axis, so that equal values
     stay visible; where a dot stands depends on the seed's position alone and has no meaning. The default suits groups
-    that stand at 0, 1, 2, … ``label`` names the dots in a legend.
+    that stand at 0, 1, 2, … ``label`` names the dots in a legend. Raises ValueError as :func:`mean_and_interval` does.
 
     >>> from matplotlib.figure import Figure
     >>> ax = Figure().subplots()
@@ -224,10 +232,11 @@ def interval(
     marker: str = "",
     label: str | None = None,
 ) -> PolyCollection:
-    """Draw the mean over seeds as a line over ``x``, with its 95 % interval as a band; returns the band.
+    """Draw the mean over seeds as a line over ``x``, with its 95 % interval as a band, and return the band.
 
     ``x`` has the shape (points,), ``values`` the shape (seeds, points). The interval holds for each point by itself.
-    Color and line style come from the axes' cycle unless given; ``label`` names the line in a legend.
+    Color and line style come from the axes' cycle unless given; ``label`` names the line in a legend. Raises ValueError
+    as :func:`mean_and_interval` does.
 
     >>> from matplotlib.figure import Figure
     >>> ax = Figure().subplots()
@@ -253,8 +262,8 @@ def difference(
     """Draw paired differences one below the other, each with its 95 % interval, and a line at zero: a forest plot.
 
     A filled dot has met its decision rule, a hollow one has not. ``threshold`` draws a dotted line at the value that
-    the rule asks for, if that is not zero. All comparisons must have one unit, which labels the axis; the first stands
-    on top.
+    the rule asks for, if that is not zero. All comparisons have one unit, which labels the axis; the first stands on
+    top. Raises ValueError for comparisons of different units, and for another number of labels than of comparisons.
 
     >>> from dropout_lab.experiments.statistics import Rule, compare
     >>> from matplotlib.figure import Figure
@@ -286,7 +295,8 @@ def bars_of_masks(ax: Axes, table: ArrayLike, values: ArrayLike, *, color: str =
     """Draw one bar for each mask of a small ensemble, with the mask's bits below it.
 
     ``table`` has the shape (masks, n) and holds 0 and 1, as :func:`dropout_lab.ensemble.masks` gives it; ``values`` has
-    the shape (masks,), a probability or an output. More than 32 masks can't be read on a phone: ValueError.
+    the shape (masks,), a probability or an output. Raises ValueError for more than 32 masks, which cannot be read on a
+    phone.
 
     >>> from matplotlib.figure import Figure
     >>> ax = Figure().subplots()
@@ -308,7 +318,8 @@ def bars_of_masks(ax: Axes, table: ArrayLike, values: ArrayLike, *, color: str =
 def mask_cells(ax: Axes, mask: ArrayLike, *, color: str = PALETTE[0]) -> None:
     """Draw a mask of two axes as cells: colored where it keeps, pale where it drops; row 0 stands on top.
 
-    ``mask`` has the shape (rows, columns) and holds 0 and 1: a weight mask, or one channel of a feature map.
+    ``mask`` has the shape (rows, columns) and holds 0 and 1: a weight mask, or one channel of a feature map. Raises
+    ValueError for another number of axes or other values.
 
     >>> from matplotlib.figure import Figure
     >>> ax = Figure().subplots()

@@ -39,16 +39,15 @@ __all__ = [
 
 
 def check(exercise: str, answer: Any) -> Verdict:
-    """Judge an answer to an exercise of the book.
+    """Judge an answer to an exercise or a quiz of the book.
 
-    ``exercise`` is the id of an exercise or a quiz as it stands on its page, such as ``"ch2-ex-equal"``. ``answer`` is
-    what it asks for: a number, a SymPy expression, an array, a function, or a derivation
-    (:class:`dropout_lab.symbolic.Chain`). Letters count by their names. For a quiz it is the value of an option,
-    as text.
+    ``exercise`` is its id as it stands on its page, such as ``"ch2-ex-equal"``. ``answer`` is what it asks for: a
+    number, a SymPy expression, an array, a function, or a derivation (:class:`dropout_lab.symbolic.Chain`). Letters
+    count by their names. For a quiz it is the value of an option, as text.
 
-    Returns a verdict, which is true if the answer is right, and else says what is wrong, such as a sign, a shape, a
-    factor p, or p for 1 − p. Raises ValueError with the nearest names if there is no exercise of that name, and
-    TypeError for an id that is no text.
+    Returns a :class:`Verdict`, which is true if the answer is right, and else says what is wrong, such as a sign, a
+    shape, a factor p, or p for 1 − p. Raises ValueError with the nearest names if there is no exercise of that name,
+    and TypeError for an id that is no text.
 
     >>> import sympy as sp
     >>> p, s = sp.symbols("p s")

@@ -26,17 +26,15 @@ _DIFFERENT = "it is not what the question asks for, and no slip that is known ex
 
 
 class Answer(Protocol):
-    """What an exercise asks of the kind of its answer."""
+    """What an exercise asks of the kind of its answer: a method that judges."""
 
     def judge(self, given: Any) -> str | None:
-        """What is wrong with an answer, or nothing."""
+        """Return what is wrong with an answer, as a part of a sentence, or None for a right one."""
 
 
 @dataclass(frozen=True)
 class Formula:
-    """A SymPy expression: right if it has the values of ``right`` at random points.
-
-    ``slips`` are those of this exercise, by name, beside those that every formula in p may have.
+    """An answer that is a SymPy expression: right if it has the values of the right one at random points.
 
     >>> p = sp.Symbol("p", positive=True)
     >>> answer = Formula(lambda: p * (1 - p))
@@ -44,11 +42,13 @@ class Formula:
     (None, True)
     """
 
+    #: A function that makes the right expression.
     right: Callable[[], sp.Expr]
+    #: What the slips of this exercise lead to, by their names, beside those that every formula in p may have.
     slips: Mapping[str, Callable[[], sp.Expr]] = field(default_factory=dict)
 
     def judge(self, given: Any) -> str | None:
-        """What is wrong with an expression, or nothing."""
+        """Return what is wrong with an expression, or None for a right one."""
         if isinstance(given, bool) or not isinstance(given, (int, float, Fraction, sp.Expr)):
             return f"a SymPy expression is asked for, and this has the type {type(given).__name__}"
         right, given = self.right(), sp.sympify(given)
@@ -82,21 +82,21 @@ def _has_values(wrong: sp.Expr, right: sp.Expr, found: list[sp.Expr]) -> bool:
 
 @dataclass(frozen=True)
 class Number:
-    """A number, right to three digits; a whole number has to be right exactly.
-
-    ``keep_prob`` is the keep probability of the question, from which come the slips that p makes. ``slips`` are those
-    of this exercise.
+    """An answer that is a number: right to three digits, or exactly if it is whole.
 
     >>> Number(lambda: 0.25, keep_prob=0.5).judge(0.2501), Number(lambda: 12).judge(13) == slips.ONE
     (None, True)
     """
 
+    #: A function that makes the right number.
     right: Callable[[], Any]
+    #: The keep probability of the question, from which come the slips that p makes.
     keep_prob: float | None = None
+    #: What the slips of this exercise lead to, by their names.
     slips: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
 
     def judge(self, given: Any) -> str | None:
-        """What is wrong with a number, or nothing."""
+        """Return what is wrong with a number, or None for a right one."""
         number = _as_number(given)
         if number is None:
             return f"a number is asked for, and this has the type {type(given).__name__}"
@@ -135,20 +135,20 @@ def _as_number(given: Any) -> float | None:
 
 @dataclass(frozen=True)
 class Array:
-    """An array, right if every entry is, to three digits; whole numbers have to be right exactly.
-
-    ``right`` is a function of the keep probability.
+    """An answer that is an array: right if every entry is, to three digits, or exactly for whole numbers.
 
     >>> answer = Array(lambda p: torch.tensor([1.0, 2.0]) * p, keep_prob=0.25)
     >>> answer.judge([0.25, 0.5]), answer.judge([0.25, 0.5, 0.0])
     (None, 'it has the shape (3,), and the question asks for (2,)')
     """
 
+    #: A function that makes the right array for a keep probability.
     right: Callable[[float], torch.Tensor]
+    #: The keep probability of the question.
     keep_prob: float | None = None
 
     def judge(self, given: Any) -> str | None:
-        """What is wrong with an array, a tensor or nested lists of numbers, or nothing."""
+        """Return what is wrong with an array, a tensor or nested lists of numbers, or None for a right answer."""
         found = _as_tensor(given)
         if found is None:
             return f"an array of numbers is asked for, and this has the type {type(given).__name__}"
@@ -183,10 +183,7 @@ def _close(one: torch.Tensor, other: torch.Tensor, share: float) -> bool:
 
 @dataclass(frozen=True)
 class Function:
-    """A function, called with random inputs from a fixed seed and compared with the package's.
-
-    ``inputs`` makes the arguments of a call from a generator. ``slips`` are functions that a wrong answer may be, by
-    name. An input may hold a mask, so that nothing of the answer is left to chance.
+    """An answer that is a function: it is called with random inputs from a fixed seed and compared with the right one.
 
     >>> answer = Function(
     ...     lambda x: 2 * x,
@@ -197,12 +194,16 @@ class Function:
     (None, 'it squares')
     """
 
+    #: The right function, which returns a tensor.
     right: Callable[..., torch.Tensor]
+    #: A function that makes the arguments of a call from a generator. One of them may be a mask, so that nothing of the answer is left
+    #: to chance.
     inputs: Callable[[torch.Generator], tuple[Any, ...]]
+    #: Functions that a wrong answer may be, by the names of the slips.
     slips: Mapping[str, Callable[..., torch.Tensor]] = field(default_factory=dict)
 
     def judge(self, given: Any) -> str | None:
-        """What is wrong with a function, or nothing."""
+        """Return what is wrong with a function, or None for a right one."""
         if not callable(given):
             return f"a function is asked for, and this has the type {type(given).__name__}"
         generator = torch.Generator().manual_seed(0)
@@ -250,23 +251,24 @@ def _unchanged(one: Any, other: Any) -> bool:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of several options, told by its value: a word, or an expression as text.
+    """An answer that is one of several options, told by its value: a word, or an expression as text.
 
     >>> p = sp.Symbol("p")
     >>> Choice(lambda: sp.sqrt(p)).judge("p**(1/2)"), Choice(lambda: "smaller").judge("smaller")
     (None, None)
     """
 
+    #: A function that makes the value of the right option.
     right: Callable[[], sp.Expr | str]
 
     def judge(self, given: Any) -> str | None:
-        """What is wrong with an option, or nothing."""
+        """Return what is wrong with an option, or None for the right one."""
         if not isinstance(given, (str, int, sp.Expr)):
             return f"the text of an option is asked for, and this has the type {type(given).__name__}"
         return None if self.is_right(str(given)) else "it is another option"
 
     def is_right(self, value: str) -> bool:
-        """Whether the option with this value is the right one."""
+        """Tell whether the option with this value is the right one."""
         right = self.right()
         if isinstance(right, str):
             return value.strip() == right

@@ -20,11 +20,10 @@ _FROM_OUTSIDE = frozenset({"given", "a cited theorem"})
 
 @dataclass(frozen=True)
 class Proof:
-    """A :class:`dropout_lab.symbolic.Chain` from ``start`` to a closed form with the values of ``right``.
+    """An answer that is a derivation: a :class:`dropout_lab.symbolic.Chain` to a closed form.
 
     The lines need no check here: a chain takes none that its rules do not lead to. What is checked is that it shows
-    what was asked for: the masks and the first line, the last line, and that no line was taken as given. ``assumes``
-    names the assumptions that it may make; ``None`` allows any.
+    what was asked for: the masks and the first line, the last line, and that no line was taken as given.
 
     >>> from dropout_lab.symbolic import Mean, rules
     >>> r, p = Masks(2, sp.Symbol("p")), sp.Symbol("p")
@@ -35,13 +34,17 @@ class Proof:
     True
     """
 
+    #: The masks that the chain is about.
     masks: Masks
+    #: The first line.
     start: sp.Expr
+    #: A function that makes the closed form, whose values the last line must have.
     right: Callable[[], sp.Expr]
+    #: The ids of the assumptions that the chain may make; ``None`` allows any.
     assumes: frozenset[str] | None = None
 
     def judge(self, given: Any) -> str | None:
-        """What is wrong with a chain, or nothing."""
+        """Return what is wrong with a chain, or None for a right one."""
         if not isinstance(given, Chain):
             return f"a Chain is asked for, and this has the type {type(given).__name__}"
         families = given.context.families

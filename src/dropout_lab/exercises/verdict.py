@@ -11,7 +11,7 @@ MIME_TYPE = "application/vnd.dropout-lab.answer+json"
 
 @dataclass(frozen=True)
 class Verdict:
-    """The judgment of one answer. It is true in a condition if the answer is right, and shows itself as a sentence.
+    """The judgment of one answer, as a sentence that is true or false in a condition.
 
     >>> print(Verdict("ch2-ex-equal", "the sign is wrong"))
     Not yet: the sign is wrong.
@@ -19,8 +19,9 @@ class Verdict:
     True
     """
 
+    #: The id of the exercise.
     exercise: str
-    #: What is wrong; empty for a right answer.
+    #: What is wrong, as a part of a sentence; empty for a right answer.
     wrong: str = ""
 
     @property

@@ -1,7 +1,7 @@
 """Figure passports: of each figure that a cell draws, the numbers, the cells that they come from, and the recipes.
 
 :func:`dropout_lab.figures.style` starts a watcher in the notebook. The output that holds a figure then holds its
-:class:`~dropout_lab.passports.records.Passport` as well, under a MIME type of its own, and the book shows that below.
+:class:`Passport` as well, under a MIME type of its own, and the book shows that below the figure.
 """
 
 from dropout_lab._extras import require

@@ -29,9 +29,10 @@ _Row = dict[str, object]
 
 
 def table(figure: Figure) -> str:
-    """Every mark of every panel, a row for each point, with :data:`COLUMNS`; lines end in a newline alone.
+    """Return every mark of every panel as a table of comma-separated values, a row for each point.
 
-    Text, grids and axes are no numbers of the figure. A line across the whole panel has one coordinate.
+    The columns are :data:`COLUMNS`; lines end in a newline alone. Text, grids and axes are no numbers of the figure. A
+    line across the whole panel has one coordinate.
 
     >>> figure = Figure()
     >>> _ = figure.subplots().plot([1, 2], [0.5, 0.25], label="loss")
@@ -52,7 +53,7 @@ def table(figure: Figure) -> str:
 
 
 def panels(figure: Figure) -> list[dict[str, str]]:
-    """What each panel's axes are called.
+    """Return the names of each panel's axes.
 
     >>> figure = Figure()
     >>> _ = figure.subplots().set(xlabel="step", ylabel="loss")

@@ -13,21 +13,24 @@ MIME_TYPE = "application/vnd.dropout-lab.passport+json"
 
 @dataclass(frozen=True)
 class Passport:
-    """What a figure rests on.
+    r"""The passport of a figure: the cells, the experiments and the numbers that it rests on.
 
-    ``cells`` are the digests (``cell_digest``) of the cells that it comes from, its own the last. ``runs`` holds the
-    description of each experiment (:mod:`dropout_lab.experiments.described`), ``rules`` the decision rules of the
-    comparisons, ``panels`` the names of the axes, ``csv`` the numbers as a table. Raises ValueError for no cell.
+    Raises ValueError for a passport without a cell.
 
-    >>> passport = Passport((cell_digest("plt.plot([1])"),), (), (), ({"x": "", "y": ""},), "panel,mark\\n1,line\\n")
+    >>> passport = Passport((cell_digest("plt.plot([1])"),), (), (), ({"x": "", "y": ""},), "panel,mark\n1,line\n")
     >>> passport.rows, len(passport.digest), Passport.from_json(passport.to_json()) == passport
     (1, 64, True)
     """
 
+    #: The digests of the cells that the figure comes from, 16 hexadecimal digits each; its own cell is the last.
     cells: tuple[str, ...]
+    #: The descriptions of the experiments, as :func:`dropout_lab.experiments.replicas.run` gives them.
     runs: tuple[Mapping[str, Any], ...]
+    #: The decision rules of the comparisons, in words.
     rules: tuple[str, ...]
+    #: The names of the axes of each panel.
     panels: tuple[Mapping[str, str], ...]
+    #: The numbers as a table of comma-separated values, with a head.
     csv: str
 
     def __post_init__(self) -> None:
@@ -36,7 +39,7 @@ class Passport:
 
     @classmethod
     def from_json(cls, content: object) -> Passport:
-        """The passport in a cell's output. Raises TypeError or ValueError for what is none."""
+        """Return the passport in a cell's output. Raises TypeError or ValueError for what is none."""
         wanted = {one.name for one in fields(cls)}
         if not isinstance(content, Mapping) or set(content) != wanted:
             raise TypeError(f"expected an object with the fields {', '.join(sorted(wanted))}")
@@ -49,24 +52,26 @@ class Passport:
 
     @property
     def rows(self) -> int:
-        """How many rows of numbers there are, the head not counted."""
+        """The number of rows of the table, without its head."""
         return self.csv.count("\n") - 1
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of the cells, the digests of the experiments and the numbers, one below the other."""
+        """The SHA-256, in hexadecimal digits, of the cells, the digests of the experiments and the numbers."""
         parts = [*self.cells, *(str(run.get("digest")) for run in self.runs), self.csv]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
-        """As it travels in an output."""
+        """Return the passport as it travels in an output."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
 
 def cell_digest(source: str) -> str:
-    """A cell's code as a digest of 16 digits; spaces at the ends of lines and empty lines about it do not count.
+    r"""Return a digest of a cell's code, of 16 hexadecimal digits.
 
-    >>> cell_digest("a = 1  ") == cell_digest("\\na = 1\\n")
+    Spaces at the ends of lines and empty lines around the code do not count.
+
+    >>> cell_digest("a = 1  ") == cell_digest("\na = 1\n")
     True
     """
     lines = "\n".join(line.rstrip() for line in source.splitlines()).strip("\n")

@@ -13,20 +13,22 @@ _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 @dataclass(frozen=True)
 class Names:
-    """What a cell does with names: it ``needs`` some from cells before it, ``binds`` some, ``imports`` some, and
-    ``changes`` what others have bound.
-    """
+    """What a cell does with names."""
 
+    #: The names that the cell takes from cells before it.
     needs: frozenset[str]
+    #: The names that it binds.
     binds: frozenset[str]
+    #: The names that it imports.
     imports: frozenset[str]
+    #: The names that others have bound and that it changes.
     changes: frozenset[str]
 
 
 def names(cell: str) -> Names:
-    """The names of one cell; none for what is no Python.
+    r"""Return the names of one cell; what is no Python has none.
 
-    >>> found = names("import numpy as np\\nmean = np.mean(values)")
+    >>> found = names("import numpy as np\nmean = np.mean(values)")
     >>> sorted(found.needs), sorted(found.binds), sorted(found.imports)
     (['values'], ['mean'], ['np'])
     """
@@ -53,10 +55,10 @@ def names(cell: str) -> Names:
 
 
 def sources(cells: Sequence[str]) -> list[int]:
-    """The places of the cells that the last of ``cells`` rests on, itself included, in their order.
+    """Return the places of the cells that the last of ``cells`` rests on, itself included, in their order.
 
-    A cell counts if it binds or changes a name that is needed; one that only imports it does not. Raises ValueError
-    for no cell.
+    A cell counts if it binds or changes a name that is needed; one that only imports it does not. Raises ValueError for
+    no cell.
 
     >>> sources(["import numpy as np", "a = np.ones(2)", "b = 3", "c = a + 1", "print(c)"])
     [1, 3, 4]
@@ -75,7 +77,7 @@ def sources(cells: Sequence[str]) -> list[int]:
 
 
 def runs_in(cells: Sequence[str]) -> bool:
-    """Whether one of the cells trains networks with :func:`dropout_lab.experiments.replicas.run`.
+    """Tell whether one of the cells trains networks with :func:`dropout_lab.experiments.replicas.run`.
 
     >>> runs_in(["nets = replicas.run(digits, arms, seeds, error)"]), runs_in(["asyncio.run(main())"])
     (True, False)
@@ -84,7 +86,7 @@ def runs_in(cells: Sequence[str]) -> bool:
 
 
 def seeds_in(cells: Sequence[str]) -> list[str]:
-    """The calls for the seeds that the book reports, each once.
+    """Return the calls for the seeds that the book reports, each once.
 
     >>> seeds_in(["found = linear.run(patients, arms, replicas.reported(50))", "a = replicas.tuning(4)"])
     ['replicas.reported(50)']
@@ -93,7 +95,7 @@ def seeds_in(cells: Sequence[str]) -> list[str]:
 
 
 def draws_in(cells: Sequence[str]) -> bool:
-    """Whether one of the cells draws random numbers, as far as its own code says so.
+    """Tell whether one of the cells draws random numbers, as far as its own code says so.
 
     >>> draws_in(["random = np.random.default_rng(0)"]), draws_in(["dropout(x, 0.5, generator=g)"]), draws_in(["x + 1"])
     (True, True, False)

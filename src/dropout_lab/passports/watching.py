@@ -16,7 +16,7 @@ from dropout_lab.passports.slices import names, sources
 
 @runtime_checkable
 class Judged(Protocol):
-    """A comparison over seeds, judged: made by :func:`dropout_lab.experiments.statistics.compare`.
+    """A comparison over seeds with its verdict, as :func:`dropout_lab.experiments.statistics.compare` makes it.
 
     >>> isinstance({}, Judged)
     False
@@ -30,7 +30,9 @@ class Judged(Protocol):
 
 @runtime_checkable
 class Described(Protocol):
-    """What an experiment found, with its recipe in words: made by :func:`dropout_lab.experiments.replicas.run`.
+    """The results of an experiment with its recipe in words.
+
+    :func:`dropout_lab.experiments.replicas.run` makes such.
 
     >>> isinstance({}, Described)
     False
@@ -41,7 +43,9 @@ class Described(Protocol):
 
 
 def watch(shell: Any) -> None:
-    """Give each figure that ``shell``, an IPython shell, displays from now on a passport; once for a shell.
+    """Give each figure that ``shell``, an IPython shell, displays from now on a passport.
+
+    A second call for the same shell does nothing.
 
     >>> from IPython.core.interactiveshell import InteractiveShell
     >>> shell = InteractiveShell()

@@ -20,14 +20,16 @@ r = Masks(n, p)
 
 @dataclass(frozen=True)
 class Exercise:
-    """An exercise: what kind of thing it asks for, in a few words of Markdown, and its answer.
+    """An exercise: the kind of thing that it asks for, and its answer.
 
     >>> from dropout_lab.exercises import Formula
     >>> Exercise("the mean of a mask, a formula in p", Formula(lambda: p)).answer.judge(1 - p) is None
     False
     """
 
+    #: What it asks for, in a few words of Markdown.
     asks: str
+    #: The answer, which judges what is given.
     answer: Answer
 
 
@@ -39,11 +41,12 @@ class Quiz:
     'it is another option'
     """
 
+    #: The answer, which judges the value of an option.
     answer: Choice
 
 
 def over_units(term: sp.Expr) -> sp.Sum:
-    """The sum of a term over the n units.
+    """Return the sum of a term over the n units.
 
     >>> over_units(w[i])
     Sum(w[i], (i, 1, n))
@@ -52,7 +55,7 @@ def over_units(term: sp.Expr) -> sp.Sum:
 
 
 def vector(*entries: float) -> torch.Tensor:
-    """A vector in double precision.
+    """Make a vector in double precision.
 
     >>> vector(1, 2)
     tensor([1., 2.], dtype=torch.float64)
@@ -61,12 +64,12 @@ def vector(*entries: float) -> torch.Tensor:
 
 
 def normal(generator: torch.Generator, *shape: int) -> torch.Tensor:
-    """Numbers from the standard normal distribution, in double precision."""
+    """Draw numbers from the standard normal distribution, in double precision."""
     return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
 
 def some_masks(generator: torch.Generator, *shape: int) -> torch.Tensor:
-    """Masks that keep and drop something, if they have two entries or more: 0 or 1, in double precision."""
+    """Draw 0/1 masks, in double precision, that keep and drop something if they have two entries or more."""
     drawn = (torch.rand(*shape, generator=generator) < 0.6).double()
     drawn.view(-1)[0], drawn.view(-1)[-1] = 1.0, 0.0
     return drawn
