@@ -196,8 +196,8 @@ class Function:
 
     #: The right function, which returns a tensor.
     right: Callable[..., torch.Tensor]
-    #: A function that makes the arguments of a call from a generator. One of them may be a mask, so that nothing of the answer is left
-    #: to chance.
+    #: A function that makes the arguments of a call from a generator. One of them may be a mask, so that nothing of
+    #: the answer is left to chance.
     inputs: Callable[[torch.Generator], tuple[Any, ...]]
     #: Functions that a wrong answer may be, by the names of the slips.
     slips: Mapping[str, Callable[..., torch.Tensor]] = field(default_factory=dict)

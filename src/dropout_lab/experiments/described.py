@@ -1,4 +1,4 @@
-"""What an experiment is, in words: for the passport of a figure, beside the digest that tells it from any other."""
+"""The description of an experiment in words, for the passport of a figure, beside the digest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dropout_lab.experiments.stack_noise import Noise
 def described(
     dataset: Dataset, arms: Mapping[str, Recipe], seeds: Sequence[int], measures: Sequence[Callable], digest: str | None
 ) -> dict[str, Any]:
-    """The data, the settings that all arms share, what each arm has of its own, the seeds and the measures.
+    """Describe an experiment: the data, the shared settings, each arm's own settings, the seeds and the measures.
 
     Every setting of :class:`~.plan.Recipe` stands either in ``shared`` or in each of ``arms``. The result can be
     written as JSON; what has an order is a list of pairs.

@@ -1,4 +1,4 @@
-"""What an experiment is, as a digest: the same for every replication of it, another one for any other experiment."""
+"""The digest of an experiment: the same for every replication of it, another one for any other experiment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dropout_lab.experiments.plan import Recipe
 
 
 def of_run(dataset: Dataset, arms: Mapping[str, Recipe], seeds: Sequence[int], measures: Sequence[Callable]) -> str:
-    """A digest of the data, the arms with all their settings, the seeds, and the measures with theirs.
+    """Compute a digest of the data, the arms with all their settings, the seeds, and the measures with theirs.
 
     ``seeds`` are those of the book: whoever replicates gives the places that their seeds take there. Raises TypeError
     for a measure whose settings :func:`written` cannot write.
@@ -33,11 +33,11 @@ def of_run(dataset: Dataset, arms: Mapping[str, Recipe], seeds: Sequence[int], m
 
 
 def written(value: object) -> str:
-    """A setting as a text that holds all of it; a measure by its name and what it was made with.
+    """Write a setting as a text that holds all of it; a measure by its name and what it was made with.
 
-    A function of the package or of another library is written as its name, with the values that it closes over and
-    the arguments that ``functools.partial`` bound. One that a page or a script defines has no name to go by, so its
-    text stands here, too. Arrays and data sets are written as digests. Raises TypeError for what has no such text.
+    A function of the package or of another library is written as its name, with the values that it closes over and the
+    arguments that ``functools.partial`` bound. One that a page or a script defines has no name to go by, so its text
+    stands here, too. Arrays and data sets are written as digests. Raises TypeError for what has no such text.
 
     >>> from dropout_lab.experiments import measures
     >>> written(measures.monte_carlo((1, 5)))

@@ -1,4 +1,4 @@
-"""Randomness of the experiments: each replica owns its streams, and no stream sees another replica.
+"""The random streams of the experiments: each replica owns its streams, and no stream sees another replica.
 
 A seed and a purpose determine a stream, so arms with one seed share their split, their initial weights and the order of
 their batches, and a replica draws the same numbers whoever stands beside it in the stack. NumPy's SFC64 is used since
@@ -22,23 +22,32 @@ _AHEAD = 1 << 16
 
 
 class Purpose(enum.IntEnum):
-    """What a stream is for. The numbers are part of the recipes: to change one changes every result.
+    """The purpose of a stream. The numbers are part of the recipes: to change one changes every result.
 
     >>> int(Purpose.NOISE)
     5
     """
 
+    #: The split into training and test examples.
     SPLIT = 0
+    #: The choice of examples that are held out.
     HELD_OUT = 1
+    #: The noise of labels.
     LABELS = 2
+    #: The initial weights.
     WEIGHTS = 3
+    #: The order of the batches.
     ORDER = 4
+    #: The noise in training.
     NOISE = 5
+    #: The draws of measures.
     MEASURE = 6
 
 
 def stream(seed: int, purpose: Purpose, *key: int) -> np.random.Generator:
-    """The stream of a seed for a purpose; ``key`` tells apart several streams for one purpose.
+    """Return the stream of a seed for a purpose.
+
+    ``key`` tells apart several streams for one purpose. Raises ValueError for a negative seed.
 
     >>> stream(0, Purpose.WEIGHTS).integers(100, size=3)
     array([53, 97, 17])
@@ -49,9 +58,10 @@ def stream(seed: int, purpose: Purpose, *key: int) -> np.random.Generator:
 
 
 class Bits:
-    """Sixteen random bits for each element, drawn by each replica's own stream, in order, some steps ahead.
+    """A source of sixteen random bits for each element, drawn by each replica's own stream, in order.
 
-    ``active`` says which replicas draw at all; the others get zeros and cost nothing.
+    It draws some steps ahead, to spread the cost of a call. ``active`` says which replicas draw at all; the others get
+    zeros and cost nothing.
 
     >>> bits = Bits([stream(0, Purpose.NOISE)], [True])
     >>> bits.draw((2, 3)).shape, bits.draw((2, 3)).dtype
@@ -66,7 +76,7 @@ class Bits:
         self._left = 0
 
     def draw(self, shape: tuple[int, ...]) -> np.ndarray:
-        """int16 ``(S, *shape)``, uniform over all values; overwritten by a later draw of this object."""
+        """Draw int16 ``(S, *shape)``, uniform over all values; a later draw of this object overwrites it."""
         size = int(np.prod(shape))
         if size != self._size:
             # A shape other than the last one starts afresh: what was drawn ahead is dropped.
@@ -87,7 +97,7 @@ _MAX_WORD = np.iinfo(np.uint64).max
 
 
 class BernoulliDraws:
-    """0/1 masks for a stack, each replica with its keep probability and its own stream.
+    """A source of 0/1 masks for a stack, in which each replica has its keep probability and its own stream.
 
     A replica whose keep probability is 1 draws nothing.
 
@@ -102,13 +112,13 @@ class BernoulliDraws:
         self._levels = np.array(levels, np.int16)
 
     def draw(self, shape: tuple[int, ...]) -> Tensor:
-        """bool ``(S, *shape)``, True where kept."""
+        """Draw bool ``(S, *shape)``, True where an element is kept."""
         # NumPy compares 16-bit numbers several times faster than torch does.
         return torch.from_numpy(self._bits.draw(shape) <= self._levels.reshape(-1, *[1] * len(shape)))
 
 
 class NormalDraws:
-    """Standard normal numbers for a stack, float32, by each replica's own stream.
+    """A source of standard normal numbers for a stack, in which each replica has its own stream.
 
     >>> NormalDraws([stream(0, Purpose.NOISE)]).draw((2, 3)).shape
     torch.Size([1, 2, 3])
@@ -118,7 +128,7 @@ class NormalDraws:
         self._streams = streams
 
     def draw(self, shape: tuple[int, ...]) -> Tensor:
-        """float32 ``(S, *shape)``."""
+        """Draw float32 ``(S, *shape)``."""
         drawn = np.empty((len(self._streams), *shape), np.float32)
         for row, source in zip(drawn, self._streams, strict=True):
             source.standard_normal(dtype=np.float32, out=row)

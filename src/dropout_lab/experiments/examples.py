@@ -15,7 +15,7 @@ from dropout_lab.experiments.plan import Replica
 
 
 class Examples:
-    """Inputs and labels of a stack's replicas, with a first axis of replicas.
+    """The inputs and labels of a stack's replicas, with a first axis of replicas.
 
     >>> from dropout_lab.experiments.plan import Recipe
     >>> examples = Examples(data.digits(), [Replica("a", 0, Recipe())], "cpu")
@@ -38,25 +38,28 @@ class Examples:
             _replace_labels(self._labels["train"][row], replica, dataset.classes)
 
     def labels(self, part: str) -> Tensor:
-        """The labels (S, n) of a part."""
+        """Return the labels (S, n) of a part."""
         return self._labels[part]
 
     def all(self, part: str, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """All examples of a part in batches of at most ``size``: inputs (S, b, features) and labels (S, b)."""
+        """Yield all examples of a part in batches of at most ``size``: inputs (S, b, features) and labels (S, b)."""
         indices, labels = self._indices[part], self._labels[part]
         for start in range(0, indices.shape[1], size):
             chosen = slice(start, start + size)
             yield self._at(indices[:, chosen]), labels[:, chosen]
 
     def some(self, part: str, count: int) -> tuple[Tensor, Tensor]:
-        """``count`` examples of a part, evenly spaced through the data, or all if there are fewer."""
+        """Return ``count`` examples of a part, evenly spaced through the data, or all if there are fewer."""
         indices, labels = self._indices[part], self._labels[part]
         count = min(count, indices.shape[1])
         chosen = torch.arange(count, device=indices.device) * indices.shape[1] // count
         return self._at(indices[:, chosen]), labels[:, chosen]
 
     def drawn(self, batch_size: int, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches for training: each replica goes through its examples in an order of its own, epoch after epoch."""
+        """Yield batches for training.
+
+        Each replica goes through its examples in an order of its own, epoch after epoch.
+        """
         indices, labels = self._indices["train"], self._labels["train"]
         sources = [stream(seed, Purpose.ORDER) for seed in self._seeds]
         size = indices.shape[1]

@@ -35,7 +35,9 @@ from dropout_lab.functional.variants import SPATIAL_DROPOUT
 
 @dataclass(frozen=True)
 class Learned(Noise):
-    """What the two kinds of learned noise share. Raises ValueError for a start that is not strictly between 0 and 1.
+    """The base class of noise with a learned rate.
+
+    ``keep_prob`` is where the rate starts. Raises ValueError for a start that is not strictly between 0 and 1.
 
     >>> Concrete(0.9).is_learned, LearnedGaussian(0.9).is_learned
     (True, True)
@@ -51,15 +53,17 @@ class Learned(Noise):
 
     @abstractmethod
     def learned_keep_prob(self, place: Place, parameters: Parameters) -> Tensor:
-        """The learned keep probability at a place, (S,), float64: the mean over whoever shares a rate."""
+        """Return the learned keep probability at a place, float64 (S,).
+
+        It is the mean over the units or weights that have rates of their own.
+        """
 
 
 @dataclass(frozen=True)
 class LearnedGaussian(Learned, WeightNoise):
-    """Gaussian noise on weights with a learned variance α (Kingma, Salimans and Welling 2015), outputs sampled.
+    """Gaussian noise on weights with a learned variance α, outputs sampled (Kingma, Salimans and Welling 2015).
 
-    ``sharing`` says who shares an α: the ``layer``, an input ``unit``, or no one (``weight``). See
-    :class:`dropout_lab.bayes.LearnedGaussianDropout`.
+    See :class:`dropout_lab.bayes.LearnedGaussianDropout`.
 
     >>> from dropout_lab.experiments.networks import MLP
     >>> place = MLP((6,)).place("weight1")
@@ -67,6 +71,7 @@ class LearnedGaussian(Learned, WeightNoise):
     (4, 1)
     """
 
+    #: What shares an α: the ``layer``, the weights of an input ``unit``, or nothing (``weight``).
     sharing: Literal["layer", "unit", "weight"] = "layer"
 
     def noisy_map(self, place: Place, keep_probs: Sequence[float], streams: Streams) -> NoisyMap:
@@ -91,17 +96,16 @@ class LearnedGaussian(Learned, WeightNoise):
         return exact_kl(log_alpha).sum((1, 2)) * sharing
 
     def learned_keep_prob(self, place: Place, parameters: Parameters) -> Tensor:
-        """1/(1 + α), the keep probability of dropout with the same variance."""
+        """Return 1/(1 + α), the keep probability of dropout with the same variance, float64 (S,)."""
         return (-parameters[f"log_alpha.{place}"]).sigmoid().double().mean((1, 2))
 
 
 @dataclass(frozen=True)
 class Concrete(Learned, ValueNoise):
-    """Dropout of units with a learned rate, by relaxed masks (Gal, Hron and Kendall 2017), before a layer.
+    """Dropout of units with a learned rate, by relaxed masks, before a layer (Gal, Hron and Kendall 2017).
 
     The penalty is that of the weights which read the units. Where filters read them, a unit is a whole channel, since a
-    channel has weights of its own and a pixel has none; see :class:`dropout_lab.bayes.ConcreteDropout`. ``precision``
-    is that of the weights' Gaussian prior.
+    channel has weights of its own and a pixel has none; see :class:`dropout_lab.bayes.ConcreteDropout`.
 
     >>> from dropout_lab.experiments.networks import ResidualMLP
     >>> network = ResidualMLP(6, 2)
@@ -109,7 +113,9 @@ class Concrete(Learned, ValueNoise):
     (None, 'no layer reads the place directly, so there are no weights to penalize')
     """
 
+    #: The precision of the weights' Gaussian prior.
     precision: float = 1.0
+    #: The temperature of the relaxed masks: the smaller, the nearer they are to 0 and 1.
     temperature: float = 0.1
     member: str = field(default="concrete_dropout", init=False, repr=False)
 
@@ -145,7 +151,7 @@ class Concrete(Learned, ValueNoise):
         return self.precision / 2 * squares / keep_prob - self._units(place, parameters) * entropy
 
     def learned_keep_prob(self, place: Place, parameters: Parameters) -> Tensor:
-        """σ(logit)."""
+        """Return the logistic function of the learned logit, float64 (S,)."""
         return parameters[f"logit.{place}"].sigmoid().double()
 
     def _units(self, place: Place, parameters: Parameters) -> int:

@@ -1,4 +1,4 @@
-"""Monte Carlo dropout beside Bayesian linear regression: what their intervals cover where the truth is known.
+"""Monte Carlo dropout beside Bayesian linear regression: how often their intervals cover a known truth.
 
 The inputs are real, and the targets are made: weights from a normal prior, a weighted sum, normal noise. So the exact
 posterior is known, and the truth that an interval should cover. Training with dropout has a closed form, too: the
@@ -26,18 +26,20 @@ HELD_OUT = 100
 
 @dataclass(frozen=True)
 class Arm:
-    """How many examples there are, how noisy their targets are, and which share of the inputs dropout keeps.
+    """An arm: the number of examples, the noise of their targets, and the share of the inputs that dropout keeps.
 
-    ``noise`` is the standard deviation of the targets around their mean, which itself varies with a standard deviation
-    near 1. ``keep_prob`` lies between 0 and 1; None is the one that suits the number of examples and the noise,
-    :meth:`.Arm.keep`. Raises ValueError for other values.
+    Raises ValueError for values outside their range.
 
     >>> Arm(examples=100, noise=1.0, keep_prob=0.8).keep(features=10)
     0.8
     """
 
+    #: The number of training examples.
     examples: int
+    #: The standard deviation of the targets around their mean, which itself varies with a standard deviation near 1.
     noise: float
+    #: The keep probability, between 0 and 1. None is the one that suits the number of examples and the noise: see
+    #: :meth:`.Arm.keep`.
     keep_prob: float | None = None
 
     def __post_init__(self) -> None:
@@ -49,10 +51,11 @@ class Arm:
             raise ValueError(f"keep_prob lies strictly between 0 and 1, or is None; got {self.keep_prob!r}")
 
     def keep(self, features: int) -> float:
-        """The keep probability p; where none is given, that with (1 − p)/p = noise² · features / examples (claim B13).
+        r"""Return the keep probability p.
 
-        Then the penalty of dropout is as strong as the prior, whose variance is 1/features, if the mean square of each
-        feature is 1.
+        Where none is given, it is the p with :math:`(1 - p)/p = \text{noise}^2 \cdot \text{features} / \text{examples}`
+        (claim B13). Then the penalty of dropout is as strong as the prior, whose variance is 1/features, if the mean
+        square of each feature is 1.
 
         >>> Arm(examples=90, noise=1.0).keep(features=10)
         0.9
@@ -63,15 +66,18 @@ class Arm:
 
 
 def run(dataset: Dataset, arms: Mapping[str, Arm], seeds: Sequence[int]) -> replicas.Results:
-    """Coverage and variance of both kinds of intervals for every arm and seed, at inputs that are held out.
+    """Compute coverage and variance of both kinds of intervals for every arm and seed, at inputs that are held out.
 
     A seed fixes the true weights, which are normal with mean 0 and variance 1/features, the inputs that are held out,
-    and the draws of the training inputs (with replacement, from all others) and of their noise; so arms are paired.
-    Each array is (seeds,): ``coverage`` and ``posterior_coverage``, the percentage of the held-out inputs at which the
-    true weighted sum lies within 1.96 standard deviations of the mean of the masked predictions or of the posterior;
-    ``variance`` and ``posterior_variance``, the mean over these inputs of the two variances. Both methods know the
-    noise and the prior where they ask for it. Raises ValueError for no arm, no seed, a repeated seed, and for inputs
-    that are no table (examples, features) with more than 100 rows.
+    and the draws of the training inputs (with replacement, from all others) and of their noise; so arms are paired. The
+    results of an arm are, each (seeds,):
+
+    - ``coverage`` and ``posterior_coverage``, the percentage of the held-out inputs at which the true weighted sum lies
+      within 1.96 standard deviations of the mean of the masked predictions or of the posterior;
+    - ``variance`` and ``posterior_variance``, the mean over these inputs of the two variances.
+
+    Both methods know the noise and the prior where they ask for it. Raises ValueError for no arm, no seed, a repeated
+    seed, and for inputs that are no table (examples, features) with more than 100 rows.
 
     >>> from dropout_lab.experiments import data
     >>> found = run(data.diabetes(), {"few": Arm(20, 1.0, 0.8)}, range(3))

@@ -13,7 +13,7 @@ from dropout_lab.experiments.stack_noise import Factors, Noise, NoisyMap, ValueN
 
 
 class Noisy(At):
-    """Noise at the places of a stack. Each replica draws from a stream of its own for each place.
+    """The noise of a stack's recipes at its places. Each replica draws from a stream of its own for each place.
 
     ``parameters`` are those of the stack, of which learned rates are some; ``key`` tells apart several sources of noise
     for one ``purpose``. Raises ValueError for replicas with noise of different kinds at one place.
@@ -65,7 +65,10 @@ class Noisy(At):
         return noisy_map(values, parameters[layer.weight], parameters[layer.bias], self._parameters)
 
     def penalty(self) -> Tensor | None:
-        """What learned rates add to the loss of the whole training set, (S,), in nats; None where none is learned."""
+        """Return what learned rates add to the loss of the whole training set, in nats, (S,).
+
+        It is None where no rate is learned.
+        """
         total = None
         for place, noise in self.noises:
             added = noise.penalty(place, self._parameters)

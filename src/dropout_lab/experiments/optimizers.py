@@ -14,7 +14,7 @@ _NAMES = ("learning_rate", "momentum", "weight_decay", "max_norm")
 
 @dataclass(frozen=True)
 class Settings:
-    """What an update needs, one number a replica, each (S,).
+    """The settings of an update, one number a replica, each (S,).
 
     >>> from dropout_lab.experiments.plan import Recipe
     >>> Settings.of([Recipe(learning_rate=0.1), Recipe(learning_rate=0.2)], "cpu").learning_rate
@@ -28,12 +28,12 @@ class Settings:
 
     @classmethod
     def of(cls, recipes: Sequence[object], device: str) -> Settings:
-        """The settings of the replicas' recipes."""
+        """Return the settings of the replicas' recipes."""
         return cls(*(torch.tensor([float(getattr(one, name)) for one in recipes], device=device) for name in _NAMES))
 
 
 class Optimizer(Protocol):
-    """Updates the parameters that it was made for.
+    """A rule that updates the parameters that it was made for.
 
     >>> sorted(OPTIMIZERS)
     ['adam', 'adamw', 'sgd']
@@ -43,7 +43,7 @@ class Optimizer(Protocol):
         """For stacked parameters by name, of which those named in ``decaying`` have weight decay."""
 
     def step(self, gradients: Sequence[Tensor], factor: float) -> None:
-        """Update in place; ``factor`` is what the schedule makes of the learning rate."""
+        """Update the parameters in place; ``factor`` is what the schedule makes of the learning rate."""
 
 
 class _Column:

@@ -17,9 +17,10 @@ def _checked(network: Network, factors: Mapping[str, Tensor]) -> None:
 
 
 class Fixed(At):
-    """Given factors at some places, each (S, …) or with a first axis of length 1: chosen masks, or units removed.
+    """Given factors at some places: chosen masks, or units removed.
 
-    Raises ValueError for a place that the ``network`` does not have, or that stands at weights.
+    ``factors`` maps names of places to tensors (S, …), or with a first axis of length 1. Raises ValueError for a place
+    that the ``network`` does not have, or that stands at weights.
 
     >>> import torch
     >>> from dropout_lab.experiments.networks import MLP
@@ -83,10 +84,10 @@ class FixedSets(At):
 
 
 class Recorder(At):
-    """Leaves everything as it is and keeps what it sees.
+    """A recorder, which leaves everything as it is and keeps what it sees.
 
-    ``values`` are the values (S, B, …) at each place that a pass comes to, by the place's name; ``read`` what each
-    dense layer reads, (S, B, in), by the name of its weights.
+    ``values`` maps the name of each place that a pass comes to to the values there, (S, B, …); ``read`` maps the name
+    of each dense layer's weights to what the layer reads, (S, B, in).
 
     >>> from dropout_lab.experiments.training import quick
     >>> trained, at = quick(), Recorder()

@@ -16,16 +16,10 @@ VARIED = ("noise", "learning_rate", "momentum", "weight_decay", "max_norm", "lab
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one network is trained; ``replace`` and :meth:`.Recipe.with_noise` make the arms of an experiment.
+    """A recipe: how one network is trained.
 
-    ``noise`` says which noise stands at which place, by a place's name (``hidden2``) or by its kind
-    (``hidden``: all hidden layers). ``train_size`` examples, balanced by class, are drawn by the seed; ``label_noise``
-    is the fraction of them whose label is replaced by one drawn uniformly from all classes. The learning rate decays to
-    0 (``linear``) or stays (``constant``). ``weight_decay`` λ adds λw to the gradient of each weight, biases excepted
-    (to the weight itself for ``adamw``). ``max_norm`` bounds the norm of the weights that come into a unit. A step
-    averages the gradient over ``masks_per_step`` draws of the noise for each example.
-
-    Raises ValueError for settings outside their range and for noise that cannot stand where it was put.
+    ``dataclasses.replace`` and :meth:`.Recipe.with_noise` make the arms of an experiment from one. Raises ValueError
+    for settings outside their range and for noise that cannot stand where it was put.
 
     >>> from dropout_lab.experiments.stack_noise import Bernoulli
     >>> recipe = Recipe(network=MLP((8, 6))).with_noise(input=Bernoulli(0.8), hidden=Bernoulli(0.5))
@@ -33,18 +27,33 @@ class Recipe:
     {'input': 0.8, 'hidden1': 0.5, 'hidden2': 0.5}
     """
 
+    #: The network.
     network: Network = field(default_factory=lambda: MLP((128, 128)))
+    #: Which noise stands at which place, by a place's name (``hidden2``) or by its kind (``hidden``: all hidden
+    #: layers).
     noise: Mapping[str, Noise] = field(default_factory=dict)
+    #: The number of training examples, which the seed draws, balanced by class.
     train_size: int = 500
+    #: The fraction of training examples whose label is replaced by one drawn uniformly from all classes.
     label_noise: float = 0.0
+    #: The number of updates.
     steps: int = 1000
+    #: The number of examples in a batch.
     batch_size: int = 50
+    #: The learning rate at the first step.
     learning_rate: float = 0.05
+    #: How the learning rate goes on: it decays to 0 (``linear``) or stays (``constant``).
     schedule: Literal["linear", "constant"] = "linear"
+    #: The rule of the updates, with torch's definitions.
     optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
+    #: The momentum of ``sgd``.
     momentum: float = 0.9
+    #: The factor λ: λw is added to the gradient of each weight w, biases excepted, or for ``adamw`` taken from the
+    #: weight itself.
     weight_decay: float = 0.0
+    #: The bound on the Euclidean norm of the weights that come into a unit.
     max_norm: float = float("inf")
+    #: The number of draws of the noise, for each example, over which a step averages the gradient.
     masks_per_step: int = 1
 
     def __post_init__(self) -> None:
@@ -62,11 +71,13 @@ class Recipe:
         self.noise_by_place()
 
     def with_noise(self, **places: Noise) -> Recipe:
-        """The same recipe with noise at these places, beside what stands elsewhere already."""
+        """Return the same recipe with noise at these places, beside what stands elsewhere already."""
         return replace(self, noise={**self.noise, **places})
 
     def as_text(self) -> str:
-        """Every setting in one line, the noise under the names of its places: two recipes of one text train alike.
+        """Return every setting in one line, the noise under the names of its places.
+
+        Two recipes of one text train alike.
 
         >>> Recipe(steps=5).as_text() == Recipe(steps=6).as_text()
         False
@@ -75,7 +86,7 @@ class Recipe:
         return repr((settings, sorted(self.noise_by_place().items())))
 
     def noise_by_place(self) -> dict[str, Noise]:
-        """The noise at each place that has one, by the place's name, in the order of the network's places.
+        """Return the noise at each place that has one, by the place's name, in the order of the network's places.
 
         Raises ValueError for a place that the network does not have, and for noise that cannot stand where it was put.
         """
@@ -96,12 +107,15 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Replica:
-    """One network of a stack: the arm that it belongs to, its seed, and how it is trained.
+    """A replica: one network of a stack.
 
     >>> Replica("dropout", 3, Recipe()).recipe.network
     MLP(hidden=(128, 128), batch_norm=False)
     """
 
+    #: The name of the arm that it belongs to.
     arm: str
+    #: The seed of all its streams.
     seed: int
+    #: How it is trained.
     recipe: Recipe

@@ -1,7 +1,7 @@
-"""Do two quantities put ways of training into one order? The unit is the way of training, and seeds are averaged over.
+"""A test of whether two quantities put ways of training into one order, with the way of training as the unit.
 
-More seeds tell more exactly where one way of training stands. They do not tell how another one would have come out, so
-the interval and the p-value are taken over the ways of training alone.
+Seeds are averaged over: more of them tell more exactly where one way of training stands. They do not tell how another
+one would have come out, so the interval and the p-value are taken over the ways of training alone.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _ORDERS = 20_000
 
 
 def agreement(first: ArrayLike, second: ArrayLike) -> Comparison:
-    """Kendall's τ (τ-b, for there may be ties) of two quantities over ways of training; the rule: it lies above 0.
+    """Compute Kendall's rank correlation τ of two quantities over ways of training, and judge whether it is above 0.
 
-    ``first`` and ``second`` are (seeds, ways of training); each way stands for itself by its mean over seeds. The
-    effect is the jackknife's τ, and the interval Student's over its pseudo-values, one for each way of training (Efron
-    and Stein 1981); both end at ±1. ``p_value`` is the jackknife's, or twice the share of random orders that agree as
-    well or better, whichever is larger; the rule is met where it lies below 0.05. ``seeds`` counts seeds, as
-    everywhere. Raises ValueError for arrays of different shapes, fewer than five ways of training, means that are all
-    equal, or means in one order or its reverse throughout, where the jackknife sees no spread.
+    ``first`` and ``second`` are (seeds, ways of training); each way stands for itself by its mean over seeds. Ties are
+    allowed (τ-b). The effect is the jackknife's τ, and the interval Student's over its pseudo-values, one for each way
+    of training (Efron and Stein 1981); both end at ±1. ``p_value`` is the jackknife's, or twice the share of random
+    orders that agree as well or better, whichever is larger; the rule is met where it lies below 0.05. ``seeds`` counts
+    seeds, as everywhere. Raises ValueError for arrays of different shapes, fewer than five ways of training, means that
+    are all equal, or means in one order or its reverse throughout, where the jackknife sees no spread.
 
     >>> found = agreement([[1, 2, 3, 4, 5, 6]], [[1, 3, 2, 4, 5, 6]])
     >>> round(found.effect, 2), found.seeds, found.unit

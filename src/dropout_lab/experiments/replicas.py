@@ -1,4 +1,4 @@
-"""Seeds × arms, trained as stacks and handed to workers by joblib.
+"""Runs of experiments: seeds × arms, trained as stacks and handed to workers by joblib.
 
 A stack's numbers depend on the stack alone: which replicas share one is decided by the arms and the seeds, never by the
 workers, each of which computes with one torch thread. By default the workers are local processes, one a core; under
@@ -46,12 +46,12 @@ _SERIES = _TUNING // (_SEEDS * _REPLICATIONS)
 
 
 def reported(count: int, series: int = 0) -> range:
-    """The seeds of a result that is reported: the first ``count`` from 0, or from 100 000 in the next ``series``.
+    """Return the seeds of a result that is reported: the first ``count`` from 0.
 
-    An experiment that is designed again takes the next series: seeds that nobody had looked at when its rule was
-    written. Where ``DROPOUT_LAB_REPLICATION`` holds a number k, the seeds start 1000 k later: the same experiment with
-    others again. Raises ValueError for more than 1000 seeds, a series that is not from 0 to 9, or a k that is not a
-    number from 0 to 99.
+    In the next ``series`` they start at 100 000: an experiment that is designed again takes seeds that nobody had
+    looked at when its rule was written. Where the environment variable ``DROPOUT_LAB_REPLICATION`` holds a number k,
+    the seeds start 1000 k later: the same experiment with others again. Raises ValueError for more than 1000 seeds, a
+    series that is not from 0 to 9, or a k that is not a number from 0 to 99.
 
     >>> reported(3), reported(3, series=1)
     (range(0, 3), range(100000, 100003))
@@ -68,7 +68,7 @@ def reported(count: int, series: int = 0) -> range:
 
 
 def tuning(count: int) -> range:
-    """Seeds for choosing settings; no result is reported on them.
+    """Return the seeds for choosing settings; no result is reported on them.
 
     >>> tuning(3)
     range(1000000, 1000003)
@@ -77,11 +77,10 @@ def tuning(count: int) -> range:
 
 
 class Results(Mapping[str, Mapping[str, np.ndarray]]):
-    """What was measured: ``results["arm"]["error"]`` is an array (seeds, …), in the order of ``seeds``.
+    """The results of an experiment: ``results["arm"]["error"]`` is an array (seeds, …), in the order of ``seeds``.
 
     ``digest`` is that of the experiment: its data, its arms, its seeds but for the number of a replication, and its
-    measures (:func:`.digests.of_run`). ``description`` says the same in words (:func:`.described.described`). Results
-    that :func:`run` did not make have neither.
+    measures. ``description`` says the same in words. Results that :func:`run` did not make have neither.
 
     >>> Results([0, 1], {"none": {"error": np.array([3.0, 4.0])}}).table("error")
     array([[3.],
@@ -102,7 +101,7 @@ class Results(Mapping[str, Mapping[str, np.ndarray]]):
 
     @property
     def digest(self) -> str:
-        """The digest of the experiment; raises TypeError if there is none, and says why."""
+        """The digest of the experiment, 64 hexadecimal digits. Raises TypeError if there is none, and says why."""
         if isinstance(self._digest, str):
             return self._digest
         raise self._digest or TypeError("these results were not made by replicas.run, so they have no digest")
@@ -119,7 +118,7 @@ class Results(Mapping[str, Mapping[str, np.ndarray]]):
         return len(self._values)
 
     def table(self, quantity: str, arms: Sequence[str] | None = None) -> np.ndarray:
-        """One quantity of several arms (all by default) side by side: (seeds, arms, …)."""
+        """Return one quantity of several arms (all by default) side by side: (seeds, arms, …)."""
         return np.stack([self[arm][quantity] for arm in (self if arms is None else arms)], axis=1)
 
     def __repr__(self) -> str:
@@ -138,11 +137,11 @@ def run(
 ) -> Results:
     """Train every arm with every seed and measure it.
 
-    Arms are paired: a seed fixes the split, the noisy labels, the initial weights (for nets of one shape) and the order
-    of the batches in each arm. ``workers`` is None for what ``joblib.parallel_config`` says, or else all cores.
-    ``progress`` shows a line of the stacks done; None shows it where a person watches a terminal. Where
-    ``DROPOUT_LAB_STORE`` names a folder, finished stacks are kept there and not trained again. Raises ValueError for no
-    arm, no seed or a repeated one.
+    Arms are paired: a seed fixes the split, the noisy labels, the initial weights (for networks of one shape) and the
+    order of the batches in each arm. ``workers`` is the number of processes; None stands for what
+    ``joblib.parallel_config`` says, or else for all cores. ``progress`` shows a line of the stacks done; None shows it
+    where a person watches a terminal. Where the environment variable ``DROPOUT_LAB_STORE`` names a folder, finished
+    stacks are kept there and not trained again. Raises ValueError for no arm, no seed or a repeated one.
 
     >>> from dropout_lab.experiments import data, measures
     >>> from dropout_lab.experiments.networks import MLP
@@ -180,7 +179,7 @@ def run(
 
 
 def stacks(arms: Mapping[str, Recipe], seeds: Sequence[int]) -> list[list[Replica]]:
-    """Which replicas are trained together: those of one form, in stacks of about 32.
+    """Return which replicas are trained together: those of one form, in stacks of about 32.
 
     >>> [len(stack) for stack in stacks({"none": Recipe(), "longer": Recipe(steps=2000)}, range(40))]
     [40, 40]
@@ -240,7 +239,9 @@ def _digest(
 
 
 def place(seed: int) -> int:
-    """The seed of the book whose place this one takes in a replication: itself, in the book or for tuning.
+    """Return the seed of the book whose place a seed takes in a replication.
+
+    In the book, and for tuning, that is the seed itself.
 
     >>> place(7), place(3007)
     (7, 7)

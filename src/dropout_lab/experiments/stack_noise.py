@@ -31,14 +31,15 @@ NoisyMap = Callable[[Tensor, Tensor, Tensor, Parameters], Tensor]
 
 @dataclass(frozen=True)
 class Noise(ABC):
-    """A member of the family with its keep probability, above 0 and at most 1 (1: no noise).
+    """The base class of all noise: a member of the family with its keep probability.
 
-    Raises ValueError for another keep probability.
+    Raises ValueError for a keep probability that is not above 0 and at most 1.
 
     >>> Bernoulli(0.5).kind == Bernoulli(0.8).kind, Block(0.5, 3).kind == Block(0.5, 5).kind
     (True, False)
     """
 
+    #: The keep probability, above 0 and at most 1; 1 is no noise.
     keep_prob: float
 
     def __post_init__(self) -> None:
@@ -52,24 +53,27 @@ class Noise(ABC):
 
     @property
     def is_learned(self) -> bool:
-        """Whether it has parameters of its own, which every replica of a stack must have then."""
+        """Whether the noise has parameters of its own, which every replica of a stack must have then."""
         return False
 
     @abstractmethod
     def misfit(self, place: Place) -> str | None:
-        """Why the noise cannot stand at a place, or None where it can."""
+        """Return why the noise cannot stand at a place, or None where it can."""
 
     def initial(self, place: Place, others: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Parameters of the noise itself, for one replica beside the network's own, where its rate is learned."""
+        """Return the parameters of the noise itself, for one replica, where its rate is learned; else none.
+
+        ``others`` are the network's own parameters.
+        """
         return {}
 
     def penalty(self, place: Place, parameters: Parameters) -> Tensor | None:
-        """What a learned rate adds to the loss of the whole training set, (S,), in nats."""
+        """Return what a learned rate adds to the loss of the whole training set, in nats, (S,)."""
         return None
 
 
 class ValueNoise(Noise):
-    """Noise that multiplies the values at a place.
+    """The base class of noise that multiplies the values at a place.
 
     >>> Spatial(0.5).variant.shares
     'all positions of a channel'
@@ -92,11 +96,11 @@ class ValueNoise(Noise):
 
     @abstractmethod
     def factors(self, place: Place, keep_probs: Sequence[float], streams: Streams) -> Factors:
-        """The noise of a stack, for keep probabilities and streams (S,)."""
+        """Return the function that draws the factors of a stack, for keep probabilities and streams (S,)."""
 
 
 class WeightNoise(Noise):
-    """Noise on the weights of a dense layer.
+    """The base class of noise on the weights of a dense layer.
 
     >>> isinstance(Connect(0.5), WeightNoise), isinstance(Bernoulli(0.5), WeightNoise)
     (True, False)
@@ -107,12 +111,12 @@ class WeightNoise(Noise):
 
     @abstractmethod
     def noisy_map(self, place: Place, keep_probs: Sequence[float], streams: Streams) -> NoisyMap:
-        """The layer of a stack under noise, for keep probabilities and streams (S,)."""
+        """Return the function that computes a stack's layer under noise, for keep probabilities and streams (S,)."""
 
 
 @dataclass(frozen=True)
 class Masked(ValueNoise):
-    """Independent 0/1 masks of any ``member`` that multiplies values, with that member's own ``options``, as pairs.
+    """Independent 0/1 masks of any ``member`` of the family that multiplies values.
 
     :class:`Bernoulli`, :class:`Spatial`, :class:`Variational` and :class:`Path` are names for four of them. Raises
     ValueError for a member that is none of the family, or whose masks are other than independent 0/1 draws on values.
@@ -123,7 +127,9 @@ class Masked(ValueNoise):
     (32, 1, 7, 7)
     """
 
+    #: The member's name in :data:`dropout_lab.functional.VARIANTS`.
     member: str
+    #: The member's own options, as pairs of a name and a value.
     options: tuple[tuple[str, object], ...] = ()
 
     def __post_init__(self) -> None:
@@ -135,7 +141,7 @@ class Masked(ValueNoise):
             raise ValueError(f"members with 0/1 masks on values are {', '.join(known)}; got {self.member!r}")
 
     def mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of one replica's draws for values of ``shape`` (B, …); axes of length 1 share a draw."""
+        """Return the shape of one replica's draws for values of ``shape`` (B, …); axes of length 1 share a draw."""
         return self.variant.mask_shape(shape, **dict(self.options))
 
     def factors(self, place: Place, keep_probs: Sequence[float], streams: Streams) -> Factors:
@@ -157,7 +163,7 @@ class Bernoulli(Masked):
 
 @dataclass(frozen=True)
 class Spatial(Masked):
-    """Whole channels of feature maps (B, C, …) are kept or dropped (Tompson et al. 2015).
+    """Spatial dropout: whole channels of feature maps (B, C, …) are kept or dropped (Tompson et al. 2015).
 
     >>> Spatial(0.5).mask_shape((32, 8, 7, 7))
     (32, 8, 1, 1)
@@ -168,7 +174,7 @@ class Spatial(Masked):
 
 @dataclass(frozen=True)
 class Variational(Masked):
-    """One mask for all steps of a sequence (B, T, F), the variational dropout of Gal and Ghahramani (2016).
+    """Variational dropout: one mask for all steps of a sequence (B, T, F) (Gal and Ghahramani 2016).
 
     :class:`Bernoulli` at the same place draws a mask for each step.
 
@@ -181,7 +187,7 @@ class Variational(Masked):
 
 @dataclass(frozen=True)
 class Path(Masked):
-    """A whole branch is kept or dropped, by example (Huang et al. 2016).
+    """DropPath: a whole branch is kept or dropped for each example (Huang et al. 2016).
 
     >>> Path(0.5).mask_shape((32, 64))
     (32, 1)
@@ -192,7 +198,7 @@ class Path(Masked):
 
 @dataclass(frozen=True)
 class Gaussian(ValueNoise):
-    """Each element is multiplied by N(1, (1 − p)/p) (Srivastava et al. 2014, section 10).
+    """Gaussian dropout: each element is multiplied by N(1, (1 − p)/p) (Srivastava et al. 2014, section 10).
 
     >>> from dropout_lab.experiments.networks import CNN, GRU, MLP
     >>> Gaussian(0.5).misfit(MLP((6,)).place("hidden1")) is None
@@ -214,17 +220,17 @@ class Gaussian(ValueNoise):
 
 @dataclass(frozen=True)
 class Block(ValueNoise):
-    """Squares of feature maps (B, C, H, W) are dropped (Ghiasi et al. 2018).
+    """DropBlock: squares of feature maps (B, C, H, W) are dropped (Ghiasi et al. 2018).
 
-    ``size`` is the side of a square. As in :func:`dropout_lab.functional.drop_block`, the rate of the seeds is such
-    that ``keep_prob`` is the expected part of a map that is kept, and each position is divided by its own keep
-    probability.
+    As in :func:`dropout_lab.functional.drop_block`, the rate of the seeds is such that ``keep_prob`` is the expected
+    part of a map that is kept, and each position is divided by its own keep probability.
 
     >>> from dropout_lab.experiments.networks import CNN, GRU, MLP
     >>> Block(0.9, 3).misfit(MLP((6,)).place("hidden1"))
     'the place carries values laid out as (N D), and it needs (N, C, H, W) or (N, C, D, H, W)'
     """
 
+    #: The side of a square, in positions of the map.
     size: int = 3
     member: str = field(default="drop_block", init=False, repr=False)
 
@@ -248,16 +254,15 @@ class Block(ValueNoise):
 
 @dataclass(frozen=True)
 class Connect(WeightNoise):
-    """Each weight of a dense layer is kept or dropped (Wan et al. 2013).
-
-    ``draws`` says how: a mask for each ``example``, one for the whole ``batch``, or ``gaussian``, where the layer's
-    outputs are drawn with the mean and variance that the masks would give them.
+    """DropConnect: each weight of a dense layer is kept or dropped (Wan et al. 2013).
 
     >>> from dropout_lab.experiments.networks import CNN, GRU, MLP
     >>> Connect(0.5).misfit(MLP((6,)).place("hidden1"))
     'it stands at weights, not at values'
     """
 
+    #: How masks are drawn: one for each ``example``, one for the whole ``batch``, or ``gaussian``, where the layer's
+    #: outputs are drawn with the mean and variance that the masks would give them.
     draws: Literal["example", "batch", "gaussian"] = "example"
 
     def noisy_map(self, place: Place, keep_probs: Sequence[float], streams: Streams) -> NoisyMap:
@@ -280,10 +285,11 @@ class Connect(WeightNoise):
 
 
 def with_moments(values: Tensor, weight: Tensor, bias: Tensor, variances: Tensor, normal: NormalDraws) -> Tensor:
-    """Outputs drawn as Gaussians with the mean and variance that noise on the weights gives them.
+    """Draw outputs (S, B, out) as Gaussians with the mean and variance that noise on the weights gives them.
 
-    ``variances`` are those of the noise relative to the squared weights, and broadcast against ``weight``. Source:
-    Kingma, Salimans and Welling 2015, section 2.3; Wan et al. 2013, section 4.
+    ``values`` are (S, B, in), ``weight`` (S, in, out), ``bias`` (S, out). ``variances`` are those of the noise relative
+    to the squared weights, and broadcast against ``weight``. Source: Kingma, Salimans and Welling 2015, section 2.3;
+    Wan et al. 2013, section 4.
 
     >>> normal = NormalDraws([np.random.default_rng(0)])
     >>> weight, bias, none = torch.ones(1, 3, 1), torch.zeros(1, 1), torch.zeros(1, 1, 1)
@@ -299,7 +305,7 @@ def with_moments(values: Tensor, weight: Tensor, bias: Tensor, variances: Tensor
 
 
 def column(per_replica: Tensor, axes: int) -> Tensor:
-    """(S,) as (S, 1, …) with so many axes, to be multiplied with a stack.
+    """Return (S,) as (S, 1, …) with so many axes, to be multiplied with a stack.
 
     >>> column(torch.ones(2), 3).shape
     torch.Size([2, 1, 1])

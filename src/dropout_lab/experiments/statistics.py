@@ -24,7 +24,7 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class Rule:
-    """Where the whole 95 % interval of the effect must lie for the claim to count as supported.
+    """A decision rule: where the whole 95 % interval of the effect must lie for the claim to count as supported.
 
     >>> print(Rule.below(0.5))
     the 95 % interval lies below 0.5
@@ -32,7 +32,9 @@ class Rule:
     False
     """
 
+    #: The lower bound of the rule; −∞ for none.
     low: float
+    #: The upper bound of the rule; ∞ for none.
     high: float
 
     def __post_init__(self) -> None:
@@ -41,21 +43,24 @@ class Rule:
 
     @classmethod
     def below(cls, value: float) -> Rule:
-        """The interval lies below ``value``."""
+        """Make the rule that the interval lies below ``value``."""
         return cls(-np.inf, value)
 
     @classmethod
     def above(cls, value: float) -> Rule:
-        """The interval lies above ``value``."""
+        """Make the rule that the interval lies above ``value``."""
         return cls(value, np.inf)
 
     @classmethod
     def within(cls, low: float, high: float) -> Rule:
-        """The interval lies between two values: the effect, whatever it is, is too small to matter."""
+        """Make the rule that the interval lies between two values.
+
+        It says that the effect, whatever it is, is too small to matter.
+        """
         return cls(low, high)
 
     def met_by(self, interval: tuple[float, float]) -> bool:
-        """Whether the interval lies strictly inside."""
+        """Tell whether an interval lies strictly inside the bounds."""
         return self.low < interval[0] and interval[1] < self.high
 
     def __str__(self) -> str:
@@ -74,8 +79,11 @@ class Corrected:
     'the 95 % interval lies below 0, Holm over 4 comparisons'
     """
 
+    #: The rule.
     rule: Rule
+    #: The number of comparisons.
     comparisons: int
+    #: The name of the correction.
     method: str
 
     def __str__(self) -> str:
@@ -84,30 +92,37 @@ class Corrected:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """An effect over seeds with its intervals and the verdict of its rule.
-
-    ``interval`` is Student's, ``bootstrap_interval`` bias-corrected and accelerated (Efron 1987). Where all seeds gave
-    the same value both are the exact bound instead, and ``exact`` is true. ``p_value`` is twice the one-sided
-    probability, so that it lies below 0.05 exactly where the interval meets the rule; after :func:`holm` it is the
-    adjusted one. ``smallest_detectable`` is the distance from zero that this many seeds would have shown with
-    probability 0.8; it is None for a rule that does not ask whether the effect lies on one side of zero, and for an
-    exact bound. ``values`` (seeds,) are the differences themselves.
+    """An effect over seeds, with its intervals and the verdict of its rule.
 
     >>> found = compare([1.0, 2.0, 3.0, 2.0], rule=Rule.above(0), unit="points")
     >>> found.effect, found.seeds, found.supported
     (2.0, 4, True)
     """
 
+    #: The mean difference over seeds, in ``unit``.
     effect: float
+    #: The ends (low, high) of Student's 95 % interval. Where all seeds gave the same value, it is an exact bound.
     interval: tuple[float, float]
+    #: The ends of the bootstrap interval, bias-corrected and accelerated (Efron 1987). Where all seeds gave the same
+    #: value, it is the exact bound, too.
     bootstrap_interval: tuple[float, float]
+    #: The number of seeds.
     seeds: int
+    #: The unit of the effect, in words.
     unit: str
+    #: The rule that was fixed beforehand.
     rule: Rule | Corrected
+    #: Whether the rule is met.
     supported: bool
+    #: The distance from zero that so many seeds would have shown with probability 0.8. It is None for a rule that does
+    #: not ask whether the effect lies on one side of zero, and for an exact bound.
     smallest_detectable: float | None
+    #: Twice the one-sided probability, which lies below 0.05 exactly where the interval meets the rule; after
+    #: :func:`holm` the adjusted one.
     p_value: float
+    #: The differences themselves, (seeds,).
     values: np.ndarray
+    #: Whether all seeds gave the same value, so that the intervals are an exact bound.
     exact: bool = False
 
     def __str__(self) -> str:
@@ -132,16 +147,17 @@ def compare(
     bounds: tuple[float, float] | None = None,
     comparisons: int = 1,
 ) -> Comparison:
-    """The mean of ``treated`` − ``control`` over seeds, paired, judged by ``rule``.
+    """Compare two arms by the mean over seeds of their paired differences, ``treated`` − ``control``.
 
     ``treated`` is (seeds,), and so is ``control``, with the same seeds in the same order; or ``control`` is one number,
-    for a quantity that is judged by itself. ``comparisons`` above 1 widens the intervals to 1 − 0.05/comparisons
-    (Bonferroni), for one of several effects that could have been reported; for a whole sweep see :func:`holm`.
+    for a quantity that is judged by itself. ``rule`` judges the interval; ``unit`` is that of the values, in words.
+    ``comparisons`` above 1 widens the intervals to 1 − 0.05/comparisons (Bonferroni), for one of several effects that
+    could have been reported; for a whole sweep see :func:`holm`.
 
     Values that are all equal have no spread, and Student's interval would have the width 0. With ``bounds`` = (lo, hi),
     the range in which the difference of every seed must lie, the interval is exact instead: if n of n seeds gave v, at
-    most a share q = 1 − 0.025^(1/n) of all seeds gives something else (Clopper and Pearson 1934, each side at half the
-    level, as in Student's), so the mean lies within v − q (v − lo) and v + q (hi − v).
+    most a share :math:`q = 1 - 0.025^{1/n}` of all seeds gives something else (Clopper and Pearson 1934, each side at
+    half the level, as in Student's), so the mean lies within v − q (v − lo) and v + q (hi − v).
 
     Raises ValueError for fewer than three seeds, shapes that differ, a value that is not finite or not within the
     bounds, and for values that are all equal without bounds.
@@ -193,10 +209,10 @@ def compare(
 
 
 def holm(comparisons: Mapping[str, Comparison]) -> dict[str, Comparison]:
-    """The comparisons of a sweep with Holm's correction (1979): ``supported`` and ``p_value`` are the adjusted ones.
+    """Correct the comparisons of a sweep by Holm's method (1979).
 
-    The intervals stay those of each comparison by itself. Raises ValueError for an empty sweep, or for comparisons that
-    were already corrected.
+    ``supported`` and ``p_value`` of the result are the adjusted ones. The intervals stay those of each comparison by
+    itself. Raises ValueError for an empty sweep, or for comparisons that were already corrected.
 
     >>> sweep = {str(shift): compare(np.arange(4.0) + shift, rule=Rule.above(0), unit="points") for shift in (0, 2)}
     >>> {name: comparison.supported for name, comparison in holm(sweep).items()}
@@ -224,8 +240,9 @@ def holm(comparisons: Mapping[str, Comparison]) -> dict[str, Comparison]:
 
 
 def order_agrees(ours: Sequence[float], published: Sequence[float]) -> float:
-    """Kendall's rank correlation of our values and a paper's, of the same arms: 1 for the same order, −1 for the
-    reverse.
+    """Compute Kendall's rank correlation of our values and a paper's, of the same arms.
+
+    It is 1 for the same order, and −1 for the reverse.
 
     >>> order_agrees([1.0, 2.0, 3.0], [0.1, 0.2, 0.5])
     1.0

@@ -1,4 +1,4 @@
-"""Trained stacks on disk, so that a sweep that was interrupted goes on where it stopped.
+"""The store of trained stacks on disk, so that a sweep that was interrupted goes on where it stopped.
 
 Used only when the environment variable ``DROPOUT_LAB_STORE`` names a folder; otherwise everything is computed afresh,
 as the book does. A key is the digest of the code, the recipes and seeds, and the data. An entry is written under
@@ -37,7 +37,7 @@ def trained(
     device: str,
     train: Callable[[Dataset, Sequence[Replica], str], Trained],
 ) -> Trained:
-    """The stack that ``train`` makes, from the store if it is there, else trained and kept.
+    """Return the stack that ``train`` makes, from the store if it is there, else trained and kept.
 
     >>> from dropout_lab.experiments.data import digits
     >>> from dropout_lab.experiments.plan import Recipe
@@ -58,8 +58,9 @@ def trained(
 
 
 def key(dataset: Dataset, replicas: Sequence[Replica], device: str) -> str:
-    """What a trained stack depends on, as a digest: code, torch's version, data, the kind of device, recipes and
-    seeds.
+    """Compute a digest of what a trained stack depends on.
+
+    That is the code, torch's version, the data, the kind of device, the recipes and the seeds.
 
     >>> from dropout_lab.experiments.data import digits
     >>> from dropout_lab.experiments.plan import Recipe
@@ -75,7 +76,7 @@ def key(dataset: Dataset, replicas: Sequence[Replica], device: str) -> str:
 
 @functools.cache
 def code() -> str:
-    """A digest of the source files that training stands on.
+    """Compute a digest of the source files that training stands on.
 
     >>> len(code())
     64
@@ -87,7 +88,7 @@ def code() -> str:
 
 
 def sources() -> list[Path]:
-    """The source files that training stands on: the package's ground, ``functional``, and the experiments.
+    """Return the source files that training stands on: the package's ground, ``functional``, and the experiments.
 
     Recipes are left out, for the recipe itself is part of a key; and measures, for they come after training.
 

@@ -24,8 +24,8 @@ Part = Literal["train", "test"]
 class Trained:
     """A stack of trained networks, to be measured.
 
-    ``replicas`` (S) say what each is; ``parameters`` are stacked tensors with the first axis S. All methods are in eval
-    mode unless an ``at`` with noise is passed.
+    ``replicas``, S of them, say what each is; ``parameters`` are stacked tensors with the first axis S. All methods are
+    in eval mode unless an ``at`` with noise is passed.
 
     >>> from dropout_lab.experiments.training import quick
     >>> trained = quick()
@@ -47,25 +47,26 @@ class Trained:
 
     @property
     def splits(self) -> list[Split]:
-        """Each replica's split of the data."""
+        """The split of the data of each replica."""
         return self._examples.splits
 
     def examples(self, part: Part = "test", size: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
-        """Inputs (S, b, features) and labels (S, b) in batches of at most ``size``; training labels with their
-        noise.
+        """Yield inputs (S, b, features) and labels (S, b) in batches of at most ``size``.
+
+        The labels of the training part come with their noise.
         """
         return self._examples.all(part, size)
 
     def sample(self, count: int, part: Part = "test") -> tuple[Tensor, Tensor]:
-        """Inputs (S, count, features) and labels (S, count) of examples evenly spaced through a part."""
+        """Return inputs (S, count, features) and labels (S, count) of examples evenly spaced through a part."""
         return self._examples.some(part, count)
 
     def labels(self, part: Part = "test") -> Tensor:
-        """Labels (S, n) of a part, those of the training part with their noise."""
+        """Return the labels (S, n) of a part, those of the training part with their noise."""
         return self._examples.labels(part)
 
     def forward(self, inputs: Tensor, at: At | None = None, parameters: Mapping[str, Tensor] | None = None) -> Tensor:
-        """Outputs (S, b, outputs) for inputs (S, b, features), with whatever ``at`` does at the places.
+        """Compute outputs (S, b, outputs) for inputs (S, b, features), with whatever ``at`` does at the places.
 
         Other ``parameters`` may stand in for the trained ones.
         """
@@ -74,8 +75,10 @@ class Trained:
     def forward_sets(
         self, inputs: Tensor, factors: Mapping[str, Tensor], parameters: Mapping[str, Tensor] | None = None
     ) -> Tensor:
-        """Outputs (S, b, sets, outputs) under each of several sets of ``factors``, as :class:`.places.FixedSets` takes
-        them; without factors there is one set, the network itself.
+        """Compute outputs (S, b, sets, outputs) under each of several sets of ``factors``.
+
+        The factors are those that :class:`.places.FixedSets` takes; without factors there is one set, the network
+        itself.
         """
         if not factors:
             return self.forward(inputs, parameters=parameters).unsqueeze(2)
@@ -84,7 +87,7 @@ class Trained:
 
     @torch.no_grad()
     def outputs(self, part: Part = "test", at: At | None = None) -> Tensor:
-        """Outputs (S, n, outputs) for all examples of a part; in eval mode they are computed once."""
+        """Return outputs (S, n, outputs) for all examples of a part; in eval mode they are computed once."""
         if at is not None:
             return torch.cat([self.forward(inputs, at) for inputs, _ in self.examples(part)], 1)
         if part not in self._outputs:
@@ -92,18 +95,22 @@ class Trained:
         return self._outputs[part]
 
     def noisy(self, key: int = 0) -> Noisy:
-        """The training noise, drawn by streams of their own: for Monte Carlo averages, or a mask left on at test
-        time.
+        """Return the training noise, drawn by streams of their own.
+
+        It is for Monte Carlo averages, or for a mask left on at test time.
         """
         return Noisy(self.replicas, self.parameters, Purpose.MEASURE, key)
 
     def streams(self, key: int) -> list[np.random.Generator]:
-        """A stream for each replica that a measure may draw from; measures with other keys draw other numbers."""
+        """Return a stream for each replica that a measure may draw from.
+
+        Measures with other keys draw other numbers.
+        """
         return [stream(replica.seed, Purpose.MEASURE, 1000 + key) for replica in self.replicas]
 
 
 def mean_loss(dataset: Dataset, outputs: Tensor, labels: Tensor) -> Tensor:
-    """Each replica's mean loss (S,): cross-entropy in nats, or the squared error for regression.
+    """Compute each replica's mean loss (S,): cross-entropy in nats, or the squared error for regression.
 
     >>> from dropout_lab.experiments.data import digits
     >>> mean_loss(digits(), torch.zeros(1, 2, 10), torch.zeros(1, 2, dtype=torch.int64)).exp()
@@ -113,7 +120,7 @@ def mean_loss(dataset: Dataset, outputs: Tensor, labels: Tensor) -> Tensor:
 
 
 def example_losses(dataset: Dataset, outputs: Tensor, labels: Tensor) -> Tensor:
-    """The loss of each example, (S, b), for outputs (S, b, outputs) and labels (S, b).
+    """Compute the loss of each example, (S, b), for outputs (S, b, outputs) and labels (S, b).
 
     >>> from dropout_lab.experiments.data import digits
     >>> example_losses(digits(), torch.zeros(1, 2, 10), torch.zeros(1, 2, dtype=torch.int64)).exp()

@@ -26,7 +26,9 @@ __all__ = ["Recipe", "Replica", "Trained", "limit_", "quick", "train"]
 
 
 def train(dataset: Dataset, replicas: Sequence[Replica], device: str = "cpu") -> Trained:
-    """Train a stack and return it. The replicas' recipes may differ in ``plan.VARIED`` only.
+    """Train a stack and return it.
+
+    The replicas' recipes may differ in the fields ``plan.VARIED`` only. ``device`` is torch's name of the device.
 
     >>> from dropout_lab.experiments.data import digits
     >>> trained = train(digits(), [Replica("a", seed, Recipe(train_size=50, steps=1)) for seed in range(3)])
@@ -75,9 +77,10 @@ def _initial(dataset: Dataset, replicas: Sequence[Replica], device: str) -> dict
 
 
 def limit_(weight: Tensor, axes: tuple[int, ...], bounds: Tensor) -> None:
-    """Shrink what is longer than its replica's bound, in place: :func:`dropout_lab.constraints.max_norm_` for a stack.
+    """Shrink, in place, the weights of each unit that are longer than their replica's bound.
 
-    ``weight`` is (S, …), ``axes`` are those over what comes into a unit, ``bounds`` (S,).
+    It is :func:`dropout_lab.constraints.max_norm_` for a stack. ``weight`` is (S, …), ``axes`` are those over what
+    comes into a unit, ``bounds`` (S,).
 
     >>> weight = torch.tensor([[[3.0], [4.0]]])
     >>> limit_(weight, (1,), torch.tensor([1.0]))
@@ -90,7 +93,7 @@ def limit_(weight: Tensor, axes: tuple[int, ...], bounds: Tensor) -> None:
 
 
 def quick(network: Network | None = None, **noise: Noise) -> Trained:
-    """Two replicas of a small network on the 8×8 digits, trained for 30 steps: something to try a measure on.
+    """Train two replicas of a small network on the 8×8 digits for 30 steps: something to try a measure on.
 
     ``network`` is an MLP of two layers unless given, ``noise`` stands at its places.
 

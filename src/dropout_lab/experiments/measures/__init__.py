@@ -1,8 +1,9 @@
-"""What is measured on a trained stack: each function takes a ``Trained`` and returns named arrays with a first axis S.
+"""Measures of trained networks: each takes a stack and returns named arrays with the first axis S of its replicas.
 
-Those that take settings (``monte_carlo``, ``disturbed``, ``weight_noise``, ``hessian_trace``, ``at_equal_loss``) are
-called with them and return the measure. A measure that means nothing for a network, or for data without classes, raises
-ValueError and says why.
+Every measure takes a :class:`~dropout_lab.experiments.trained.Trained`. Those with settings (``monte_carlo``,
+``disturbed``, ``weight_noise``, ``hessian_trace``, ``at_equal_loss``, ``parts_alone``) are called with them and return
+the measure. A name below that ends in 1 stands for one name a layer, numbered from 1. A measure that means nothing for
+a network, or for data without classes, raises ValueError and says why.
 """
 
 from dropout_lab.experiments.measures import inputs, members, preactivations, readout

@@ -1,4 +1,4 @@
-"""Hidden activations in eval mode: how sparse, how spread over units, how alike."""
+"""Measures of hidden activations in eval mode: how sparse they are, how they spread over units, how alike they are."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ _EXAMPLES = 1000
 
 @torch.no_grad()
 def recorded(trained: Trained, kind: str = "hidden", examples: int = _EXAMPLES) -> dict[Place, Tensor]:
-    """The values (S, b, …) at all places of a kind, in eval mode, on test examples spread evenly through the data.
+    """Record the values at all places of a kind, in eval mode, on test examples spread evenly through the data.
 
-    Raises ValueError for a network without such places.
+    Returns a map from places to values (S, b, …), where b is ``examples`` or the number of test examples if there are
+    fewer. Raises ValueError for a network without such places.
 
     >>> from dropout_lab.experiments.training import quick
     >>> {place.name: tuple(values.shape) for place, values in recorded(quick(), examples=10).items()}
@@ -33,11 +34,12 @@ def recorded(trained: Trained, kind: str = "hidden", examples: int = _EXAMPLES) 
 
 
 def sparsity(trained: Trained) -> dict[str, np.ndarray]:
-    """How sparse each hidden layer is, as ``zeros1``, ``hoyer1``, ``dead1``, ``mean1``, … for its number; each (S,).
+    r"""Measure how sparse the activations of each hidden layer are.
 
-    ``zeros`` is the fraction of activations that are exactly 0, ``dead`` the fraction of units that are 0 for every
-    example, ``mean`` the mean activation. ``hoyer`` is Hoyer's measure (2004) of an example's activations, averaged:
-    (√n − ‖h‖₁/‖h‖₂)/(√n − 1), from 0 where all n units are equal to 1 where one unit is alone; it does not change when
+    Returns ``zeros1``, ``dead1``, ``mean1``, ``hoyer1``, …, each (S,). ``zeros`` is the fraction of activations that
+    are exactly 0, ``dead`` the fraction of units that are 0 for every example, ``mean`` the mean activation. ``hoyer``
+    is Hoyer's measure (2004) of an example's n activations, averaged over examples: :math:`(\sqrt n - \|h\|_1 /
+    \|h\|_2) / (\sqrt n - 1)`, from 0 where all units are equal to 1 where one unit is alone. It does not change when
     the layer is rescaled. Examples with no activation at all are left out of it. Raises ValueError for a network
     without hidden layers of ReLUs.
 
@@ -58,10 +60,11 @@ def sparsity(trained: Trained) -> dict[str, np.ndarray]:
 
 
 def lengths(trained: Trained) -> dict[str, np.ndarray]:
-    """The Euclidean length of the longest vector of activations of each hidden layer, as ``longest1``, …; each (S,).
+    r"""Measure the Euclidean length of the longest vector of activations of each hidden layer.
 
-    A max-norm constraint bounds it: a layer of d ReLU units without bias multiplies the length of its input by at most
-    c√d (claim 6.8). Raises ValueError for a network without hidden layers.
+    Returns ``longest1``, …, each (S,). A max-norm constraint bounds it: a layer of d ReLU units without bias multiplies
+    the length of its input by at most :math:`c \sqrt d` (claim 6.8). Raises ValueError for a network without hidden
+    layers.
 
     >>> from dropout_lab.experiments.training import quick
     >>> list(lengths(quick()))
@@ -72,12 +75,13 @@ def lengths(trained: Trained) -> dict[str, np.ndarray]:
 
 
 def correlation(trained: Trained) -> dict[str, np.ndarray]:
-    """How alike the units of each hidden layer are, as ``correlation1``, ``participation1``, ``redundancy1``, …; (S,).
+    r"""Measure how alike the units of each hidden layer are.
 
-    ``correlation`` is the mean absolute correlation of two units over examples; ``participation`` the participation
-    ratio (Σλ)²/Σλ² of the eigenvalues of their correlations, divided by the number of units: 1 where all directions are
-    used alike. ``redundancy`` is the mean R² of a unit predicted linearly from all others, with a ridge of 1 % of the
-    variance. Units that never change are left out; where fewer than two are left, nothing can be said: not a number.
+    Returns ``correlation1``, ``participation1``, ``redundancy1``, …, each (S,). ``correlation`` is the mean absolute
+    correlation of two units over examples. ``participation`` is the participation ratio :math:`(\sum_i \lambda_i)^2 /
+    \sum_i \lambda_i^2` of the eigenvalues of the units' correlations, divided by the number of units: 1 where all
+    directions are used alike. ``redundancy`` is the mean R² of a unit predicted linearly from all others, with a ridge
+    of 1 % of the variance. Units that never change are left out; where fewer than two are left, the values are NaN.
     Raises ValueError for a network without hidden layers.
 
     >>> from dropout_lab.experiments.training import quick
@@ -110,10 +114,11 @@ def _alike(values: Tensor) -> tuple[float, float, float]:
 
 
 def variance_shift(trained: Trained) -> dict[str, np.ndarray]:
-    """``variance_ratio1``, … (S,): what each normalization meets in test mode over what it remembers from training.
+    """Measure how far the variance at each normalization shifts from training to test.
 
-    The mean over units of the test variance divided by the running variance; 1 where nothing shifts (Li et al. 2019).
-    Nothing for arms without normalization, which stand beside those that have it.
+    Returns ``variance_ratio1``, …, each (S,): the mean over units of the test variance divided by the running variance,
+    1 where nothing shifts (Li et al. 2019). Arms without normalization give nothing, so that they can stand beside
+    others.
 
     >>> from dropout_lab.experiments.networks import MLP
     >>> from dropout_lab.experiments.training import quick
@@ -131,11 +136,11 @@ def variance_shift(trained: Trained) -> dict[str, np.ndarray]:
 
 
 def reconstruction(trained: Trained) -> dict[str, np.ndarray]:
-    """``r2_features1``, … (S,): how much of a pixel of a feature map its neighbors tell, linearly.
+    """Measure how well the neighbors of a pixel of a feature map tell the pixel, linearly.
 
-    R² of the pixel on its four neighbors (up, down, left, right) in the same map, fitted for each map over all examples
-    and inner pixels and averaged over the maps that are not constant. Layers whose maps are smaller than 3×3 are left
-    out. Raises ValueError where no layer is left.
+    Returns ``r2_features1``, …, each (S,): R² of the pixel on its four neighbors (up, down, left, right) in the same
+    map, fitted for each map over all examples and inner pixels, and averaged over the maps that are not constant.
+    Layers whose maps are smaller than 3×3 are left out. Raises ValueError where no layer is left.
 
     >>> from dropout_lab.experiments.networks import CNN
     >>> from dropout_lab.experiments.training import quick

@@ -13,9 +13,10 @@ from dropout_lab.experiments.trained import Trained
 
 
 def mask_left_on(trained: Trained) -> dict[str, np.ndarray]:
-    """``error_with_mask`` (percent) and ``nll_with_mask``, (S,): one draw of the training noise at test time.
+    """Measure error and loss under one draw of the training noise at test time.
 
-    Raises ValueError for regression.
+    Returns ``error_with_mask``, in percent, and ``nll_with_mask``, in nats, each (S,). Raises ValueError for
+    regression.
 
     >>> from dropout_lab.experiments.stack_noise import Bernoulli
     >>> from dropout_lab.experiments.training import quick
@@ -27,13 +28,17 @@ def mask_left_on(trained: Trained) -> dict[str, np.ndarray]:
 
 
 def monte_carlo(samples: Sequence[int] = (1, 5, 20, 50)) -> Callable[[Trained], dict[str, np.ndarray]]:
-    """A measure of the averages of class probabilities over so many draws of the training noise, of two kinds.
+    """Make a measure of two Monte Carlo averages, the arithmetic and the geometric one, of class probabilities.
 
-    All are (S, len(samples)), of the first draws of one sequence. ``mc_error`` (percent) and ``mc_nll`` are of the
-    arithmetic mean of the draws, ``geometric_error`` of the geometric one, normalized. ``to_geometric`` and
-    ``to_arithmetic`` are the total variation from the weight-scaled prediction to the two means, ``between`` that from
-    one mean to the other. Few draws make all three distances too long. Raises ValueError for counts that are not
-    positive, and for regression.
+    For each of ``samples``, so many draws of the training noise are averaged, the first ones of one sequence. The
+    measure returns, each (S, len(samples)):
+
+    - ``mc_error``, in percent, and ``mc_nll``, in nats, of the arithmetic mean of the draws;
+    - ``geometric_error``, in percent, of their normalized geometric mean;
+    - ``to_geometric`` and ``to_arithmetic``, the total variation from the weight-scaled prediction to the two means,
+      and ``between``, that from one mean to the other. Few draws make all three too long.
+
+    Raises ValueError for counts that are not positive, and for regression.
 
     >>> from dropout_lab.experiments.stack_noise import Bernoulli
     >>> from dropout_lab.experiments.training import quick
@@ -71,10 +76,10 @@ def monte_carlo(samples: Sequence[int] = (1, 5, 20, 50)) -> Callable[[Trained], 
 
 
 def probabilities(trained: Trained) -> dict[str, np.ndarray]:
-    """``probabilities`` (S, n, classes) of the test examples, weight-scaled.
+    """Record the class probabilities of the test examples, by weight scaling.
 
-    For bias and variance over training sets, take data with a shared test set (:func:`.data.hold_out`). Raises
-    ValueError for regression.
+    Returns ``probabilities`` (S, n, classes), for n test examples. For bias and variance over training sets, take data
+    with a shared test set (:func:`.data.hold_out`). Raises ValueError for regression.
 
     >>> from dropout_lab.experiments.training import quick
     >>> probabilities(quick())["probabilities"].shape
@@ -85,12 +90,12 @@ def probabilities(trained: Trained) -> dict[str, np.ndarray]:
 
 
 def training_set_variance(predicted: np.ndarray, groups: int) -> np.ndarray:
-    """The variance of predictions between training sets, (groups, …), from predictions (seeds, …, n, classes).
+    """Compute the variance of predictions between training sets.
 
-    Seeds are cut into groups; in each, the variance over its seeds (divided by their number − 1) is summed over classes
-    and averaged over examples; for members, on an axis between, each has its own. No training set is in two groups,
-    although sets may share examples, so groups can be compared like seeds. Raises ValueError if the seeds don't divide
-    into groups of two or more.
+    ``predicted`` has the shape (seeds, …, n, classes), with an axis of members between if there are several, and the
+    result (groups, …). Seeds are cut into groups; in each, the variance over its seeds (divided by their number − 1) is
+    summed over classes and averaged over examples. No training set is in two groups, although sets may share examples,
+    so groups can be compared like seeds. Raises ValueError if the seeds don't divide into groups of two or more.
 
     >>> training_set_variance(np.array([[[0.0, 1.0]], [[1.0, 0.0]]]), groups=1)
     array([1.])

@@ -1,4 +1,4 @@
-"""Flatness of the loss around the trained weights, by two measures that need not agree."""
+"""Measures of the flatness of the loss around the trained weights: two, which need not agree."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from dropout_lab.experiments.trained import Part, Trained, mean_loss
 
 
 def weight_noise(relative: float = 0.5, draws: int = 5) -> Callable[[Trained], dict[str, np.ndarray]]:
-    """A measure of flatness that does not change when a layer is rescaled: noise in proportion to each unit's weights.
+    """Make a measure of flatness that does not change when a layer is rescaled.
 
     Each unit's incoming weights get Gaussian noise of ``relative`` times their own norm (Li et al. 2018, "Visualizing
-    the loss landscape", section 4). ``noisy_weights_error`` is the test error in percent under it, ``sharpness`` the
-    rise of the training loss in nats; each (S,), the mean over ``draws``.
+    the loss landscape", section 4). The measure returns ``noisy_weights_error``, the test error in percent under this
+    noise, and ``sharpness``, the rise of the training loss in nats; each (S,), the mean over ``draws``.
 
     >>> from dropout_lab.experiments.training import quick
     >>> list(weight_noise(0.5)(quick()))
@@ -48,11 +48,12 @@ def weight_noise(relative: float = 0.5, draws: int = 5) -> Callable[[Trained], d
 
 
 def hessian_trace(probes: int = 20, part: Part = "train") -> Callable[[Trained], dict[str, np.ndarray]]:
-    """A measure of the trace of the loss's Hessian over the network's learned parameters, ``hessian_trace`` (S,).
+    r"""Make a measure of the trace of the loss's Hessian over the network's learned parameters.
 
-    Hutchinson's estimate: the mean of vᵀHv over ``probes`` vectors v of random signs, on up to 1000 examples of a part,
-    in eval mode. ReLU networks are piecewise smooth; the Hessian is that of the piece. Learned rates of noise, on which
-    the loss in eval mode does not depend, have no part in it.
+    The measure returns ``hessian_trace`` (S,). It is Hutchinson's estimate: the mean of :math:`v^\top H v` over
+    ``probes`` vectors v of random signs, on up to 1000 examples of a ``part``, in eval mode. ReLU networks are
+    piecewise smooth; the Hessian is that of the piece. Learned rates of noise, on which the loss in eval mode does not
+    depend, have no part in it.
 
     >>> from dropout_lab.experiments.training import quick
     >>> hessian_trace(probes=2)(quick())["hessian_trace"].shape

@@ -1,4 +1,4 @@
-"""What a network looks at in its inputs: the filters of its first layer, and how local they are."""
+"""Measures of what a network looks at in its inputs: the filters of its first layer, and how local they are."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from dropout_lab.experiments.trained import Trained
 
 @torch.no_grad()
 def filter_radius(trained: Trained) -> dict[str, np.ndarray]:
-    """``filter_radius`` (S,): how far from its center a first-layer unit looks, in pixels, the mean over units.
+    """Measure how far from its center a unit of the first layer looks, in pixels.
 
-    A pixel's share in a unit is (w · s)², with its weight w and its standard deviation s over test images, so that
-    pixels that never change don't count. The radius is the root mean square distance from the shares' center of mass.
-    For images of one channel; raises ValueError for other data, and for networks whose first layer does not read the
-    whole image through dense weights.
+    Returns ``filter_radius`` (S,), the mean over units. A pixel's share in a unit is :math:`(w s)^2`, with its weight w
+    and its standard deviation s over test images, so that pixels that never change don't count. The radius is the root
+    mean square distance from the shares' center of mass. For images of one channel; raises ValueError for other data,
+    and for networks whose first layer does not read the whole image through dense weights.
 
     >>> from dropout_lab.experiments.training import quick
     >>> filter_radius(quick())["filter_radius"].shape
@@ -37,11 +37,12 @@ def filter_radius(trained: Trained) -> dict[str, np.ndarray]:
 
 
 def filters(count: int) -> Callable[[Trained], dict[str, np.ndarray]]:
-    """``filters`` (S, count, height, width): the weights of the ``count`` first-layer units that read most, as images.
+    """Make a measure that records the weights of the first-layer units that read most, as images.
 
-    A unit reads much if its pre-activation varies much over test images by its pixels one by one: (w · s)² is summed,
-    with its weight w and a pixel's standard deviation s. The strongest stands first. Raises ValueError as
-    :func:`filter_radius` does, and for a ``count`` that is not from 1 to the width of the first layer.
+    The measure returns ``filters`` (S, count, height, width), the strongest unit first. A unit reads much if its
+    pre-activation varies much over test images by its pixels one by one: :math:`(w s)^2` is summed, with its weight w
+    and a pixel's standard deviation s. Raises ValueError as :func:`filter_radius` does, and for a ``count`` that is not
+    from 1 to the width of the first layer.
 
     >>> from dropout_lab.experiments.training import quick
     >>> filters(3)(quick())["filters"].shape

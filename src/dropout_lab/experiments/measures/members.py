@@ -1,4 +1,4 @@
-"""Single members of the ensemble: one mask for all examples, after training and after an update of another member."""
+"""Measures of single members of the ensemble: one mask for all examples, after training and after a member's update."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ class Member(At):
 
 
 def predictions(count: int = 100) -> Callable[[Trained], dict[str, np.ndarray]]:
-    """A measure of what ``count`` members of the ensemble predict, the same members for each replica.
+    """Make a measure of what ``count`` members of the ensemble predict, the same members for each replica.
 
-    ``members`` (S, count, n, classes) are the probabilities of the test examples, each by one mask for all examples.
-    Replicas share their masks, whatever their seeds, so a member can be followed over training sets; where the keep
-    probability is higher, more is kept. Raises ValueError for a ``count`` below 1, for noise at weights, and for
-    regression.
+    The measure returns ``members`` (S, count, n, classes): the probabilities of the n test examples, each by one mask
+    for all examples. Replicas share their masks, whatever their seeds, so a member can be followed over training sets;
+    where the keep probability is higher, more is kept. Raises ValueError for a ``count`` below 1, for noise at weights,
+    and for regression.
 
     >>> from dropout_lab.experiments.training import quick
     >>> predictions(3)(quick())["members"].shape
@@ -88,13 +88,14 @@ def predictions(count: int = 100) -> Callable[[Trained], dict[str, np.ndarray]]:
 def one_update(
     learning_rate: float, batch: int = 50, others: int = 100, updates: int = 5
 ) -> Callable[[Trained], dict[str, np.ndarray]]:
-    """A measure of what a gradient step on one member of the ensemble does to other members, in percent improved.
+    """Make a measure of what a gradient step on one member of the ensemble does to other members.
 
     A member is drawn, and a plain step of ``learning_rate`` is taken on its loss over ``batch`` training examples, the
-    weights being shared. ``trained_improved`` says how often that member's loss on these examples falls,
-    ``others_improved`` how many of ``others`` further members improve on them, and ``others_improved_unseen`` on as
-    many test examples; each (S,), the mean over ``updates`` steps, each taken from the trained weights. Running
-    statistics and learned rates stay as they are. The measure raises ValueError for noise at weights.
+    weights being shared. The measure returns ``trained_improved``, how often that member's loss on these examples
+    falls, ``others_improved``, how many of ``others`` further members improve on them, and ``others_improved_unseen``,
+    how many improve on as many test examples. Each is (S,), in percent, the mean over ``updates`` steps, each taken
+    from the trained weights. Running statistics and learned rates stay as they are. The measure raises ValueError for
+    noise at weights.
 
     >>> from dropout_lab.experiments.training import quick
     >>> list(one_update(0.05, others=2)(quick()))

@@ -1,4 +1,4 @@
-"""Where training ended: how far from its start, and how flat the loss is there once all losses are made equal."""
+"""Measures of where training ended: how far from its start, and how flat the loss is once all losses are made equal."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _BISECTIONS = 60
 
 
 def at_equal_loss(loss: float, *measures: Measure) -> Measure:
-    """The ``measures`` of the same networks after their outputs were multiplied, so that all have one training loss.
+    """Make a measure that takes ``measures`` of the networks once all have one training loss.
 
     Flatness of a cross-entropy depends on how sure a network is: where the loss saturates, the Hessian is small. Here
     each network's last layer is multiplied by a positive number of its own, which changes no decision, so that its mean
-    training loss in eval mode is ``loss`` nats, on up to 1000 examples. ``output_scale`` (S,) is that number, beside
-    what the measures find. Raises ValueError for a regression, and for a network that no such number brings down to the
-    loss: one that misclassifies training examples, perhaps.
+    training loss in eval mode is ``loss`` nats, on up to 1000 examples. The measure returns that number as
+    ``output_scale`` (S,), beside what ``measures`` return. Raises ValueError for a regression, and for a network that
+    no such number brings down to the loss: one that misclassifies training examples, perhaps.
 
     >>> from dropout_lab.experiments.measures.curvature import hessian_trace
     >>> from dropout_lab.experiments.training import quick
@@ -73,9 +73,9 @@ def _scale(trained: Trained, loss: float) -> Tensor:
 
 
 def travelled(trained: Trained) -> dict[str, np.ndarray]:
-    """``travelled`` (S,): the Euclidean distance of the learned parameters from their start.
+    """Measure the Euclidean distance of the learned parameters from their start.
 
-    In units of the length of all parameters at the start.
+    Returns ``travelled`` (S,), in units of the length of all parameters at the start.
 
     >>> from dropout_lab.experiments.training import quick
     >>> travelled(quick())["travelled"].shape

@@ -1,4 +1,4 @@
-"""What training came to: error and likelihood, on test examples and on training examples, and learned rates."""
+"""Measures of the outcome of training: error and loss, on test examples and on training examples, and learned rates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from dropout_lab.experiments.trained import Trained, example_losses
 
 
 def error(trained: Trained) -> dict[str, np.ndarray]:
-    """``error``: misclassified test examples in percent, (S,). Raises ValueError for regression.
+    """Measure the test error: the misclassified test examples, in percent.
+
+    Returns ``error`` (S,). Raises ValueError for regression.
 
     >>> from dropout_lab.experiments.training import quick
     >>> error(quick())["error"].shape
@@ -20,9 +22,10 @@ def error(trained: Trained) -> dict[str, np.ndarray]:
 
 
 def train_error(trained: Trained) -> dict[str, np.ndarray]:
-    """``train_error``: misclassified training examples in percent, (S,), against the labels that were trained on.
+    """Measure the training error: the misclassified training examples, in percent.
 
-    Raises ValueError for regression.
+    Returns ``train_error`` (S,), without noise and against the labels that were trained on. Raises ValueError for
+    regression.
 
     >>> from dropout_lab.experiments.training import quick
     >>> train_error(quick())["train_error"].shape
@@ -32,7 +35,9 @@ def train_error(trained: Trained) -> dict[str, np.ndarray]:
 
 
 def nll(trained: Trained) -> dict[str, np.ndarray]:
-    """``nll``: the mean test loss, (S,): negative log-likelihood in nats, or the squared error for regression.
+    """Measure the mean test loss: the negative log-likelihood in nats, or the squared error for regression.
+
+    Returns ``nll`` (S,).
 
     >>> from dropout_lab.experiments.training import quick
     >>> nll(quick())["nll"].shape
@@ -42,7 +47,9 @@ def nll(trained: Trained) -> dict[str, np.ndarray]:
 
 
 def train_nll(trained: Trained) -> dict[str, np.ndarray]:
-    """``train_nll``: the mean training loss without noise, (S,), against the labels that were trained on.
+    """Measure the mean training loss without noise, against the labels that were trained on.
+
+    Returns ``train_nll`` (S,), in the units of :func:`nll`.
 
     >>> from dropout_lab.experiments.training import quick
     >>> train_nll(quick())["train_nll"].shape
@@ -52,10 +59,12 @@ def train_nll(trained: Trained) -> dict[str, np.ndarray]:
 
 
 def learned_keep_probs(trained: Trained) -> dict[str, np.ndarray]:
-    """``keep_PLACE`` (S,) for each place with a learned rate, the mean over whoever shares a rate.
+    """Measure the learned keep probability at each place whose noise learns its rate.
 
-    1/(1 + α) for Gaussian noise of variance α, the keep probability of dropout with the same variance; σ(logit) for
-    concrete dropout. Nothing for arms that learn no rate, which stand beside those that do.
+    Returns ``keep_PLACE`` (S,) for each such place, the mean over the units or weights that have rates of their own.
+    For Gaussian noise of variance α it is 1/(1 + α), the keep probability of dropout with the same variance; for
+    concrete dropout it is the logistic function of the learned logit. Arms that learn no rate give nothing, so that
+    they can stand beside others.
 
     >>> from dropout_lab.experiments.learned import Concrete
     >>> from dropout_lab.experiments.training import quick
@@ -70,9 +79,10 @@ def learned_keep_probs(trained: Trained) -> dict[str, np.ndarray]:
 
 
 def percent_wrong(outputs: Tensor, labels: Tensor) -> np.ndarray:
-    """Misclassified examples in percent, (S,), for outputs (S, n, classes) and labels (S, n).
+    """Compute the percentage of misclassified examples.
 
-    An output that is not a number is wrong. Raises ValueError for the labels of a regression.
+    ``outputs`` are (S, n, classes), ``labels`` (S, n), and the result (S,). An output that is not a number is wrong.
+    Raises ValueError for the labels of a regression.
 
     >>> import torch
     >>> percent_wrong(torch.tensor([[[2.0, 1.0], [0.0, 3.0]]]), torch.tensor([[0, 0]]))
@@ -87,7 +97,7 @@ def percent_wrong(outputs: Tensor, labels: Tensor) -> np.ndarray:
 
 
 def mean_losses(trained: Trained, outputs: Tensor, labels: Tensor) -> np.ndarray:
-    """Each replica's mean loss, (S,), summed in double precision."""
+    """Compute each replica's mean loss, (S,), summed in double precision."""
     return example_losses(trained.dataset, outputs, labels).double().mean(1).cpu().numpy()
 
 

@@ -1,4 +1,4 @@
-"""Masks on the weights of one layer: what its ReLUs put out on average, by two rules and by drawing masks."""
+"""Measures of masks on the weights of one layer: the mean output of its ReLUs, by two rules and by drawing masks."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from dropout_lab.inference import moment_matching
 
 
 def rectified_mean(layer: int, draws: int = 100, examples: int = 100) -> Callable[[Trained], dict[str, np.ndarray]]:
-    """A measure of two rules for the mean of a ReLU over DropConnect masks, in a dense hidden layer.
+    """Make a measure of two rules for the mean of a ReLU over DropConnect masks, in a dense hidden layer.
 
-    ``gaussian_mse`` and ``one_pass_mse``, (S,), are mean squares of the errors of the Gaussian of the same moments (Wan
-    et al. 2013, section 4) and of the ReLU of the mean alone, over test examples and the units of hidden layer
-    ``layer``, counted from 1; both are divided by the mean square of the true mean. What is true is told by masks on
-    the layer's weights at each replica's keep probability, drawn ``draws`` times in each of two halves: the error
-    against one half is multiplied by that against the other, so that the noise of the draws adds nothing on average,
-    and an exact rule scores 0 up to noise of either sign. The layer reads what comes to it without masks. Raises
-    ValueError for a network that has no such layer, or one whose outputs do not go straight into a ReLU, and for a
-    replica without DropConnect on its weights.
+    The measure returns ``gaussian_mse`` and ``one_pass_mse``, each (S,): the mean squared errors of the Gaussian of the
+    same moments (Wan et al. 2013, section 4) and of the ReLU of the mean alone, over test examples and the units of
+    hidden layer ``layer``, counted from 1. Both are divided by the mean square of the true mean.
+
+    The true mean is estimated by masks on the layer's weights at each replica's keep probability, drawn ``draws`` times
+    in each of two halves, on ``examples`` test examples. The error against one half is multiplied by that against the
+    other, so that the noise of the draws adds nothing on average, and an exact rule scores 0 up to noise of either
+    sign. The layer reads what comes to it without masks. Raises ValueError for a network that has no such layer, or one
+    whose outputs do not go straight into a ReLU, and for a replica without DropConnect on its weights.
 
     >>> from dropout_lab.experiments.stack_noise import Connect
     >>> from dropout_lab.experiments.training import quick

@@ -1,4 +1,4 @@
-"""How the information about the class lies in the hidden units: in each alone, in a few of them, or in many at once."""
+"""Measures of how information about the class lies in hidden units: in each alone, in a few, or in many at once."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ _RIDGE = 1e-2
 
 
 def unit_information(trained: Trained) -> dict[str, np.ndarray]:
-    """How much one unit by itself tells about the class, as ``unit_information1``, … for each hidden layer; (S,).
+    """Measure how much one hidden unit by itself tells about the class.
 
-    The correlation ratio of a unit: the variance of its mean activation between the classes, divided by its variance
-    over all test examples; 0 where the classes look alike to it, 1 where it is a function of the class. The mean over
-    the units that change at all. Raises ValueError for a network without hidden layers, and for regression.
+    Returns ``unit_information1``, … for each hidden layer, each (S,). It is the correlation ratio of a unit: the
+    variance of its mean activation between the classes, divided by its variance over all test examples; 0 where the
+    classes look alike to it, 1 where it is a function of the class. The mean is taken over the units that change at
+    all. Raises ValueError for a network without hidden layers, and for regression.
 
     >>> from dropout_lab.experiments.training import quick
     >>> list(unit_information(quick()))
@@ -47,11 +48,12 @@ def unit_information(trained: Trained) -> dict[str, np.ndarray]:
 
 @torch.no_grad()
 def decision_units(trained: Trained) -> dict[str, np.ndarray]:
-    """``decision_units`` (S,): the effective number of units behind a decision, of those that the last layer reads.
+    r"""Measure the effective number of units behind a decision, among those that the last layer reads.
 
-    On test examples. Unit j adds h_j (w_ja − w_jb) to the lead of the chosen class a over the runner-up b. The
-    participation ratio (Σ|c|)²/Σc² of these contributions is 1 where one unit decides and n where n decide equally; the
-    mean over examples. Raises ValueError for a network whose last layer reads the inputs, and for regression.
+    Returns ``decision_units`` (S,), the mean over test examples. Unit j adds :math:`c_j = h_j (w_{ja} - w_{jb})` to the
+    lead of the chosen class a over the runner-up b. The number is the participation ratio :math:`(\sum_j |c_j|)^2 /
+    \sum_j c_j^2` of these contributions: 1 where one unit decides, n where n decide equally. Raises ValueError for a
+    network whose last layer reads the inputs, and for regression.
 
     >>> from dropout_lab.experiments.training import quick
     >>> decision_units(quick())["decision_units"].shape
@@ -61,13 +63,13 @@ def decision_units(trained: Trained) -> dict[str, np.ndarray]:
 
 
 def decision_units_among(count: int = 16) -> Callable[[Trained], dict[str, np.ndarray]]:
-    """A measure as :func:`decision_units`, among the same number of *active* units in every network and example.
+    """Make a measure like :func:`decision_units`, among the same number of *active* units in every network.
 
     A network whose layer is sparser has fewer units to decide with; here that is held fixed. For each example ``count``
-    of the units that are not 0 are drawn at random, and ``decision_units_among`` (S,) is the effective number among
-    these, the mean over the examples with so many; ``active_units`` (S,) is how many units are not 0, the mean over all
-    examples. The measure raises ValueError for a count below 1 or above the number of units, for a network whose last
-    layer reads the inputs, and for regression.
+    of the units that are not 0 are drawn at random. The measure returns ``decision_units_among`` (S,), the effective
+    number among these, the mean over the examples with so many, and ``active_units`` (S,), the number of units that are
+    not 0, the mean over all examples. It raises ValueError for a count below 1 or above the number of units, for a
+    network whose last layer reads the inputs, and for regression.
 
     >>> from dropout_lab.experiments.training import quick
     >>> list(decision_units_among(2)(quick()))
@@ -92,12 +94,12 @@ def decision_units_among(count: int = 16) -> Callable[[Trained], dict[str, np.nd
 
 
 def few_units(counts: Sequence[int] = (16, 128), draws: int = 5) -> Callable[[Trained], dict[str, np.ndarray]]:
-    """A measure of what a linear read-out gets from some random units of those that the last layer reads.
+    """Make a measure of what a linear read-out gets from a few random units of those that the last layer reads.
 
-    For each of ``counts``, so many units are drawn, a ridge regression onto the classes is fitted to their activations
-    on the training examples, and ``readout_error`` (S, len(counts)) is its test error in percent, the mean over
-    ``draws`` choices of units. The measure raises ValueError for a count of more units than there are, for a network
-    whose last layer reads the inputs, and for regression.
+    For each of ``counts``, so many units are drawn, and a ridge regression onto the classes is fitted to their
+    activations on the training examples. The measure returns ``readout_error`` (S, len(counts)), the test error of the
+    regression in percent, the mean over ``draws`` choices of units. It raises ValueError for a count of more units than
+    there are, for a network whose last layer reads the inputs, and for regression.
 
     >>> from dropout_lab.experiments.training import quick
     >>> few_units((2, 4))(quick())["readout_error"].shape

@@ -1,4 +1,4 @@
-"""How much a trained network minds when units are removed or disturbed."""
+"""Measures of how much a trained network changes when units are removed or disturbed."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _REMOVED_AT_ONCE = 8
 
 @torch.no_grad()
 def single_removal(trained: Trained) -> dict[str, np.ndarray]:
-    """The worst that the removal of one hidden unit does, over all units of all layers, on 500 test examples; (S,).
+    """Measure what the removal of a single hidden unit changes, over all units of all layers.
 
-    ``worst_flips`` is the percent of predictions that change, ``worst_nll`` the rise of the loss in nats;
-    ``mean_flips`` and ``mean_nll`` are the means over units. Raises ValueError for a network without hidden layers, and
-    for regression.
+    Returns ``worst_flips``, the percentage of predictions that change, and ``worst_nll``, the rise of the loss in nats,
+    for the unit that changes most; and ``mean_flips`` and ``mean_nll``, the means over units. Each is (S,), on 500 test
+    examples. Raises ValueError for a network without hidden layers, and for regression.
 
     >>> from dropout_lab.experiments.training import quick
     >>> list(single_removal(quick()))
@@ -52,10 +52,10 @@ def single_removal(trained: Trained) -> dict[str, np.ndarray]:
 
 @torch.no_grad()
 def half_removed(trained: Trained, draws: int = 5) -> dict[str, np.ndarray]:
-    """``half_removed_error``, percent, (S,): half the units of each hidden layer removed, the others doubled.
+    """Measure the test error with half the units of each hidden layer removed, and the others doubled.
 
-    The mean over ``draws`` choices of units, each the same for all examples. Raises ValueError for a network without
-    hidden layers, and for regression.
+    Returns ``half_removed_error`` (S,), in percent, the mean over ``draws`` choices of units, each the same for all
+    examples. Raises ValueError for a network without hidden layers, and for regression.
 
     >>> from dropout_lab.experiments.training import quick
     >>> half_removed(quick())["half_removed_error"].shape
@@ -68,11 +68,11 @@ def half_removed(trained: Trained, draws: int = 5) -> dict[str, np.ndarray]:
 
 @torch.no_grad()
 def most_active_removed(trained: Trained) -> dict[str, np.ndarray]:
-    """``most_active_removed_error``, percent, (S,): the busier half of each hidden layer removed, nothing rescaled.
+    """Measure the test error with the more active half of each hidden layer removed, and nothing rescaled.
 
-    The units of a layer are ordered by their mean activation on training examples, and those before the middle go. It
-    is a set of units that dropout practically never draws, and there is no draw in it. Raises ValueError for a network
-    without hidden layers, and for regression.
+    Returns ``most_active_removed_error`` (S,), in percent. The units of a layer are ordered by their mean activation on
+    training examples, and those above the middle are removed. It is a set of units that dropout practically never
+    draws, and there is no draw in it. Raises ValueError for a network without hidden layers, and for regression.
 
     >>> from dropout_lab.experiments.training import quick
     >>> most_active_removed(quick())["most_active_removed_error"].shape
@@ -89,12 +89,12 @@ def most_active_removed(trained: Trained) -> dict[str, np.ndarray]:
 
 
 def parts_alone(parts: int = 8) -> Callable[[Trained], dict[str, np.ndarray]]:
-    """A measure of what a part of the last hidden layer does without the others, which are removed.
+    """Make a measure of what a part of the last hidden layer does without the others, which are removed.
 
-    A part is so many units beside one another, as equal in number as can be; what it adds to the outputs is multiplied
-    by the number of units over that of its own. ``part_error`` and ``part_train_error`` are percent, (S,), the means
-    over the ``parts``. The measure raises ValueError for more parts than units, for a network whose last layer reads no
-    hidden place, and for regression.
+    A part is a run of neighboring units, as equal in number as can be; what it adds to the outputs is multiplied by the
+    number of units over that of its own. The measure returns ``part_error`` and ``part_train_error``, each (S,), in
+    percent, the means over the ``parts``. It raises ValueError for more parts than units, for a network whose last
+    layer reads no hidden place, and for regression.
 
     >>> from dropout_lab.experiments.training import quick
     >>> list(parts_alone(2)(quick()))
@@ -128,11 +128,11 @@ def parts_alone(parts: int = 8) -> Callable[[Trained], dict[str, np.ndarray]]:
 
 
 def disturbed(deviation: float = 0.5, draws: int = 5) -> Callable[[Trained], dict[str, np.ndarray]]:
-    """A measure of a disturbance that no network was trained on: noise *added* to the hidden activations.
+    """Make a measure of the test error under noise *added* to the hidden activations, on which no network was trained.
 
-    Gaussian, independent for each example and unit, with ``deviation`` times the layer's root mean square.
-    ``disturbed_error`` is percent, (S,), the mean over ``draws``. The measure raises ValueError for a network without
-    hidden layers, and for regression.
+    The noise is Gaussian, independent for each example and unit, with ``deviation`` times the layer's root mean square.
+    The measure returns ``disturbed_error`` (S,), in percent, the mean over ``draws``. It raises ValueError for a
+    network without hidden layers, and for regression.
 
     >>> from dropout_lab.experiments.training import quick
     >>> disturbed(0.5)(quick())["disturbed_error"].shape

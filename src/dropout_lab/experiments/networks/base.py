@@ -19,7 +19,7 @@ Parameters = Mapping[str, Tensor]
 
 
 class At:
-    """What happens at the places of a network; this one leaves everything as it is.
+    """What happens at the places of a network. This base class leaves everything as it is.
 
     >>> from dropout_lab.experiments.networks import MLP
     >>> values = torch.ones(1, 2, 4)
@@ -31,7 +31,7 @@ class At:
     training = False
 
     def factor(self, place: Place, shape: tuple[int, ...]) -> Tensor | None:
-        """What stacked values ``(S, *shape)`` at a place are multiplied by, or None."""
+        """Return what stacked values ``(S, *shape)`` at a place are multiplied by, or None."""
         return None
 
     def __call__(self, place: Place, values: Tensor) -> Tensor:
@@ -40,12 +40,15 @@ class At:
         return values if factor is None else values * factor
 
     def linear(self, layer: Layer, values: Tensor, parameters: Parameters) -> Tensor:
-        """(S, B, in) through a dense layer's weights (S, in, out) and bias (S, out)."""
+        """Return the outputs (S, B, out) of a dense layer for ``values`` (S, B, in).
+
+        The layer has weights (S, in, out) and a bias (S, out).
+        """
         return torch.baddbmm(parameters[layer.bias].unsqueeze(1), values, parameters[layer.weight])
 
 
 class Network(ABC):
-    """What replicas ask of a network.
+    """The base class of all networks: a frozen description, whose parameters carry a first axis of replicas.
 
     >>> from dropout_lab.experiments.networks import MLP
     >>> network = MLP((6, 5))
@@ -61,7 +64,10 @@ class Network(ABC):
     @property
     @abstractmethod
     def places(self) -> tuple[Place, ...]:
-        """Where noise can stand. Streams of noise are numbered in this order, so it is part of every result."""
+        """The places where noise can stand, in a fixed order.
+
+        Streams of noise are numbered in this order, so it is part of every result.
+        """
 
     @property
     @abstractmethod
@@ -75,24 +81,30 @@ class Network(ABC):
 
     @abstractmethod
     def initial(self, dataset: Dataset, random: np.random.Generator) -> dict[str, np.ndarray]:
-        """One replica's parameters, float32: those of :attr:`layers` and of :attr:`normalizations`, without axis S."""
+        """Draw one replica's parameters, float32, without axis S.
+
+        They are the weights and biases of :attr:`layers`, and what :attr:`normalizations` learn and remember.
+        """
 
     @abstractmethod
     def forward(self, parameters: Parameters, inputs: Tensor, at: At) -> Tensor:
-        """Stacked inputs (S, B, features) to outputs (S, B, outputs)."""
+        """Compute the outputs (S, B, outputs) for stacked inputs (S, B, features)."""
 
     def place(self, name: str) -> Place:
-        """The place of that name. Raises ValueError where the network has none."""
+        """Return the place of that name. Raises ValueError where the network has none."""
         if name not in self._by_name:
             raise ValueError(f"the network has no place {name!r}; its places are {', '.join(self._by_name)}")
         return self._by_name[name]
 
     def of_kind(self, kind: str) -> tuple[Place, ...]:
-        """The places of a kind, in order; none where the network has no such places."""
+        """Return the places of a kind, in order; none where the network has no such places."""
         return self._by_kind.get(kind, ())
 
     def reader(self, place: Place | str) -> tuple[Layer, ...]:
-        """The layers that read what is masked at a place, linearly and directly: see ``readers`` of :class:`.Place`."""
+        """Return the layers that read what is masked at a place, linearly and directly.
+
+        See ``readers`` of :class:`.Place`.
+        """
         return self.place(place if isinstance(place, str) else place.name).readers
 
     @property
@@ -122,7 +134,7 @@ class Network(ABC):
 
 
 def he_normal(random: np.random.Generator, shape: tuple[int, ...], fan_in: int) -> np.ndarray:
-    """Weights from N(0, 2/fan_in), float32 (He et al. 2015, equation 10).
+    """Draw weights from N(0, 2/fan_in), float32 (He et al. 2015, equation 10).
 
     >>> round(float(he_normal(np.random.default_rng(0), (1000, 50), 1000).std()), 3)
     0.045

@@ -18,12 +18,11 @@ from dropout_lab.experiments.networks.parts import Layer, Place
 
 @dataclass(frozen=True)
 class CNN(Network):
-    """Convolutions of 3×3, each followed by ReLU and pooling over 2×2, then dense ReLU layers.
+    """A convolutional network: convolutions of 3×3, each followed by ReLU and pooling over 2×2, then dense ReLU layers.
 
-    ``channels`` and ``hidden`` are the widths; ``image`` is (channels, height, width) of the data. Places: ``input``,
-    as an image; ``features1`` … after each pooling, (B, C, H, W); ``hidden1`` … after each dense ReLU; ``weight1`` …
-    for the dense weights, the last included. Filters read each map but the last, which the first dense layer reads,
-    flattened.
+    Its places are ``input``, as an image; ``features1`` … after each pooling, (B, C, H, W); ``hidden1`` … after each
+    dense ReLU; and ``weight1`` … at the dense weights, the last included. Filters read each map but the last, which the
+    first dense layer reads, flattened.
 
     >>> [str(place) for place in CNN((8, 16), (64,)).places]
     ['input', 'features1', 'features2', 'hidden1', 'weight1', 'weight2']
@@ -31,8 +30,11 @@ class CNN(Network):
     ['weight1']
     """
 
+    #: The numbers of channels of the convolutions.
     channels: tuple[int, ...]
+    #: The widths of the dense hidden layers.
     hidden: tuple[int, ...]
+    #: The shape of the images: (channels, height, width).
     image: tuple[int, int, int] = (1, 14, 14)
     sequential: ClassVar[bool] = True
 

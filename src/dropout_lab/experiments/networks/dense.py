@@ -20,16 +20,18 @@ _MOMENTUM, _EPSILON = 0.1, 1e-5
 
 @dataclass(frozen=True)
 class MLP(Network):
-    """ReLU layers of the widths given, each with batch normalization before its ReLU if asked for.
+    """A multilayer perceptron: ReLU layers of given widths, with or without batch normalization.
 
-    Places: ``input``; ``hidden1`` … after each ReLU; ``weight1`` … for the weights of each layer, the last included;
-    ``sum1`` … what goes into each normalization.
+    Its places are ``input``; ``hidden1`` … after each ReLU; ``weight1`` … at the weights of each layer, the last
+    included; and ``sum1`` …, what goes into each normalization.
 
     >>> [str(place) for place in MLP((6,), batch_norm=True).places]
     ['input', 'hidden1', 'weight1', 'weight2', 'sum1']
     """
 
+    #: The widths of the hidden layers.
     hidden: tuple[int, ...]
+    #: Whether each hidden layer has batch normalization before its ReLU.
     batch_norm: bool = False
     sequential: ClassVar[bool] = True
 
@@ -70,7 +72,7 @@ class MLP(Network):
         return self.read(parameters, values, at)
 
     def read(self, parameters: Parameters, values: Tensor, at: At) -> Tensor:
-        """The outputs (S, B, outputs) for what the last layer reads (S, B, n)."""
+        """Compute the outputs (S, B, outputs) for what the last layer reads (S, B, n)."""
         return at.linear(self.layers[-1], values, parameters)
 
 
@@ -78,8 +80,8 @@ class MLP(Network):
 class PartedMLP(MLP):
     """An :class:`MLP` whose last hidden layer is trained in ``parts``, each of which has to do without the others.
 
-    The outputs are those of the MLP, and they are the mean of what the parts say: a part is so many units beside one
-    another, and says ``parts`` times what these add to the outputs, plus the bias. In training the outputs are (S, B ·
+    A part is a run of neighboring units. It gives ``parts`` times what these add to the outputs, plus the bias, so that
+    the outputs, which are those of the MLP, are the mean of what the parts give. In training the outputs are (S, B ·
     parts, outputs), row b · parts + i for example b and part i, so that the loss is the mean of the parts' losses and
     not the loss of their mean. With one part the two are the same. Raises ValueError for a number of parts that does
     not divide the width of the last hidden layer.
@@ -90,6 +92,7 @@ class PartedMLP(MLP):
     ValueError: parts must divide the width 4 of the last hidden layer, got 3
     """
 
+    #: The number of parts.
     parts: int = 1
 
     def __post_init__(self) -> None:
@@ -106,10 +109,11 @@ class PartedMLP(MLP):
 
 @dataclass(frozen=True)
 class ResidualMLP(Network):
-    """A ReLU network of constant width with shortcuts: ``blocks`` times h ← h + V relu(U relu(h)).
+    r"""A ReLU network of constant width with shortcuts.
 
-    Places: ``input``; ``branch1`` … what a block adds to its shortcut; ``hidden1`` … inside a block. Nothing linear
-    reads a branch: the layers after it read relu(h), of which it is a summand. V starts smaller by 1/√blocks, so that
+    Each of its blocks computes :math:`h \leftarrow h + V \max(0, U \max(0, h))`. Its places are ``input``; ``branch1``
+    …, what a block adds to its shortcut; and ``hidden1`` … inside a block. Nothing linear reads a branch: the layers
+    after it read the ReLU of h, of which it is a summand. V starts smaller by :math:`1/\sqrt{\text{blocks}}`, so that
     the sum of all branches starts at the scale of one.
 
     >>> network = ResidualMLP(64, 2)
@@ -117,7 +121,9 @@ class ResidualMLP(Network):
     [('input', ['weight1']), ('branch1', []), ('branch2', []), ('hidden1', ['weight3']), ('hidden2', ['weight5'])]
     """
 
+    #: The number of units of each layer.
     width: int
+    #: The number of blocks.
     blocks: int
     sequential: ClassVar[bool] = False
 

@@ -14,24 +14,27 @@ WEIGHTS = "in out"
 
 @dataclass(frozen=True)
 class Layer:
-    """A linear map: the names of its weights and of its bias among a network's parameters, and how it reads.
+    """A linear map of a network: the names of its weights and of its bias among the parameters, and how it reads.
 
-    ``dense`` weights are stacked as (S, in, out), and each of their inputs has a row of weights. ``filters`` are
-    (S, out, in, height, width), and each input *channel* has weights of its own, which all positions share. The weights
-    of a layer decay and obey the max-norm; its bias does neither.
+    The weights of a layer decay and obey the max-norm; its bias does neither.
 
     >>> filters = Layer("weight_filters1", "bias_filters1", "filters")
     >>> filters.incoming, filters.read_axis
     ((2, 3, 4), 2)
     """
 
+    #: The name of its weights.
     weight: str
+    #: The name of its bias.
     bias: str
+    #: The kind of its weights. ``dense`` ones are stacked as (S, in, out), and each of their inputs has a row of
+    #: weights. ``filters`` are (S, out, in, height, width), and each input *channel* has weights of its own, which all
+    #: positions share.
     kind: Literal["dense", "filters"] = "dense"
 
     @property
     def incoming(self) -> tuple[int, ...]:
-        """The axes of the stacked weights over what comes into a unit; its max-norm is taken over them."""
+        """The axes of the stacked weights over what comes into a unit, over which its max-norm is taken."""
         return _INCOMING[self.kind]
 
     @property
@@ -42,22 +45,23 @@ class Layer:
 
 @dataclass(frozen=True)
 class Place:
-    """Where noise can stand in a network.
-
-    ``kind`` and ``number`` make its name. ``layout`` names the axes of what it carries, in the letters of
-    :attr:`dropout_lab.functional.Variant.layouts`: "N D", "N C H W" or "N T D"; "in out" where it stands at weights.
-    ``readers`` are the layers that read what stands here, linearly and directly: none where nothing does, more
-    than one where several do; at weights, the layer whose weights they are. ``rectified`` is the layer whose outputs
-    the place holds after a ReLU and nothing else, if there is one.
+    """A place of a network where noise can stand.
 
     >>> Place("hidden", 2, "N D").name, Place("input", None, "N D").name
     ('hidden2', 'input')
     """
 
+    #: The kind of the place, the first part of its name.
     kind: str
+    #: The number of the place among those of its kind, the second part of its name; None for the only one.
     number: int | None
+    #: The axes of what it carries, in the letters of :attr:`dropout_lab.functional.Variant.layouts`: "N D", "N C H W"
+    #: or "N T D"; "in out" where it stands at weights.
     layout: str
+    #: The layers that read what stands here, linearly and directly: none where nothing does, more than one where
+    #: several do; at weights, the layer whose weights they are.
     readers: tuple[Layer, ...] = ()
+    #: The layer whose outputs the place holds after a ReLU and nothing else, if there is one.
     rectified: Layer | None = None
 
     @property
@@ -76,34 +80,32 @@ class Place:
 
 @dataclass(frozen=True)
 class Normalization:
-    """A batch normalization of what stands at ``place``, with the names of its parameters.
-
-    ``scale`` and ``shift`` are learned and neither decay nor obey the max-norm; ``mean`` and ``variance`` are running
-    statistics, which no gradient changes.
+    """A batch normalization of what stands at a place, with the names of its parameters.
 
     >>> one = Normalization(Place("sum", 1, "N D"))
     >>> one.scale, one.variance
     ('scale1', 'running_variance1')
     """
 
+    #: The place.
     place: Place
 
     @property
     def scale(self) -> str:
-        """The name of the learned factor."""
+        """The name of the learned factor, which neither decays nor obeys the max-norm."""
         return f"scale{self.place.number}"
 
     @property
     def shift(self) -> str:
-        """The name of the learned summand."""
+        """The name of the learned summand, which neither decays nor obeys the max-norm."""
         return f"shift{self.place.number}"
 
     @property
     def mean(self) -> str:
-        """The name of the running mean."""
+        """The name of the running mean, which no gradient changes."""
         return f"running_mean{self.place.number}"
 
     @property
     def variance(self) -> str:
-        """The name of the running variance."""
+        """The name of the running variance, which no gradient changes."""
         return f"running_variance{self.place.number}"

@@ -17,20 +17,22 @@ from dropout_lab.experiments.networks.parts import Layer, Place
 
 @dataclass(frozen=True)
 class GRU(Network):
-    """One layer of gated recurrent units over ``steps`` time steps, and a dense layer on the last state.
+    """A recurrent network: one layer of gated recurrent units over time steps, and a dense layer on the last state.
 
     The cell is torch's (Cho et al. 2014, with the reset gate after the projection), and that of
-    :class:`dropout_lab.recurrent.VariationalGRU` with tied masks; the features of an example are ``steps`` rows.
-    Places: ``input``, (B, T, D); ``state``, (B, T, H), what the recurrent projection reads at each step, while the
-    state itself is carried on unmasked; ``output``, (B, H). One matrix of weights serves the reset gate, the update
-    gate and the candidate. :class:`~.stack_noise.Bernoulli` draws a mask for each step,
-    :class:`~.stack_noise.Variational` one for the sequence.
+    :class:`dropout_lab.recurrent.VariationalGRU` with tied masks. Its places are ``input``, (B, T, D); ``state``, (B,
+    T, H), what the recurrent projection reads at each step, while the state itself is carried on unmasked; and
+    ``output``, (B, H). One matrix of weights serves the reset gate, the update gate and the candidate.
+    :class:`~.stack_noise.Bernoulli` draws a mask for each step, :class:`~.stack_noise.Variational` one for the
+    sequence.
 
     >>> [(str(place), place.layout, place.readers[0].weight) for place in GRU(32).places]
     [('input', 'N T D', 'weight_input'), ('state', 'N T D', 'weight_state'), ('output', 'N D', 'weight_output')]
     """
 
+    #: The number H of units of the state.
     width: int
+    #: The number T of time steps: the features of an example are so many rows.
     steps: int = 14
     sequential: ClassVar[bool] = False
 

@@ -1,6 +1,7 @@
-"""What the intervals of Monte Carlo dropout and of the exact posterior cover: arms and rules, fixed before the run.
+"""The arms and rules for what intervals of Monte Carlo dropout and of the exact posterior cover.
 
-The keep probability 0.8, the numbers of examples and the noises were chosen on seeds for tuning.
+They were fixed before the run. The keep probability 0.8, the numbers of examples and the noises were chosen on seeds
+for tuning.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ RULES = {
 
 
 def judged() -> dict[str, Arm]:
-    """The arms of the measurements that are judged.
+    """Make the arms of the measurements that are judged.
 
     >>> judged()["few"]
     Arm(examples=20, noise=1.0, keep_prob=0.8)
@@ -43,7 +44,7 @@ def judged() -> dict[str, Arm]:
 
 
 def against_noise(examples: int = 100) -> dict[str, dict[float, Arm]]:
-    """The arms of the picture: for each keep probability, named as it is written, one arm for each noise.
+    """Make the arms of the picture: for each keep probability, named as it is written, one arm for each noise.
 
     >>> list(against_noise())
     ['0.5', '0.8', '0.95', 'matched']

@@ -1,8 +1,7 @@
-"""Ways of training whose minima are compared, for the claims on noise, flatness and generalization (6.10 and 6.11).
+"""The arms for noise, flatness and generalization (claims 6.10 and 6.11): ways of training whose minima are compared.
 
-Each function takes the recipe it varies as ``base``. Chosen on tuning seeds: that every way fits its training set, so
-that all can be brought to one training loss. No way changes the labels: learning wrong ones makes the loss steep and
-the errors many for a reason that everybody knows.
+Chosen on tuning seeds: every way fits its training set, so that all can be brought to one training loss. No way changes
+the labels: learning wrong ones makes the loss steep and the errors many for a reason that everybody knows.
 """
 
 from __future__ import annotations
@@ -18,10 +17,11 @@ LOSS = 0.1
 
 
 def gradient_noise(base: Recipe = DIGITS) -> dict[str, Recipe]:
-    """Arms for the noise of the gradient (claim 6.10): dropout of hidden units, one mask a step or the mean over eight.
+    """Make the arms for the noise of the gradient (claim 6.10): one mask a step, or the mean over eight.
 
-    Both minimize the same mean loss over masks, from the same start, over the same batches, at one learning rate. A
-    step that averages over 8 masks for each example follows its gradient with an eighth of the masks' variance.
+    The masks drop hidden units. Both arms minimize the same mean loss over masks, from the same start, over the same
+    batches, at one learning rate. A step that averages over 8 masks for each example follows its gradient with an
+    eighth of the masks' variance.
 
     >>> list(gradient_noise())
     ['1 mask a step', '8 masks a step']
@@ -31,7 +31,9 @@ def gradient_noise(base: Recipe = DIGITS) -> dict[str, Recipe]:
 
 
 def without_dropout(base: Recipe = DIGITS) -> dict[str, Recipe]:
-    """Fourteen ways of training without dropout (claim 6.11): rates, batches, optimizers, weight decay, bounds, length.
+    """Make fourteen ways of training without dropout (claim 6.11).
+
+    They differ in rates, batches, optimizers, weight decay, bounds and length.
 
     >>> len(without_dropout())
     14
@@ -57,7 +59,7 @@ def without_dropout(base: Recipe = DIGITS) -> dict[str, Recipe]:
 
 
 def with_dropout(base: Recipe = DIGITS) -> dict[str, Recipe]:
-    """Fourteen ways of training with dropout (claim 6.11): of inputs or hidden units, Bernoulli or Gaussian.
+    """Make fourteen ways of training with dropout (claim 6.11): of inputs or hidden units, Bernoulli or Gaussian.
 
     >>> len(with_dropout())
     14

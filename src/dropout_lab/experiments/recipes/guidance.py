@@ -1,13 +1,11 @@
-"""What the chapter on practical guidance trains, fixed before its numbers were seen.
-
-Each function takes the recipe it varies as ``base``: the book's by default, or a larger one for a machine with time.
+"""The arms of the chapter on practical guidance, fixed before their numbers were seen.
 
 Every arm has a learning rate of its own, tuned in one way: trained on tuning seeds at the rates of ``RATES``
 (:func:`at_rates`), and at further ones, a factor of two apart, as long as the best one stood at the edge. The rate with
-the lowest mean test error stands in ``TUNED``. The best keep probability, with its own
-rate, was found in the same way (beside batch normalization 0.2 was tried, too, where 0.3 was the best), and so was a
-sufficient length of training. So none of the reported seeds chose what it judges. There were twelve tuning seeds, and
-eight for the wide networks and for those with batch normalization.
+the lowest mean test error stands in ``TUNED``. The best keep probability, with its own rate, was found in the same way
+(beside batch normalization 0.2 was tried, too, where 0.3 was the best), and so was a sufficient length of training. So
+none of the reported seeds chose what it judges. There were twelve tuning seeds, and eight for the wide networks and for
+those with batch normalization.
 """
 
 from __future__ import annotations
@@ -61,7 +59,7 @@ TUNED = {arm: rate for rate, arms in _ARMS_AT.items() for arm in arms}
 
 
 def at_rates(arms: Mapping[str, Recipe], rates: Iterable[float] = RATES) -> dict[str, Recipe]:
-    """Every arm at every learning rate, for tuning seeds: ``ARM at 0.1``.
+    """Make every arm at every learning rate, for tuning seeds, under names such as ``ARM at 0.1``.
 
     >>> list(at_rates({"none": DIGITS}, (0.1, 0.2)))
     ['none at 0.1', 'none at 0.2']
@@ -73,10 +71,11 @@ def at_rates(arms: Mapping[str, Recipe], rates: Iterable[float] = RATES) -> dict
 
 
 def keep_probs(base: Recipe = DIGITS) -> dict[str, Recipe]:
-    """Arms for the keep probability of hidden units (claim 8.1) and of inputs (claim 8.2): ``inputs 1, hidden 0.5`` ….
+    """Make the arms for the keep probability of hidden units (claim 8.1) and of inputs (claim 8.2).
 
-    Hidden units are dropped with each of ``HIDDEN_SWEEP`` where inputs are kept and where they are kept with 0.8;
-    inputs with each of ``INPUT_SWEEP`` where hidden units are kept with one half.
+    They have names such as ``inputs 1, hidden 0.5``. Hidden units are dropped with each of ``HIDDEN_SWEEP`` where
+    inputs are kept and where they are kept with 0.8; inputs with each of ``INPUT_SWEEP`` where hidden units are kept
+    with one half.
 
     >>> arms = keep_probs()
     >>> len(arms), arms["inputs 0.8, hidden 0.5"].noise_by_place()["input"].keep_prob
@@ -88,9 +87,10 @@ def keep_probs(base: Recipe = DIGITS) -> dict[str, Recipe]:
 
 
 def wide_keep_probs(base: Recipe = DIGITS) -> dict[str, Recipe]:
-    """Arms for one half in layers twice as wide as the base's (claim 8.1): ``wide, inputs 1, hidden 0.5`` ….
+    """Make the arms for a keep probability of one half in layers twice as wide as the base's (claim 8.1).
 
-    Hidden units are all kept, kept with one half, or kept with the best probability of the setting.
+    They have names such as ``wide, inputs 1, hidden 0.5``. Hidden units are all kept, kept with one half, or kept with
+    the best probability of the setting.
 
     >>> [name for name in wide_keep_probs() if "inputs 0.8" in name]
     ['wide, inputs 0.8, hidden 1', 'wide, inputs 0.8, hidden 0.8', 'wide, inputs 0.8, hidden 0.5']
@@ -105,7 +105,7 @@ def wide_keep_probs(base: Recipe = DIGITS) -> dict[str, Recipe]:
 
 
 def widths(base: Recipe = DIGITS) -> dict[str, Recipe]:
-    """Arms for wider networks (claim 8.3), without and with dropout of hidden units, p = 1/2, and at p = 1/4.
+    """Make the arms for wider networks (claim 8.3), without and with dropout of hidden units, p = 1/2, and at p = 1/4.
 
     The narrow network has a quarter of the base's width, so that dropout leaves an eighth active; ``wide`` has n/p of
     the narrow one's units.
@@ -119,11 +119,11 @@ def widths(base: Recipe = DIGITS) -> dict[str, Recipe]:
 
 
 def lengths(base: Recipe = DIGITS) -> dict[str, Recipe]:
-    """Arms for longer training (claim 8.10), without and with dropout of hidden units, p = 1/2: ``1/16`` … ``1``.
+    """Make the arms for longer training (claim 8.10), without and with dropout of hidden units, p = 1/2.
 
-    They are named by the part of the base's steps that they train for. The learning rate of each decays to 0 over its
-    own steps. On tuning seeds ``1/8`` was the shortest at which the mean error without dropout lay within a quarter of
-    a percentage point of its lowest: without dropout that is enough.
+    They are named by the part of the base's steps that they train for, from ``1/16`` to ``1``. The learning rate of
+    each decays to 0 over its own steps. On tuning seeds ``1/8`` was the shortest at which the mean error without
+    dropout lay within a quarter of a percentage point of its lowest: without dropout that is enough.
 
     >>> [(name, recipe.steps) for name, recipe in lengths().items()][:3]
     [('1/16', 50), ('1/8', 100), ('1/4', 200)]
@@ -135,11 +135,11 @@ def lengths(base: Recipe = DIGITS) -> dict[str, Recipe]:
 
 
 def normalization_sweep(base: Recipe = DIGITS) -> dict[str, Recipe]:
-    """Arms for tuning seeds (claim 8.5): each order in each layer, with each keep probability of ``NORMALIZED_SWEEP``.
+    """Make the arms for the tuning of dropout beside batch normalization (claim 8.5).
 
-    They train for half of the base's steps. ``before`` masks what goes into a layer's normalization,
-    ``after`` what comes out of it, behind the ReLU, which a mask of zeros and ones may follow or precede. Nothing else
-    differs.
+    They have each order in each layer, with each keep probability of ``NORMALIZED_SWEEP``, and train for half of the
+    base's steps. ``before`` masks what goes into a layer's normalization, ``after`` what comes out of it, behind the
+    ReLU, which a mask of zeros and ones may follow or precede. Nothing else differs.
 
     >>> list(normalization_sweep())[:2]
     ['layer 1, before, p = 0.9', 'layer 1, before, p = 0.8']
@@ -154,7 +154,7 @@ def normalization_sweep(base: Recipe = DIGITS) -> dict[str, Recipe]:
 
 
 def normalization(base: Recipe = DIGITS) -> dict[str, Recipe]:
-    """Arms for dropout beside batch normalization (claims 8.4 and 8.5): ``none``, and both orders in both layers.
+    """Make the arms for dropout beside batch normalization (claims 8.4 and 8.5): none, and both orders in both layers.
 
     Each order has the keep probability and the learning rate with the lowest error on tuning seeds, of
     :func:`normalization_sweep`.

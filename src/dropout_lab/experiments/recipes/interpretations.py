@@ -1,6 +1,6 @@
-"""What the chapters on memorizing, on the ensemble and on co-adaptation train; pilots ran on tuning seeds.
+"""The arms of the chapters on memorizing, on the ensemble and on co-adaptation.
 
-Each function takes the recipe it varies as ``base``: the book's by default, or a larger one for a machine with time.
+Pilot runs for them were made on tuning seeds.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ STAGES = (10, 100, 1000)
 
 
 def random_labels(base: Recipe = MNIST) -> dict[str, Recipe]:
-    """Arms for memorizing (claim 1.1): every training label is drawn at random, so only memory can fit them.
+    """Make the arms for memorizing (claim 1.1): every training label is drawn at random, so only memory can fit them.
 
-    ``network`` has two hidden layers; ``linear`` has no hidden layer and sees the same inputs. Twice the usual number
-    of steps.
+    ``network`` has two hidden layers; ``linear`` has no hidden layer and sees the same inputs. Both train for twice the
+    usual number of steps.
 
     >>> list(random_labels())
     ['network', 'linear']
@@ -51,11 +51,12 @@ def random_labels(base: Recipe = MNIST) -> dict[str, Recipe]:
 
 
 def memorizing(base: Recipe = MNIST) -> dict[str, Recipe]:
-    """Arms for memorizing under dropout (beside claim 1.1): random labels, with and without dropout of hidden units.
+    """Make the arms for memorizing under dropout (beside claim 1.1): random labels, without and with masks on hidden
+    units.
 
-    Each arm is trained to the end of its steps with p = 1/2 or without masks, at the rate of ``MEMORIZING``: of
-    0.02, 0.05, 0.1 and 0.2 the one with the fewest training errors on four tuning seeds, and among equals the least
-    training loss. So no arm is slow because its rate was chosen for another one.
+    Each arm is trained to the end of its steps with p = 1/2 or without masks, at the rate of ``MEMORIZING``: of 0.02,
+    0.05, 0.1 and 0.2 the one with the fewest training errors on four tuning seeds, and among equals the least training
+    loss. So no arm is slow because its rate was chosen for another one.
 
     >>> list(memorizing())
     ['none, 500 steps', 'dropout, 500 steps', 'dropout, 4000 steps']
@@ -68,7 +69,7 @@ def memorizing(base: Recipe = MNIST) -> dict[str, Recipe]:
 
 
 def few_examples(base: Recipe = MNIST) -> dict[str, Recipe]:
-    """Arms for poor generalization (claim 1.2): true labels, from 50 to 1000 training examples, no dropout.
+    """Make the arms for poor generalization (claim 1.2): true labels, from 50 to 1000 training examples, no dropout.
 
     >>> list(few_examples())
     ['50 examples', '100 examples', '200 examples', '500 examples', '1000 examples']
@@ -77,7 +78,7 @@ def few_examples(base: Recipe = MNIST) -> dict[str, Recipe]:
 
 
 def few_examples_with_dropout(base: Recipe = MNIST) -> dict[str, Recipe]:
-    """Arms named as those of :func:`few_examples`, with dropout of inputs (p = 0.8) and hidden units (p = 1/2).
+    """Make arms named as those of :func:`few_examples`, with dropout of inputs (p = 0.8) and hidden units (p = 1/2).
 
     >>> list(few_examples_with_dropout())
     ['100 examples', '500 examples']
@@ -87,7 +88,7 @@ def few_examples_with_dropout(base: Recipe = MNIST) -> dict[str, Recipe]:
 
 
 def deep_ensemble(base: Recipe = MNIST) -> dict[str, Recipe]:
-    """Arms for weight scaling in deep networks (claim 3.8): as deep as the base, and twice as deep.
+    """Make the arms for weight scaling in deep networks (claim 3.8): as deep as the base, and twice as deep.
 
     The first has dropout of hidden units, the second of inputs besides. For the doubled depth keep probabilities 0.5,
     0.7 and 0.8 were crossed with learning rates 0.02, 0.05 and 0.1 on six tuning seeds. At 0.8 with the base's 0.05 the
@@ -108,7 +109,7 @@ def deep_ensemble(base: Recipe = MNIST) -> dict[str, Recipe]:
 
 
 def stages(base: Recipe = MNIST) -> dict[str, Recipe]:
-    """Arms for one update of one member (claim 3.3): hidden dropout, early, midway and late in training.
+    """Make the arms for one update of one member (claim 3.3): hidden dropout, early, midway and late in training.
 
     The learning rate is constant, so that the three are one training stopped at three times.
 
@@ -120,10 +121,10 @@ def stages(base: Recipe = MNIST) -> dict[str, Recipe]:
 
 
 def tuned_sweep(base: Recipe = MNIST) -> dict[str, Recipe]:
-    """The arms of :func:`.error_against_keep_prob` (claim 4.7), each with the learning rate that suits it.
+    """Make the arms of :func:`.error_against_keep_prob` (claim 4.7), each with the learning rate that suits it.
 
-    Chosen for each arm by itself, by test error on six tuning seeds, among ½, 1, 2, 4 and 8 times the base's 0.05. The
-    number of steps is the same for all.
+    The rate was chosen for each arm by itself, by test error on six tuning seeds, among ½, 1, 2, 4 and 8 times the
+    base's 0.05. The number of steps is the same for all.
 
     >>> {arm: recipe.learning_rate for arm, recipe in tuned_sweep().items() if arm in ("hidden 1", "hidden 0.5")}
     {'hidden 1': 0.2, 'hidden 0.5': 0.05}
@@ -133,7 +134,8 @@ def tuned_sweep(base: Recipe = MNIST) -> dict[str, Recipe]:
 
 
 def representation(base: Recipe = MNIST) -> dict[str, Recipe]:
-    """Arms for hidden units (claims 4.3, 4.4, 4.8, 4.10): none, dropout of hidden units, and weight decay instead.
+    """Make the arms for hidden units (claims 4.3, 4.4, 4.8, 4.10): none, dropout of hidden units, and weight decay
+    instead.
 
     Learning rates and weight decay are tuned as in :func:`tuned_sweep`. ``none, slow`` has no regularization and the
     learning rate of dropout: what holds against ``none`` alone may be due to the learning rate.
@@ -151,12 +153,12 @@ def representation(base: Recipe = MNIST) -> dict[str, Recipe]:
 
 
 def in_parts(base: Recipe = MNIST) -> dict[str, Recipe]:
-    """Arms for partnerships (claim 4.2): the units of the last hidden layer are trained together, or apart in 8 parts.
+    """Make the arms for partnerships (claim 4.2): the last hidden layer is trained as a whole, or apart in 8 parts.
 
     Network, initial weights, data and steps are the same; apart, each part has a loss of its own, so that its units
-    cannot rely on those of another part (:class:`.PartedMLP`). With one hidden layer, and with two. The learning rate
-    was chosen by test error on tuning seeds for each arm by itself, among 0.05, 0.1, 0.2, 0.4 and 0.8, and came out
-    equal for the two arms of a depth.
+    cannot rely on those of another part (:class:`.PartedMLP`). There are arms with one hidden layer, and with two. The
+    learning rate was chosen by test error on tuning seeds for each arm by itself, among 0.05, 0.1, 0.2, 0.4 and 0.8,
+    and came out equal for the two arms of a depth.
 
     >>> list(in_parts())
     ['1 layer, together', '1 layer, apart', '2 layers, together', '2 layers, apart']
@@ -170,7 +172,7 @@ def in_parts(base: Recipe = MNIST) -> dict[str, Recipe]:
 
 
 def plain_and_dropout(base: Recipe = MNIST) -> dict[str, Recipe]:
-    """Arms for the variance over training sets (claim 3.9): without dropout, and with dropout of hidden units.
+    """Make the arms for the variance over training sets (claim 3.9): without dropout, and with dropout of hidden units.
 
     >>> list(plain_and_dropout())
     ['none', 'dropout']
@@ -179,11 +181,11 @@ def plain_and_dropout(base: Recipe = MNIST) -> dict[str, Recipe]:
 
 
 def training_sets(base: Recipe = DIGITS) -> dict[str, Recipe]:
-    """Arms for the variance over training sets (claim 3.9): those of :func:`plain_and_dropout`, on few small images.
+    """Make the arms for the variance over training sets (claim 3.9) on few small images.
 
-    The learning rate was chosen for both alike on twelve tuning seeds among 0.01, 0.02, 0.05, 0.1, 0.2 and 0.4, by the
-    test error on other images than those that are predicted: 0.1 is the lowest with dropout, and without it within a
-    standard error of the lowest, 0.2.
+    They are those of :func:`plain_and_dropout`. The learning rate was chosen for both alike on twelve tuning seeds
+    among 0.01, 0.02, 0.05, 0.1, 0.2 and 0.4, by the test error on other images than those that are predicted: 0.1 is
+    the lowest with dropout, and without it within a standard error of the lowest, 0.2.
 
     >>> list(training_sets())
     ['none', 'dropout']

@@ -1,10 +1,8 @@
-"""Quick arms on 8 by 8 digits, for the chapters on regularization, on DropConnect and on practice.
+"""Quick arms on 8×8 digits, for the chapters on regularization, on DropConnect and on practice.
 
 Their sizes were chosen on tuning seeds; trial runs on the reported seeds came before the rules of the chapters were
-written into the code. Each function takes the recipe it varies as ``base``: the book's by
-default, or a larger one for a machine with time. The other arms of these chapters stand in
-:mod:`~.recipes.regularizers`, :mod:`~.recipes.variants` and :mod:`~.recipes.guidance`, and are given ``DIGITS`` as
-their base.
+written into the code. The other arms of these chapters stand in :mod:`~.recipes.regularizers`,
+:mod:`~.recipes.variants` and :mod:`~.recipes.guidance`, and are given ``DIGITS`` as their base.
 """
 
 from __future__ import annotations
@@ -30,12 +28,12 @@ RATES = (*(0.01 * step for step in range(1, 13)), 0.15, 0.17, 0.2, 0.25, 0.3, 0.
 
 
 def strengths(base: Recipe = DIGITS) -> dict[str, dict[str, Recipe]]:
-    """What was tried on tuning seeds for claim 6.7: 18 settings of each arm of :func:`~.regularizers.regularizers`.
+    """Make the arms that were tried on tuning seeds for claim 6.7: 18 settings for each of the regularizers.
 
-    Each arm has the same number of trials, whatever it has to choose: a strength at six values, or two strengths at
-    three and two, each at three learning rates; or 18 learning rates where there is no strength. Inputs are kept with
-    0.8 in all arms with dropout. Of each arm the setting with the lowest mean test error over eight tuning seeds is
-    taken: the values of :func:`~.regularizers.regularizers`.
+    Each arm of :func:`~.regularizers.regularizers` has the same number of trials, whatever it has to choose: a strength
+    at six values, or two strengths at three and two, each at three learning rates; or 18 learning rates where there is
+    no strength. Inputs are kept with 0.8 in all arms with dropout. Of each arm the setting with the lowest mean test
+    error over eight tuning seeds is taken.
 
     >>> {arm: len(settings) for arm, settings in strengths().items()}["dropout, max-norm"]
     18
@@ -67,7 +65,7 @@ def _at(recipe: Recipe, rate: float) -> Recipe:
 
 
 def quarter_kept(base: Recipe = DIGITS) -> dict[str, Recipe]:
-    """Arms for width at p = 1/4 (claim 8.3): as narrow as in :func:`~.recipes.guidance.widths`, and n/p wide.
+    """Make the arms for width at p = 1/4 (claim 8.3): as narrow as in :func:`~.recipes.guidance.widths`, and n/p wide.
 
     ``narrow`` has a quarter of the base's units in each hidden layer, ``wide`` four times as many, all of the base's:
     on average it has as many active units as the narrow network without dropout.

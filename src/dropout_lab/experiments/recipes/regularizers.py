@@ -1,7 +1,4 @@
-"""What the chapter on regularization trains, fixed before its numbers were seen.
-
-Each function takes the recipe it varies as ``base``: the book's by default, or a larger one for a machine with time.
-"""
+"""The arms of the chapter on regularization, fixed before their numbers were seen."""
 
 from __future__ import annotations
 
@@ -20,10 +17,11 @@ STAGES = (1, 3, 10, 30, 100, 300)
 
 
 def regularizers(base: Recipe = MNIST) -> dict[str, Recipe]:
-    """Arms for dropout beside and together with other regularizers (claim 6.7, and table 9 of Srivastava et al. 2014).
+    """Make the arms for dropout beside and together with other regularizers (claim 6.7).
 
-    Each has the best of the 18 settings that :func:`~.practice.strengths` tried for it on tuning seeds, learning rate
-    included. Dropout keeps inputs with 0.8 in all arms; its p below is that of hidden units.
+    They are those of table 9 of Srivastava et al. (2014). Each has the best of the 18 settings that
+    :func:`~.practice.strengths` tried for it on tuning seeds, learning rate included. Dropout keeps inputs with 0.8 in
+    all arms; its p below is that of hidden units.
 
     >>> list(regularizers())
     ['none', 'weight decay', 'max-norm', 'dropout', 'dropout, weight decay', 'dropout, max-norm']
@@ -43,7 +41,7 @@ def regularizers(base: Recipe = MNIST) -> dict[str, Recipe]:
 
 
 def large_learning_rates(base: Recipe = MNIST) -> dict[str, Recipe]:
-    """Arms for a learning rate ten times the usual one, with and without a bound on the weights (claim 6.8).
+    """Make the arms for a learning rate ten times the usual one, with and without a bound on the weights (claim 6.8).
 
     Each stands with and without dropout of hidden units. The rate stays constant, so that one training can be looked at
     on its way: see :func:`along_training`.
@@ -64,7 +62,7 @@ def large_learning_rates(base: Recipe = MNIST) -> dict[str, Recipe]:
 
 
 def along_training(base: Recipe = MNIST) -> dict[str, Recipe]:
-    """The arms of :func:`large_learning_rates`, each stopped after 1, 3, 10, 30, 100 and 300 steps.
+    """Make the arms of :func:`large_learning_rates`, each stopped after 1, 3, 10, 30, 100 and 300 steps.
 
     >>> list(along_training())[:2]
     ['usual rate, 1 steps', 'usual rate, 3 steps']
@@ -77,7 +75,8 @@ def along_training(base: Recipe = MNIST) -> dict[str, Recipe]:
 
 
 def bounds_at_a_large_rate(base: Recipe = MNIST) -> dict[str, Recipe]:
-    """What was tried on tuning seeds for claim 6.8: each bound at the large rate, without dropout and with it.
+    """Make the arms that were tried on tuning seeds for claim 6.8: each bound at the large rate, without and with
+    dropout.
 
     Of each the bound with the lowest mean test error after 300 steps over twelve tuning seeds was taken.
 

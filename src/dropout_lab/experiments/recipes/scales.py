@@ -1,4 +1,4 @@
-"""At which scale the book trains, at which a paper would, and the arms of the sweep of test error against p."""
+"""The scales of the experiments, that of the book and that of a paper, and the arms of the sweep of error against p."""
 
 from __future__ import annotations
 
@@ -26,20 +26,24 @@ HIDDEN_SWEEP = (1.0, 0.9, 0.7, 0.5, 0.3)
 
 @dataclass(frozen=True)
 class Scale:
-    """Where an experiment runs: on which data, varying which recipe, with how many seeds, on which device.
+    """A scale: where an experiment runs, and on what.
 
     >>> book().dataset.name, len(book().seeds)
     ('mnist 14', 10)
     """
 
+    #: The data.
     dataset: Dataset
+    #: The recipe that the experiment varies.
     base: Recipe
+    #: The seeds.
     seeds: range
+    #: torch's name of the device.
     device: str
 
 
 def dense(base: Recipe) -> MLP:
-    """The network of a recipe whose widths an experiment varies. Raises TypeError if it is no MLP.
+    """Return the network of a recipe whose widths an experiment varies. Raises TypeError if it is no MLP.
 
     >>> dense(MNIST)
     MLP(hidden=(128, 128), batch_norm=False)
@@ -50,7 +54,7 @@ def dense(base: Recipe) -> MLP:
 
 
 def book() -> Scale:
-    """5000 MNIST digits of 14×14 pixels, 500 of them for training, ten seeds, on the processor.
+    """Return the scale of the book: 5000 MNIST digits of 14×14 pixels, 500 of them for training, ten seeds, on the CPU.
 
     >>> book().base.network, book().device
     (MLP(hidden=(128, 128), batch_norm=False), 'cpu')
@@ -59,9 +63,10 @@ def book() -> Scale:
 
 
 def paper(folder: str | Path) -> Scale:
-    """The full MNIST or Fashion-MNIST files in ``folder``, large networks, five seeds, on a GPU if there is one.
+    """Return the scale of a paper: the full MNIST or Fashion-MNIST files in ``folder``, large networks, five seeds.
 
-    Hours on a processor. Raises FileNotFoundError naming the file that is missing.
+    It runs on a GPU if there is one, and takes hours on a CPU. Raises FileNotFoundError naming the file that is
+    missing.
 
     >>> paper("no such folder")
     Traceback (most recent call last):
@@ -72,7 +77,7 @@ def paper(folder: str | Path) -> Scale:
 
 
 def error_against_keep_prob(base: Recipe = MNIST) -> dict[str, Recipe]:
-    """Arms for test error against p (claim 4.7), input and hidden dropout told apart.
+    """Make the arms for test error against p (claim 4.7), with input and hidden dropout told apart.
 
     ``hidden 1`` has no dropout at all; ``hidden p`` drops hidden units alone; ``input 0.8`` drops inputs alone; and
     ``input 0.8, hidden 0.5`` does both.

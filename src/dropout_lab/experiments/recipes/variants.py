@@ -1,6 +1,5 @@
-"""What the chapters on the variants train; the chapters say which settings were changed after a look.
+"""The arms of the chapters on the variants; the chapters say which settings were changed after a look.
 
-Each function takes the recipe it varies as ``base``: the book's by default, or a larger one for a machine with time.
 Keep probabilities that a function calls tuned were chosen by test error on tuning seeds, each variant by itself.
 """
 
@@ -58,7 +57,10 @@ CHANNELS_TOO = (0.9, 0.99)
 
 
 def sweep(base: Recipe, kinds: Mapping[str, Kind], keep_probs: tuple[float, ...]) -> dict[str, Recipe]:
-    """No noise, and every kind at every keep probability: what runs on tuning seeds before a comparison.
+    """Make an arm without noise, and one for every kind of noise at every keep probability.
+
+    That is what runs on tuning seeds before a comparison. ``kinds`` maps the name of each kind to the noise that it
+    puts at places, given a keep probability.
 
     >>> list(sweep(CONVOLUTIONAL, ON_MAPS, MAP_SWEEP))[:3]
     ['none', 'pixels 0.5', 'pixels 0.7']
@@ -71,7 +73,7 @@ def sweep(base: Recipe, kinds: Mapping[str, Kind], keep_probs: tuple[float, ...]
 
 
 def tuned(base: Recipe, kinds: Mapping[str, Kind], keep_probs: Mapping[str, float]) -> dict[str, Recipe]:
-    """No noise, and every kind at the keep probability that did best in its :func:`sweep`.
+    """Make an arm without noise, and one for every kind at the keep probability that did best in its :func:`sweep`.
 
     >>> list(tuned(MNIST, ON_DENSE_LAYERS, DENSE_TUNED))
     ['none', 'dropout']
@@ -80,10 +82,10 @@ def tuned(base: Recipe, kinds: Mapping[str, Kind], keep_probs: Mapping[str, floa
 
 
 def connections(base: Recipe = MNIST) -> dict[str, Recipe]:
-    """Arms for DropConnect against dropout (claims 7.1 to 7.6) in the second hidden layer, at the same p.
+    """Make the arms for DropConnect against dropout in the second hidden layer, at the same p (claims 7.1 to 7.6).
 
-    ``dropout`` drops the inputs of the second layer's weights, ``weights`` the weights themselves with a mask an
-    example drawn in the Gaussian form of Wan et al. (2013), ``weights, one mask a batch`` with one mask for all
+    ``dropout`` drops the inputs of the second layer's weights, ``weights`` the weights themselves with a mask for each
+    example, drawn in the Gaussian form of Wan et al. (2013), and ``weights, one mask a batch`` with one mask for all
     examples.
 
     >>> list(connections())[:4]
@@ -98,7 +100,7 @@ def connections(base: Recipe = MNIST) -> dict[str, Recipe]:
 
 
 def distributions(base: Recipe = MNIST) -> dict[str, Recipe]:
-    """Arms for Gaussian against Bernoulli noise of the same variance on hidden units (claims 7.15 and 7.16).
+    """Make the arms for Gaussian against Bernoulli noise of the same variance on hidden units (claims 7.15 and 7.16).
 
     >>> list(distributions())[:4]
     ['none', 'Bernoulli 0.9', 'Gaussian 0.9', 'Bernoulli 0.7']
@@ -111,7 +113,7 @@ def distributions(base: Recipe = MNIST) -> dict[str, Recipe]:
 
 
 def feature_maps(base: Recipe = CONVOLUTIONAL) -> dict[str, Recipe]:
-    """Arms for noise in a convolutional network (claims 7.9, 7.13, 7.14), each at its tuned keep probability.
+    """Make the arms for noise in a convolutional network (claims 7.9, 7.13, 7.14), each at its tuned keep probability.
 
     ``pixels`` and ``channels`` stand on both feature maps, ``squares`` of side 3 on the first, since the second has
     side 3 itself; ``dense`` on the dense hidden layer. On twelve tuning seeds each kind was trained at every keep
@@ -126,11 +128,11 @@ def feature_maps(base: Recipe = CONVOLUTIONAL) -> dict[str, Recipe]:
 
 
 def block_sizes(base: Recipe = BLOCKS) -> dict[str, Recipe]:
-    """Arms for the size of DropBlock's squares (beside claim 7.14): on the first feature map, of 7×7 positions, all at
-    p = 0.9.
+    """Make the arms for the size of DropBlock's squares (beside claim 7.14), all at p = 0.9.
 
-    Every size keeps the same fraction in the mean. The p is the one that an earlier sweep, over 0.5 to 0.9, found for
-    squares and for channels; ``base`` takes half as large batches and fewer steps than that sweep, to save time.
+    The squares stand on the first feature map, of 7×7 positions. Every size keeps the same fraction in the mean. The p
+    is the one that an earlier sweep, over 0.5 to 0.9, found for squares and for channels; ``base`` takes half as large
+    batches and fewer steps than that sweep, to save time.
 
     >>> list(block_sizes())
     ['none', 'block 1', 'block 3', 'block 5', 'block 7']
@@ -139,8 +141,10 @@ def block_sizes(base: Recipe = BLOCKS) -> dict[str, Recipe]:
 
 
 def fully_connected(base: Recipe = MNIST) -> dict[str, Recipe]:
-    """Arms for dropout on dense layers, beside :func:`feature_maps` (claim 7.13): none, and hidden units at the keep
-    probability of ``MAP_SWEEP`` with the lowest mean test error, on 24 tuning seeds.
+    """Make the arms for dropout on dense layers, beside :func:`feature_maps` (claim 7.13).
+
+    One has no noise, the other drops hidden units at the keep probability of ``MAP_SWEEP`` with the lowest mean test
+    error, on 24 tuning seeds.
 
     >>> list(fully_connected())
     ['none', 'dropout']
@@ -149,7 +153,7 @@ def fully_connected(base: Recipe = MNIST) -> dict[str, Recipe]:
 
 
 def sequences(base: Recipe = RECURRENT) -> dict[str, Recipe]:
-    """Arms for masks in a recurrent network (claims 7.18 and 7.20): the rows of an image are the time steps.
+    """Make the arms for masks in a recurrent network (claims 7.18 and 7.20): the rows of an image are the time steps.
 
     ``output`` drops only what is read from the last state; ``each step`` and ``one mask`` drop the rows and the state
     that the recurrent weights read, with one keep probability, anew at each step or once a sequence. On 24 tuning seeds
@@ -162,7 +166,8 @@ def sequences(base: Recipe = RECURRENT) -> dict[str, Recipe]:
 
 
 def paths(base: Recipe = RESIDUAL) -> dict[str, Recipe]:
-    """Arms for DropPath in a residual network (claim 7.21): none, the same p for all blocks, p falling with depth.
+    """Make the arms for DropPath in a residual network (claim 7.21): none, the same p for all blocks, p falling with
+    depth.
 
     ``falling`` follows the linear rule of Huang et al. (2016) from 1 to 0.5, ``constant`` has the same mean, and
     ``units`` is dropout of the units inside the blocks. Raises TypeError for a network without branches.
@@ -184,12 +189,13 @@ def paths(base: Recipe = RESIDUAL) -> dict[str, Recipe]:
 
 
 def learned_rates(base: Recipe = ADAM) -> dict[str, Recipe]:
-    """Arms for learned rates (beside claims 7.19 and B8): each against the fixed rate of the same kind of noise.
+    """Make the arms for learned rates (beside claims 7.19 and B8), each against the fixed rate of the same kind of
+    noise.
 
     ``units`` drops inputs and hidden units at a fixed tuned p, ``concrete`` learns that p (Gal, Hron and Kendall 2017);
-    ``weights`` has Gaussian noise on weights at a fixed tuned p, ``variational`` learns its variance, one a layer
-    (Kingma, Salimans and Welling 2015). Each learned rate starts at two values, so that what was found can be told from
-    where it began. The fixed p and the learning rate are those of :func:`learned_rate_sweep`.
+    ``weights`` has Gaussian noise on weights at a fixed tuned p, ``variational`` learns its variance, one for each
+    layer (Kingma, Salimans and Welling 2015). Each learned rate starts at two values, so that what was found can be
+    told from where it began. The fixed p and the learning rate are those of :func:`learned_rate_sweep`.
 
     >>> list(learned_rates())[:4]
     ['none', 'units', 'weights', 'concrete from 0.9']
@@ -206,10 +212,9 @@ def learned_rates(base: Recipe = ADAM) -> dict[str, Recipe]:
 
 
 def learned_rate_sweep(base: Recipe = ADAM) -> dict[str, Recipe]:
-    """The sweep on six tuning seeds from which :func:`learned_rates` takes its fixed keep probabilities.
+    """Make the arms of the sweep on six tuning seeds from which :func:`learned_rates` takes its keep probabilities.
 
-    It was made for the learning rates 0.003, 0.01, 0.03 and 0.1; the one with the lowest error without noise was
-    kept.
+    It was made for the learning rates 0.003, 0.01, 0.03 and 0.1; the one with the lowest error without noise was kept.
 
     >>> list(learned_rate_sweep())[:4]
     ['none', 'units 0.95', 'weights 0.95', 'units 0.9']
