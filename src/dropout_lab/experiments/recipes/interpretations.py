@@ -51,12 +51,11 @@ def random_labels(base: Recipe = MNIST) -> dict[str, Recipe]:
 
 
 def memorizing(base: Recipe = MNIST) -> dict[str, Recipe]:
-    """Make the arms for memorizing under dropout (beside claim 1.1): random labels, without and with masks on hidden
-    units.
+    """Make the arms for memorizing under dropout (beside claim 1.1): random labels, with and without masks.
 
-    Each arm is trained to the end of its steps with p = 1/2 or without masks, at the rate of ``MEMORIZING``: of 0.02,
-    0.05, 0.1 and 0.2 the one with the fewest training errors on four tuning seeds, and among equals the least training
-    loss. So no arm is slow because its rate was chosen for another one.
+    The masks drop hidden units. Each arm is trained to the end of its steps with p = 1/2 or without masks, at the rate
+    of ``MEMORIZING``: of 0.02, 0.05, 0.1 and 0.2 the one with the fewest training errors on four tuning seeds, and
+    among equals the least training loss. So no arm is slow because its rate was chosen for another one.
 
     >>> list(memorizing())
     ['none, 500 steps', 'dropout, 500 steps', 'dropout, 4000 steps']
@@ -134,8 +133,7 @@ def tuned_sweep(base: Recipe = MNIST) -> dict[str, Recipe]:
 
 
 def representation(base: Recipe = MNIST) -> dict[str, Recipe]:
-    """Make the arms for hidden units (claims 4.3, 4.4, 4.8, 4.10): none, dropout of hidden units, and weight decay
-    instead.
+    """Make the arms for hidden units (claims 4.3, 4.4, 4.8, 4.10): none, dropout of them, and weight decay instead.
 
     Learning rates and weight decay are tuned as in :func:`tuned_sweep`. ``none, slow`` has no regularization and the
     learning rate of dropout: what holds against ``none`` alone may be due to the learning rate.

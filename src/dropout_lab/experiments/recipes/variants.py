@@ -166,8 +166,7 @@ def sequences(base: Recipe = RECURRENT) -> dict[str, Recipe]:
 
 
 def paths(base: Recipe = RESIDUAL) -> dict[str, Recipe]:
-    """Make the arms for DropPath in a residual network (claim 7.21): none, the same p for all blocks, p falling with
-    depth.
+    """Make the arms for DropPath in a residual network (claim 7.21): none, one p for all blocks, p falling with depth.
 
     ``falling`` follows the linear rule of Huang et al. (2016) from 1 to 0.5, ``constant`` has the same mean, and
     ``units`` is dropout of the units inside the blocks. Raises TypeError for a network without branches.
@@ -189,8 +188,7 @@ def paths(base: Recipe = RESIDUAL) -> dict[str, Recipe]:
 
 
 def learned_rates(base: Recipe = ADAM) -> dict[str, Recipe]:
-    """Make the arms for learned rates (beside claims 7.19 and B8), each against the fixed rate of the same kind of
-    noise.
+    """Make the arms for learned rates (beside claims 7.19 and B8), each against a fixed rate of the same noise.
 
     ``units`` drops inputs and hidden units at a fixed tuned p, ``concrete`` learns that p (Gal, Hron and Kendall 2017);
     ``weights`` has Gaussian noise on weights at a fixed tuned p, ``variational`` learns its variance, one for each

@@ -47,7 +47,7 @@ class Context:
     ranges: tuple[Limit, ...] = ()
 
     def under(self, limits: Iterable[Limit]) -> Context:
-        """What is known under a sum: its indices are others than those of the same name outside."""
+        """Return what is known under a sum: its indices are others than those of the same name outside."""
         limits = tuple(limits)
         own = {limit[0] for limit in limits}
         distinct = frozenset(pair for pair in self.distinct if not any(own & one.free_symbols for one in pair))
@@ -55,23 +55,25 @@ class Context:
         return replace(self, distinct=distinct, ranges=(*outer, *(limit for limit in limits if len(limit) == 3)))
 
     def range(self, index: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:
-        """The ends between which an index runs, if a sum around it says so."""
+        """Return the ends between which an index runs, if a sum around it says so."""
         return next(((low, high) for own, low, high in self.ranges if own == index), None)
 
     def is_inert(self, function: sp.Expr, variables: Iterable[sp.Expr]) -> bool:
-        """Whether a letter stands in a mean or in another letter, about which SymPy knows nothing."""
+        """Tell whether a letter stands in a mean or in another letter, about which SymPy knows nothing."""
         inert = function.atoms(Operator, Named)
         return any(self.varies(one, variable) for one in inert for variable in variables)
 
     def family(self, part: sp.Basic) -> Masks | None:
-        """The masks that an indexed value belongs to, or None."""
+        """Return the masks that an indexed value belongs to, or None."""
         if not isinstance(part, sp.Indexed):
             return None
         return next((family for family in self.families if family.base == part.base), None)
 
     def keep_prob(self, mask: sp.Indexed) -> sp.Expr:
-        """The keep probability of a mask; ValueError for one that surely does not exist, such as r[n + 1] of n
-        masks."""
+        """Return the keep probability of a mask.
+
+        Raises ValueError for a mask that surely does not exist, such as r[n + 1] of n masks.
+        """
         family = self.family(mask)
         if family is None:
             raise ValueError(f"{mask} is no mask of this chain")
@@ -84,7 +86,7 @@ class Context:
         return family.keep_prob(*mask.indices)
 
     def varies(self, expression: sp.Basic, variable: sp.Expr) -> bool:
-        """Whether an expression may vary with a letter: by itself, or because the law of its masks does."""
+        """Tell whether an expression may vary with a letter: by itself, or because the law of its masks does."""
         if mentions(expression, variable):
             return True
         if not expression.has(Operator, Weight):
@@ -92,11 +94,11 @@ class Context:
         return any(mentions(law, variable) for law in self.laws())
 
     def laws(self) -> list[sp.Expr]:
-        """The keep probability of each family of masks, at indices that stand nowhere else."""
+        """Return the keep probability of each family of masks, at indices that stand nowhere else."""
         return [family.keep_prob(*(sp.Dummy(integer=True) for _ in family.size)) for family in self.families]
 
     def is_random(self, expression: sp.Basic) -> bool:
-        """Whether an expression varies with the masks or with an unknown random variable; a mean does not."""
+        """Tell whether an expression varies with the masks or with an unknown random variable; a mean does not."""
         if isinstance(expression, (Random, Weight)):
             return True
         if isinstance(expression, Operator):
@@ -108,7 +110,7 @@ class Context:
         return any(self.is_random(argument) for argument in expression.args)
 
     def unknown(self, part: sp.Basic) -> Unknown | None:
-        """The unknown function that is applied in ``part``, or None."""
+        """Return the unknown function that is applied in ``part``, or None."""
         if not isinstance(part, sp.Function):
             return None
         return next((one for one in self.unknowns if one.function == part.func), None)
