@@ -68,6 +68,33 @@ class Derivation(
 
     :func:`derive` makes it.
 
+    Attributes
+    ----------
+    scope:
+        What the chain holds for: ``any n``, a number of masks, or ``symbolic parameters``.
+    left:
+        The first line's formula in LaTeX.
+    right:
+        The last line's formula in LaTeX.
+    relation:
+        The relation of the first line to the last.
+    assumes:
+        The ids of the assumptions of the definitions and of the rules of all lines, computed from the chain.
+    lines:
+        The lines of the chain.
+    slips:
+        What became of the altered lines.
+    swaps:
+        What became of the exchanged rules.
+    at:
+        The numbers at which the lines have the values given.
+    part:
+        The part of the claim that the chain shows. Chains of one part are alternatives to each other.
+    stated:
+        The assumptions that the claim's own sentence makes. A claim that leaves no other unsaid is true.
+    cites:
+        The keys of the bibliography for the theorems of the literature among the rules.
+
     Example
     -------
     >>> from dropout_lab import claims, symbolic
@@ -80,29 +107,17 @@ class Derivation(
     ('E r = p', True)
     """
 
-    #: What the chain holds for: ``any n``, a number of masks, or ``symbolic parameters``.
     scope: str
-    #: The first line's formula in LaTeX.
     left: str
-    #: The last line's formula in LaTeX.
     right: str
-    #: The relation of the first line to the last.
     relation: str
-    #: The ids of the assumptions of the definitions and of the rules of all lines, computed from the chain.
     assumes: tuple[str, ...]
-    #: The lines of the chain.
     lines: tuple[Line, ...]
-    #: What became of the altered lines.
     slips: Slips
-    #: What became of the exchanged rules.
     swaps: Swaps
-    #: The numbers at which the lines have the values given.
     at: str
-    #: The part of the claim that the chain shows. Chains of one part are alternatives to each other.
     part: str = field(default="", metadata={"blank": True})
-    #: The assumptions that the claim's own sentence makes. A claim that leaves no other unsaid is true.
     stated: tuple[str, ...] = ()
-    #: The keys of the bibliography for the theorems of the literature among the rules.
     cites: tuple[str, ...] = ()
 
     def _check(self) -> None:

@@ -31,17 +31,23 @@ class Enumeration(Evidence, kind="enumerate", noun="enumeration", done="Enumerat
 
     :func:`enumerate` makes it.
 
+    Attributes
+    ----------
+    masks:
+        How many masks were gone through.
+    tolerance:
+        The largest difference that was allowed.
+    difference:
+        The largest difference that was found.
+
     Example
     -------
     >>> Enumeration(verdict=Grade.TRUE, says="Equal.", masks=1024, tolerance=0.0, difference=0.0).strength
     'enumerated, 1,024 masks'
     """
 
-    #: How many masks were gone through.
     masks: int = field(metadata={"minimum": 1})
-    #: The largest difference that was allowed.
     tolerance: float = field(metadata={"minimum": 0})
-    #: The largest difference that was found.
     difference: float = field(metadata={"minimum": 0})
 
     def _check(self) -> None:
@@ -67,6 +73,27 @@ class Measurement(
 
     :func:`measure` makes it.
 
+    Attributes
+    ----------
+    effect:
+        The mean effect over seeds, in ``unit``.
+    interval:
+        The ends (low, high) of its 95 % interval, in the same unit.
+    seeds:
+        The number of seeds.
+    rule:
+        Where the whole interval has to lie, in words.
+    unit:
+        The unit of the effect, in words.
+    supported:
+        Whether the rule is met.
+    smallest_detectable:
+        The distance from zero that so many seeds would have shown, or None where the rule is not about zero.
+    exact:
+        Whether all seeds gave the same value, for which the interval is an exact bound.
+    recipe:
+        The digest of the experiment and of its rule, the same in each replication.
+
     Example
     -------
     >>> Measurement(verdict=Grade.SUPPORTED, says="Better.", effect=1.0, interval=(0.5, 1.5), seeds=30, unit="points",
@@ -75,23 +102,14 @@ class Measurement(
     'measured, 30 seeds'
     """
 
-    #: The mean effect over seeds, in ``unit``.
     effect: float
-    #: The ends (low, high) of its 95 % interval, in the same unit.
     interval: tuple[float, float]
-    #: The number of seeds.
     seeds: int = field(metadata={"minimum": 2})
-    #: Where the whole interval has to lie, in words.
     rule: str
-    #: The unit of the effect, in words.
     unit: str = field(metadata={"blank": True})
-    #: Whether the rule is met.
     supported: bool
-    #: The distance from zero that so many seeds would have shown, or None where the rule is not about zero.
     smallest_detectable: float | None = field(metadata={"minimum": 0})
-    #: Whether all seeds gave the same value, for which the interval is an exact bound.
     exact: bool
-    #: The digest of the experiment and of its rule, the same in each replication.
     recipe: str
 
     def _check(self) -> None:
@@ -160,6 +178,23 @@ class Refutation(
 
     :func:`refute` makes it.
 
+    Attributes
+    ----------
+    counterexample:
+        The case, in words.
+    claimed_formula:
+        What the source says, as a formula in LaTeX.
+    claimed_at:
+        The values of the formula's symbols in this case, in LaTeX.
+    claimed:
+        What the formula gives there.
+    actual:
+        What comes out.
+    correction:
+        The right statement, in a sentence.
+    corrected_by:
+        The id of the claim whose evidence establishes the right statement.
+
     Example
     -------
     >>> Refutation(verdict=Grade.WRONG, says="No.", counterexample="p = 4/5", claimed_formula="2^{-n}",
@@ -169,19 +204,12 @@ class Refutation(
     ValueError: no counterexample, since the claimed 1/2 is what comes out: 0.5
     """
 
-    #: The case, in words.
     counterexample: str
-    #: What the source says, as a formula in LaTeX.
     claimed_formula: str
-    #: The values of the formula's symbols in this case, in LaTeX.
     claimed_at: str
-    #: What the formula gives there.
     claimed: str
-    #: What comes out.
     actual: str
-    #: The right statement, in a sentence.
     correction: str
-    #: The id of the claim whose evidence establishes the right statement.
     corrected_by: str
 
     def _check(self) -> None:
@@ -210,15 +238,20 @@ class Citation(Evidence, kind="cite", noun="citation", done="Cited", grades="tru
 
     :func:`cite` makes it.
 
+    Attributes
+    ----------
+    key:
+        The key of the source in the bibliography.
+    locator:
+        The place in the source, such as a page; empty if none is given.
+
     Example
     -------
     >>> Citation(verdict=Grade.TRUE, says="It was first.", key="hinton2012", locator="p. 1").sources
     (('hinton2012', 'p. 1'),)
     """
 
-    #: The key of the source in the bibliography.
     key: str
-    #: The place in the source, such as a page; empty if none is given.
     locator: str = field(default="", metadata={"blank": True})
 
     def _check(self) -> None:
