@@ -115,17 +115,24 @@ class Compared(Protocol):
 
     :func:`dropout_lab.experiments.statistics.compare` makes such.
 
+    Attributes
+    ----------
+    effect:
+        The mean effect, in ``unit``.
+    interval:
+        The ends (low, high) of its 95 % interval.
+    unit:
+        The unit, in words.
+    supported:
+        Whether the decision rule is met.
+
     >>> sorted(Compared.__annotations__)
     ['effect', 'interval', 'supported', 'unit']
     """
 
-    #: The mean effect, in ``unit``.
     effect: float
-    #: The ends (low, high) of its 95 % interval.
     interval: Sequence[float]
-    #: The unit, in words.
     unit: str
-    #: Whether the decision rule is met.
     supported: bool
 
 
@@ -136,13 +143,18 @@ class Handed:
     It is the last expression of the cell. The book draws the figure in the place of the cell's output; elsewhere a line
     of text stands for it.
 
+    Attributes
+    ----------
+    name:
+        The name of the figure in ``dropout_lab.book.explorables.MEASURED``.
+    data:
+        The numbers, in the form that the figure asks for there.
+
     >>> Handed("error-against-p", {"sweeps": {}})
     The numbers of the figure error-against-p, which moves on the page of the book.
     """
 
-    #: The name of the figure in ``dropout_lab.book.explorables.MEASURED``.
     name: str
-    #: The numbers, in the form that the figure asks for there.
     data: Mapping[str, object]
 
     def __repr__(self) -> str:

@@ -86,23 +86,58 @@ ESTABLISHED = SOUND | {Grade.IMPRECISE, Grade.WRONG}
 class Assumption:
     """A named condition under which claims hold.
 
+    Attributes
+    ----------
+    id:
+        The id by which claims and rules name it.
+    name:
+        The name in print.
+    statement:
+        What is assumed, in a sentence.
+
     Example
     -------
     >>> Assumption("fair-masks", "fair masks", "The keep probability is 1/2.").name
     'fair masks'
     """
 
-    #: The id by which claims and rules name it.
     id: str
-    #: The name in print.
     name: str
-    #: What is assumed, in a sentence.
     statement: str
 
 
 @dataclass(frozen=True)
 class Claim:
     """One checkable statement of the source or of the book, with the grade that is expected of it.
+
+    Attributes
+    ----------
+    id:
+        The id, such as ``2.2``, by which cells settle the claim.
+    section:
+        The number and the heading of the section that makes the claim.
+    title:
+        A few words that name it in lists.
+    kind:
+        The letters of its kinds, such as ``Th+E``.
+    statement:
+        What the source says, in our own words.
+    expected:
+        The value of the :class:`Grade` that the evidence has to give.
+    quantifier:
+        What sort of sentence it is: a key of ``QUANTIFIERS``.
+    reason:
+        Why the grade is that one, in a sentence.
+    readings:
+        The reading that was judged, and a second one where the sentence has two.
+    uses:
+        The ids of the claims and assumptions that it rests on.
+    note:
+        The better statement, where there is one.
+    change:
+        What to change in the sentence, where it has to be corrected.
+    misleads:
+        How much the sentence would mislead as it stands: one of ``MISLEADS``, where it has to be corrected.
 
     Example
     -------
@@ -111,31 +146,18 @@ class Claim:
     ('theorem and empirical', True)
     """
 
-    #: The id, such as ``2.2``, by which cells settle the claim.
     id: str
-    #: The number and the heading of the section that makes the claim.
     section: str
-    #: A few words that name it in lists.
     title: str
-    #: The letters of its kinds, such as ``Th+E``.
     kind: str
-    #: What the source says, in our own words.
     statement: str
-    #: The value of the :class:`Grade` that the evidence has to give.
     expected: str
-    #: What sort of sentence it is: a key of ``QUANTIFIERS``.
     quantifier: str
-    #: Why the grade is that one, in a sentence.
     reason: str
-    #: The reading that was judged, and a second one where the sentence has two.
     readings: tuple[str, ...] = ()
-    #: The ids of the claims and assumptions that it rests on.
     uses: tuple[str, ...] = ()
-    #: The better statement, where there is one.
     note: str = ""
-    #: What to change in the sentence, where it has to be corrected.
     change: str = ""
-    #: How much the sentence would mislead as it stands: one of ``MISLEADS``, where it has to be corrected.
     misleads: str = ""
 
     @property

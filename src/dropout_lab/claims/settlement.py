@@ -18,6 +18,15 @@ class Settlement:
 
     In a notebook it shows itself, and its records travel in the cell's output to the ledger.
 
+    Attributes
+    ----------
+    claim:
+        The claim that is settled.
+    evidence:
+        The pieces of evidence, the main one last: a correction stands before the refutation that it mends.
+    registry:
+        The registry that the claim comes from.
+
     Example
     -------
     >>> from dropout_lab import claims
@@ -27,11 +36,8 @@ class Settlement:
       tolerance: 0
     """
 
-    #: The claim that is settled.
     claim: Claim
-    #: The pieces of evidence, the main one last: a correction stands before the refutation that it mends.
     evidence: tuple[Evidence, ...]
-    #: The registry that the claim comes from.
     registry: Registry = field(repr=False, compare=False)
 
     @property

@@ -20,15 +20,20 @@ _AGAINST = frozenset({Grade.WRONG, Grade.IMPRECISE, Grade.NOT_SEEN})
 class Problem:
     """A fault that keeps the claims from being settled.
 
+    Attributes
+    ----------
+    claim:
+        The id of the claim concerned.
+    text:
+        What is wrong, in a sentence.
+
     Example
     -------
     >>> str(Problem("2.2", "claim 2.2 has no evidence"))
     'claim 2.2 has no evidence'
     """
 
-    #: The id of the claim concerned.
     claim: str
-    #: What is wrong, in a sentence.
     text: str
 
     def __str__(self) -> str:

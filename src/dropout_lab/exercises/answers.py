@@ -36,15 +36,20 @@ class Answer(Protocol):
 class Formula:
     """An answer that is a SymPy expression: right if it has the values of the right one at random points.
 
+    Attributes
+    ----------
+    right:
+        A function that makes the right expression.
+    slips:
+        What the slips of this exercise lead to, by their names, beside those that every formula in p may have.
+
     >>> p = sp.Symbol("p", positive=True)
     >>> answer = Formula(lambda: p * (1 - p))
     >>> answer.judge(p - p**2), answer.judge(sp.sqrt(p * (1 - p))) == slips.SQUARE
     (None, True)
     """
 
-    #: A function that makes the right expression.
     right: Callable[[], sp.Expr]
-    #: What the slips of this exercise lead to, by their names, beside those that every formula in p may have.
     slips: Mapping[str, Callable[[], sp.Expr]] = field(default_factory=dict)
 
     def judge(self, given: Any) -> str | None:
@@ -84,15 +89,21 @@ def _has_values(wrong: sp.Expr, right: sp.Expr, found: list[sp.Expr]) -> bool:
 class Number:
     """An answer that is a number: right to three digits, or exactly if it is whole.
 
+    Attributes
+    ----------
+    right:
+        A function that makes the right number.
+    keep_prob:
+        The keep probability of the question, from which come the slips that p makes.
+    slips:
+        What the slips of this exercise lead to, by their names.
+
     >>> Number(lambda: 0.25, keep_prob=0.5).judge(0.2501), Number(lambda: 12).judge(13) == slips.ONE
     (None, True)
     """
 
-    #: A function that makes the right number.
     right: Callable[[], Any]
-    #: The keep probability of the question, from which come the slips that p makes.
     keep_prob: float | None = None
-    #: What the slips of this exercise lead to, by their names.
     slips: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
 
     def judge(self, given: Any) -> str | None:
@@ -137,14 +148,19 @@ def _as_number(given: Any) -> float | None:
 class Array:
     """An answer that is an array: right if every entry is, to three digits, or exactly for whole numbers.
 
+    Attributes
+    ----------
+    right:
+        A function that makes the right array for a keep probability.
+    keep_prob:
+        The keep probability of the question.
+
     >>> answer = Array(lambda p: torch.tensor([1.0, 2.0]) * p, keep_prob=0.25)
     >>> answer.judge([0.25, 0.5]), answer.judge([0.25, 0.5, 0.0])
     (None, 'it has the shape (3,), and the question asks for (2,)')
     """
 
-    #: A function that makes the right array for a keep probability.
     right: Callable[[float], torch.Tensor]
-    #: The keep probability of the question.
     keep_prob: float | None = None
 
     def judge(self, given: Any) -> str | None:
@@ -185,6 +201,16 @@ def _close(one: torch.Tensor, other: torch.Tensor, share: float) -> bool:
 class Function:
     """An answer that is a function: it is called with random inputs from a fixed seed and compared with the right one.
 
+    Attributes
+    ----------
+    right:
+        The right function, which returns a tensor.
+    inputs:
+        A function that makes the arguments of a call from a generator. One of them may be a mask, so that nothing of
+        the answer is left to chance.
+    slips:
+        Functions that a wrong answer may be, by the names of the slips.
+
     >>> answer = Function(
     ...     lambda x: 2 * x,
     ...     lambda generator: (torch.rand(3, generator=generator),),
@@ -194,12 +220,8 @@ class Function:
     (None, 'it squares')
     """
 
-    #: The right function, which returns a tensor.
     right: Callable[..., torch.Tensor]
-    #: A function that makes the arguments of a call from a generator. One of them may be a mask, so that nothing of
-    #: the answer is left to chance.
     inputs: Callable[[torch.Generator], tuple[Any, ...]]
-    #: Functions that a wrong answer may be, by the names of the slips.
     slips: Mapping[str, Callable[..., torch.Tensor]] = field(default_factory=dict)
 
     def judge(self, given: Any) -> str | None:
@@ -253,12 +275,16 @@ def _unchanged(one: Any, other: Any) -> bool:
 class Choice:
     """An answer that is one of several options, told by its value: a word, or an expression as text.
 
+    Attributes
+    ----------
+    right:
+        A function that makes the value of the right option.
+
     >>> p = sp.Symbol("p")
     >>> Choice(lambda: sp.sqrt(p)).judge("p**(1/2)"), Choice(lambda: "smaller").judge("smaller")
     (None, None)
     """
 
-    #: A function that makes the value of the right option.
     right: Callable[[], sp.Expr | str]
 
     def judge(self, given: Any) -> str | None:

@@ -25,6 +25,17 @@ class Proof:
     The lines need no check here: a chain takes none that its rules do not lead to. What is checked is that it shows
     what was asked for: the masks and the first line, the last line, and that no line was taken as given.
 
+    Attributes
+    ----------
+    masks:
+        The masks that the chain is about.
+    start:
+        The first line.
+    right:
+        A function that makes the closed form, whose values the last line must have.
+    assumes:
+        The ids of the assumptions that the chain may make; ``None`` allows any.
+
     >>> from dropout_lab.symbolic import Mean, rules
     >>> r, p = Masks(2, sp.Symbol("p")), sp.Symbol("p")
     >>> mean = Proof(r, Mean(r[1]), lambda: p)
@@ -34,13 +45,9 @@ class Proof:
     True
     """
 
-    #: The masks that the chain is about.
     masks: Masks
-    #: The first line.
     start: sp.Expr
-    #: A function that makes the closed form, whose values the last line must have.
     right: Callable[[], sp.Expr]
-    #: The ids of the assumptions that the chain may make; ``None`` allows any.
     assumes: frozenset[str] | None = None
 
     def judge(self, given: Any) -> str | None:

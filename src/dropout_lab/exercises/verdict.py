@@ -13,15 +13,20 @@ MIME_TYPE = "application/vnd.dropout-lab.answer+json"
 class Verdict:
     """The judgment of one answer, as a sentence that is true or false in a condition.
 
+    Attributes
+    ----------
+    exercise:
+        The id of the exercise.
+    wrong:
+        What is wrong, as a part of a sentence; empty for a right answer.
+
     >>> print(Verdict("ch2-ex-equal", "the sign is wrong"))
     Not yet: the sign is wrong.
     >>> bool(Verdict("ch2-ex-equal"))
     True
     """
 
-    #: The id of the exercise.
     exercise: str
-    #: What is wrong, as a part of a sentence; empty for a right answer.
     wrong: str = ""
 
     @property

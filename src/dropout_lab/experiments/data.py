@@ -25,22 +25,31 @@ _FULL_TRAIN = 60_000
 class Dataset:
     """A data set: examples with their labels.
 
+    Attributes
+    ----------
+    name:
+        The name in print.
+    inputs:
+        The inputs, float32 (N, features).
+    labels:
+        The labels, int64 (N,); for regression the targets, float32 (N,).
+    classes:
+        The number of classes; 0 for regression.
+    shape:
+        The shape of one example, such as (1, 14, 14) for an image: channels, height, width.
+    held_out:
+        The indices of a fixed test set that no split trains on, or None where every split tests on what it leaves over.
+
     >>> one = digits()
     >>> one.inputs.shape, one.classes, one.shape, one.features, one.outputs
     ((1797, 64), 10, (1, 8, 8), 64, 10)
     """
 
-    #: The name in print.
     name: str
-    #: The inputs, float32 (N, features).
     inputs: np.ndarray
-    #: The labels, int64 (N,); for regression the targets, float32 (N,).
     labels: np.ndarray
-    #: The number of classes; 0 for regression.
     classes: int
-    #: The shape of one example, such as (1, 14, 14) for an image: channels, height, width.
     shape: tuple[int, ...]
-    #: The indices of a fixed test set that no split trains on, or None where every split tests on what it leaves over.
     held_out: np.ndarray | None = None
 
     def __post_init__(self) -> None:
@@ -76,14 +85,19 @@ class Dataset:
 class Split:
     """A split of a data set into training and test examples, by their sorted indices.
 
+    Attributes
+    ----------
+    train:
+        The indices of the training examples, (train_size,).
+    test:
+        The indices of the test examples: the rest, or what is held out.
+
     >>> parts = split(digits(), 100, seed=0)
     >>> len(parts.train), len(parts.test)
     (100, 1697)
     """
 
-    #: The indices of the training examples, (train_size,).
     train: np.ndarray
-    #: The indices of the test examples: the rest, or what is held out.
     test: np.ndarray
 
 

@@ -65,13 +65,17 @@ class LearnedGaussian(Learned, WeightNoise):
 
     See :class:`dropout_lab.bayes.LearnedGaussianDropout`.
 
+    Attributes
+    ----------
+    sharing:
+        What shares an α: the ``layer``, the weights of an input ``unit``, or nothing (``weight``).
+
     >>> from dropout_lab.experiments.networks import MLP
     >>> place = MLP((6,)).place("weight1")
     >>> LearnedGaussian(0.5, "unit").initial(place, {"weight1": np.ones((4, 6))})["log_alpha.weight1"].shape
     (4, 1)
     """
 
-    #: What shares an α: the ``layer``, the weights of an input ``unit``, or nothing (``weight``).
     sharing: Literal["layer", "unit", "weight"] = "layer"
 
     def noisy_map(self, place: Place, keep_probs: Sequence[float], streams: Streams) -> NoisyMap:
@@ -107,15 +111,20 @@ class Concrete(Learned, ValueNoise):
     The penalty is that of the weights which read the units. Where filters read them, a unit is a whole channel, since a
     channel has weights of its own and a pixel has none; see :class:`dropout_lab.bayes.ConcreteDropout`.
 
+    Attributes
+    ----------
+    precision:
+        The precision of the weights' Gaussian prior.
+    temperature:
+        The temperature of the relaxed masks: the smaller, the nearer they are to 0 and 1.
+
     >>> from dropout_lab.experiments.networks import ResidualMLP
     >>> network = ResidualMLP(6, 2)
     >>> Concrete(0.9).misfit(network.place("hidden1")), Concrete(0.9).misfit(network.place("branch1"))
     (None, 'no layer reads the place directly, so there are no weights to penalize')
     """
 
-    #: The precision of the weights' Gaussian prior.
     precision: float = 1.0
-    #: The temperature of the relaxed masks: the smaller, the nearer they are to 0 and 1.
     temperature: float = 0.1
     member: str = field(default="concrete_dropout", init=False, repr=False)
 

@@ -30,16 +30,22 @@ class Arm:
 
     Raises ValueError for values outside their range.
 
+    Attributes
+    ----------
+    examples:
+        The number of training examples.
+    noise:
+        The standard deviation of the targets around their mean, which itself varies with a standard deviation near 1.
+    keep_prob:
+        The keep probability, between 0 and 1. None is the one that suits the number of examples and the noise: see
+        :meth:`.Arm.keep`.
+
     >>> Arm(examples=100, noise=1.0, keep_prob=0.8).keep(features=10)
     0.8
     """
 
-    #: The number of training examples.
     examples: int
-    #: The standard deviation of the targets around their mean, which itself varies with a standard deviation near 1.
     noise: float
-    #: The keep probability, between 0 and 1. None is the one that suits the number of examples and the noise: see
-    #: :meth:`.Arm.keep`.
     keep_prob: float | None = None
 
     def __post_init__(self) -> None:

@@ -21,39 +21,55 @@ class Recipe:
     ``dataclasses.replace`` and :meth:`.Recipe.with_noise` make the arms of an experiment from one. Raises ValueError
     for settings outside their range and for noise that cannot stand where it was put.
 
+    Attributes
+    ----------
+    network:
+        The network.
+    noise:
+        Which noise stands at which place, by a place's name (``hidden2``) or by its kind (``hidden``: all hidden
+        layers).
+    train_size:
+        The number of training examples, which the seed draws, balanced by class.
+    label_noise:
+        The fraction of training examples whose label is replaced by one drawn uniformly from all classes.
+    steps:
+        The number of updates.
+    batch_size:
+        The number of examples in a batch.
+    learning_rate:
+        The learning rate at the first step.
+    schedule:
+        How the learning rate goes on: it decays to 0 (``linear``) or stays (``constant``).
+    optimizer:
+        The rule of the updates, with torch's definitions.
+    momentum:
+        The momentum of ``sgd``.
+    weight_decay:
+        The factor λ: λw is added to the gradient of each weight w, biases excepted, or for ``adamw`` taken from the
+        weight itself.
+    max_norm:
+        The bound on the Euclidean norm of the weights that come into a unit.
+    masks_per_step:
+        The number of draws of the noise, for each example, over which a step averages the gradient.
+
     >>> from dropout_lab.experiments.stack_noise import Bernoulli
     >>> recipe = Recipe(network=MLP((8, 6))).with_noise(input=Bernoulli(0.8), hidden=Bernoulli(0.5))
     >>> {place: noise.keep_prob for place, noise in recipe.noise_by_place().items()}
     {'input': 0.8, 'hidden1': 0.5, 'hidden2': 0.5}
     """
 
-    #: The network.
     network: Network = field(default_factory=lambda: MLP((128, 128)))
-    #: Which noise stands at which place, by a place's name (``hidden2``) or by its kind (``hidden``: all hidden
-    #: layers).
     noise: Mapping[str, Noise] = field(default_factory=dict)
-    #: The number of training examples, which the seed draws, balanced by class.
     train_size: int = 500
-    #: The fraction of training examples whose label is replaced by one drawn uniformly from all classes.
     label_noise: float = 0.0
-    #: The number of updates.
     steps: int = 1000
-    #: The number of examples in a batch.
     batch_size: int = 50
-    #: The learning rate at the first step.
     learning_rate: float = 0.05
-    #: How the learning rate goes on: it decays to 0 (``linear``) or stays (``constant``).
     schedule: Literal["linear", "constant"] = "linear"
-    #: The rule of the updates, with torch's definitions.
     optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
-    #: The momentum of ``sgd``.
     momentum: float = 0.9
-    #: The factor λ: λw is added to the gradient of each weight w, biases excepted, or for ``adamw`` taken from the
-    #: weight itself.
     weight_decay: float = 0.0
-    #: The bound on the Euclidean norm of the weights that come into a unit.
     max_norm: float = float("inf")
-    #: The number of draws of the noise, for each example, over which a step averages the gradient.
     masks_per_step: int = 1
 
     def __post_init__(self) -> None:
@@ -109,13 +125,19 @@ class Recipe:
 class Replica:
     """A replica: one network of a stack.
 
+    Attributes
+    ----------
+    arm:
+        The name of the arm that it belongs to.
+    seed:
+        The seed of all its streams.
+    recipe:
+        How it is trained.
+
     >>> Replica("dropout", 3, Recipe()).recipe.network
     MLP(hidden=(128, 128), batch_norm=False)
     """
 
-    #: The name of the arm that it belongs to.
     arm: str
-    #: The seed of all its streams.
     seed: int
-    #: How it is trained.
     recipe: Recipe

@@ -35,11 +35,15 @@ class Noise(ABC):
 
     Raises ValueError for a keep probability that is not above 0 and at most 1.
 
+    Attributes
+    ----------
+    keep_prob:
+        The keep probability, above 0 and at most 1; 1 is no noise.
+
     >>> Bernoulli(0.5).kind == Bernoulli(0.8).kind, Block(0.5, 3).kind == Block(0.5, 5).kind
     (True, False)
     """
 
-    #: The keep probability, above 0 and at most 1; 1 is no noise.
     keep_prob: float
 
     def __post_init__(self) -> None:
@@ -121,15 +125,20 @@ class Masked(ValueNoise):
     :class:`Bernoulli`, :class:`Spatial`, :class:`Variational` and :class:`Path` are names for four of them. Raises
     ValueError for a member that is none of the family, or whose masks are other than independent 0/1 draws on values.
 
+    Attributes
+    ----------
+    member:
+        The member's name in :data:`dropout_lab.functional.VARIANTS`.
+    options:
+        The member's own options, as pairs of a name and a value.
+
     >>> Masked(0.8, "token_dropout").mask_shape((32, 14, 64))
     (32, 14, 1)
     >>> Masked(0.8, "attention_dropout", (("share_heads", True),)).mask_shape((32, 4, 7, 7))
     (32, 1, 7, 7)
     """
 
-    #: The member's name in :data:`dropout_lab.functional.VARIANTS`.
     member: str
-    #: The member's own options, as pairs of a name and a value.
     options: tuple[tuple[str, object], ...] = ()
 
     def __post_init__(self) -> None:
@@ -225,12 +234,16 @@ class Block(ValueNoise):
     As in :func:`dropout_lab.functional.drop_block`, the rate of the seeds is such that ``keep_prob`` is the expected
     part of a map that is kept, and each position is divided by its own keep probability.
 
+    Attributes
+    ----------
+    size:
+        The side of a square, in positions of the map.
+
     >>> from dropout_lab.experiments.networks import CNN, GRU, MLP
     >>> Block(0.9, 3).misfit(MLP((6,)).place("hidden1"))
     'the place carries values laid out as (N D), and it needs (N, C, H, W) or (N, C, D, H, W)'
     """
 
-    #: The side of a square, in positions of the map.
     size: int = 3
     member: str = field(default="drop_block", init=False, repr=False)
 
@@ -256,13 +269,17 @@ class Block(ValueNoise):
 class Connect(WeightNoise):
     """DropConnect: each weight of a dense layer is kept or dropped (Wan et al. 2013).
 
+    Attributes
+    ----------
+    draws:
+        How masks are drawn: one for each ``example``, one for the whole ``batch``, or ``gaussian``, where the layer's
+        outputs are drawn with the mean and variance that the masks would give them.
+
     >>> from dropout_lab.experiments.networks import CNN, GRU, MLP
     >>> Connect(0.5).misfit(MLP((6,)).place("hidden1"))
     'it stands at weights, not at values'
     """
 
-    #: How masks are drawn: one for each ``example``, one for the whole ``batch``, or ``gaussian``, where the layer's
-    #: outputs are drawn with the mean and variance that the masks would give them.
     draws: Literal["example", "batch", "gaussian"] = "example"
 
     def noisy_map(self, place: Place, keep_probs: Sequence[float], streams: Streams) -> NoisyMap:

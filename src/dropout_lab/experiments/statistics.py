@@ -26,15 +26,20 @@ _ROUNDING = 1e-12
 class Rule:
     """A decision rule: where the whole 95 % interval of the effect must lie for the claim to count as supported.
 
+    Attributes
+    ----------
+    low:
+        The lower bound of the rule; −∞ for none.
+    high:
+        The upper bound of the rule; ∞ for none.
+
     >>> print(Rule.below(0.5))
     the 95 % interval lies below 0.5
     >>> Rule.within(-1, 1).met_by((-0.5, 1.5))
     False
     """
 
-    #: The lower bound of the rule; −∞ for none.
     low: float
-    #: The upper bound of the rule; ∞ for none.
     high: float
 
     def __post_init__(self) -> None:
@@ -75,15 +80,21 @@ class Rule:
 class Corrected:
     """A rule with a correction for the number of comparisons that it is one of.
 
+    Attributes
+    ----------
+    rule:
+        The rule.
+    comparisons:
+        The number of comparisons.
+    method:
+        The name of the correction.
+
     >>> str(Corrected(Rule.below(0), 4, "Holm"))
     'the 95 % interval lies below 0, Holm over 4 comparisons'
     """
 
-    #: The rule.
     rule: Rule
-    #: The number of comparisons.
     comparisons: int
-    #: The name of the correction.
     method: str
 
     def __str__(self) -> str:
@@ -94,35 +105,49 @@ class Corrected:
 class Comparison:
     """An effect over seeds, with its intervals and the verdict of its rule.
 
+    Attributes
+    ----------
+    effect:
+        The mean difference over seeds, in ``unit``.
+    interval:
+        The ends (low, high) of Student's 95 % interval. Where all seeds gave the same value, it is an exact bound.
+    bootstrap_interval:
+        The ends of the bootstrap interval, bias-corrected and accelerated (Efron 1987). Where all seeds gave the same
+        value, it is the exact bound, too.
+    seeds:
+        The number of seeds.
+    unit:
+        The unit of the effect, in words.
+    rule:
+        The rule that was fixed beforehand.
+    supported:
+        Whether the rule is met.
+    smallest_detectable:
+        The distance from zero that so many seeds would have shown with probability 0.8. It is None for a rule that does
+        not ask whether the effect lies on one side of zero, and for an exact bound.
+    p_value:
+        Twice the one-sided probability, which lies below 0.05 exactly where the interval meets the rule; after
+        :func:`holm` the adjusted one.
+    values:
+        The differences themselves, (seeds,).
+    exact:
+        Whether all seeds gave the same value, so that the intervals are an exact bound.
+
     >>> found = compare([1.0, 2.0, 3.0, 2.0], rule=Rule.above(0), unit="points")
     >>> found.effect, found.seeds, found.supported
     (2.0, 4, True)
     """
 
-    #: The mean difference over seeds, in ``unit``.
     effect: float
-    #: The ends (low, high) of Student's 95 % interval. Where all seeds gave the same value, it is an exact bound.
     interval: tuple[float, float]
-    #: The ends of the bootstrap interval, bias-corrected and accelerated (Efron 1987). Where all seeds gave the same
-    #: value, it is the exact bound, too.
     bootstrap_interval: tuple[float, float]
-    #: The number of seeds.
     seeds: int
-    #: The unit of the effect, in words.
     unit: str
-    #: The rule that was fixed beforehand.
     rule: Rule | Corrected
-    #: Whether the rule is met.
     supported: bool
-    #: The distance from zero that so many seeds would have shown with probability 0.8. It is None for a rule that does
-    #: not ask whether the effect lies on one side of zero, and for an exact bound.
     smallest_detectable: float | None
-    #: Twice the one-sided probability, which lies below 0.05 exactly where the interval meets the rule; after
-    #: :func:`holm` the adjusted one.
     p_value: float
-    #: The differences themselves, (seeds,).
     values: np.ndarray
-    #: Whether all seeds gave the same value, so that the intervals are an exact bound.
     exact: bool = False
 
     def __str__(self) -> str:

@@ -17,20 +17,28 @@ class Passport:
 
     Raises ValueError for a passport without a cell.
 
+    Attributes
+    ----------
+    cells:
+        The digests of the cells that the figure comes from, 16 hexadecimal digits each; its own cell is the last.
+    runs:
+        The descriptions of the experiments, as :func:`dropout_lab.experiments.replicas.run` gives them.
+    rules:
+        The decision rules of the comparisons, in words.
+    panels:
+        The names of the axes of each panel.
+    csv:
+        The numbers as a table of comma-separated values, with a head.
+
     >>> passport = Passport((cell_digest("plt.plot([1])"),), (), (), ({"x": "", "y": ""},), "panel,mark\n1,line\n")
     >>> passport.rows, len(passport.digest), Passport.from_json(passport.to_json()) == passport
     (1, 64, True)
     """
 
-    #: The digests of the cells that the figure comes from, 16 hexadecimal digits each; its own cell is the last.
     cells: tuple[str, ...]
-    #: The descriptions of the experiments, as :func:`dropout_lab.experiments.replicas.run` gives them.
     runs: tuple[Mapping[str, Any], ...]
-    #: The decision rules of the comparisons, in words.
     rules: tuple[str, ...]
-    #: The names of the axes of each panel.
     panels: tuple[Mapping[str, str], ...]
-    #: The numbers as a table of comma-separated values, with a head.
     csv: str
 
     def __post_init__(self) -> None:

@@ -43,31 +43,44 @@ class Attack:
     A slip alters one line; the rules of the line and its numbers judge it apart from one another. A swap puts another
     rule in the place of one that a line names. :func:`attacked` makes an attack.
 
+    Attributes
+    ----------
+    tried:
+        How many slips were tried on lines with =.
+    by_rule:
+        How many of them the rules of the line refused.
+    by_numbers:
+        How many of them the numbers refused.
+    refused:
+        How many of them the rules or the numbers refused.
+    swaps:
+        How many rules were tried in the place of those that the lines name.
+    swaps_refused:
+        How many of these rules do not lead to the line.
+    inequalities:
+        How many slips were tried on lines with another relation than =, which are counted apart.
+    inequalities_refused:
+        How many of these the rules or the numbers refused.
+    survivors:
+        The slips that nothing refused, each with the number of its line, its kind and the altered formula.
+    overlaps:
+        The swaps that were not refused: the rule named, and the other rule that leads to the line as well.
+
     >>> one = Attack(tried=8, refused=8)
     >>> one.add(Attack(tried=2, refused=1))
     >>> one.tried, one.refused
     (10, 9)
     """
 
-    #: How many slips were tried on lines with =.
     tried: int = 0
-    #: How many of them the rules of the line refused.
     by_rule: int = 0
-    #: How many of them the numbers refused.
     by_numbers: int = 0
-    #: How many of them the rules or the numbers refused.
     refused: int = 0
-    #: How many rules were tried in the place of those that the lines name.
     swaps: int = 0
-    #: How many of these rules do not lead to the line.
     swaps_refused: int = 0
-    #: How many slips were tried on lines with another relation than =, which are counted apart.
     inequalities: int = 0
-    #: How many of these the rules or the numbers refused.
     inequalities_refused: int = 0
-    #: The slips that nothing refused, each with the number of its line, its kind and the altered formula.
     survivors: list[Survivor] = field(default_factory=list)
-    #: The swaps that were not refused: the rule named, and the other rule that leads to the line as well.
     overlaps: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, other: Attack) -> None:

@@ -44,6 +44,32 @@ class Chain:
     Chains are immutable, so that every line of a chain was checked. Raises :class:`NotDerived` for a line that does not
     follow, and ValueError for a first line that cannot be evaluated.
 
+    Attributes
+    ----------
+    start:
+        The first line: a quantity in the terms of its definition.
+    masks:
+        The family of masks that is averaged over, or a tuple of families. A chain without masks is an identity.
+    definitions:
+        The letters that stand for expressions in the lines.
+    unknowns:
+        The functions of which only properties are known.
+    distinct:
+        Pairs of indices that differ.
+    within:
+        The bounds of letters that are restricted, as (low, high).
+    tied:
+        How to compute the values of letters that an assumption ties to each other: see
+        :mod:`dropout_lab.symbolic.tied`.
+    name:
+        What messages call the chain.
+    shared:
+        True for a chain that is shown where it is settled, and not again where it is used as a lemma.
+    solve_for:
+        For a chain of equations, whose lines are equivalent (⇔), the symbol that is asked for.
+    lines:
+        The lines so far. They grow by :meth:`then` only, so that every line was checked.
+
     >>> from dropout_lab.symbolic import Masks, Mean, rules
     >>> n, i = sp.symbols("n i", integer=True, positive=True)
     >>> p, h = sp.Symbol("p", positive=True), sp.IndexedBase("h")
@@ -57,27 +83,16 @@ class Chain:
     dropout_lab.symbolic.lines.NotDerived: line 3 does not follow by 'E r = p': it would give p*h[i], the line says ...
     """
 
-    #: The first line: a quantity in the terms of its definition.
     start: sp.Expr
-    #: The family of masks that is averaged over, or a tuple of families. A chain without masks is an identity.
     masks: Masks | tuple[Masks, ...] = ()
-    #: The letters that stand for expressions in the lines.
     definitions: tuple[Definition, ...] = ()
-    #: The functions of which only properties are known.
     unknowns: tuple[Unknown, ...] = ()
-    #: Pairs of indices that differ.
     distinct: tuple[tuple[sp.Expr, sp.Expr], ...] = ()
-    #: The bounds of letters that are restricted, as (low, high).
     within: Mapping[sp.Basic, tuple[Any, Any]] | None = None
-    #: How to compute the values of letters that an assumption ties to each other: see :mod:`dropout_lab.symbolic.tied`.
     tied: Mapping[sp.Basic, Callable[[Draws], Any]] | None = None
-    #: What messages call the chain.
     name: str = ""
-    #: True for a chain that is shown where it is settled, and not again where it is used as a lemma.
     shared: bool = False
-    #: For a chain of equations, whose lines are equivalent (⇔), the symbol that is asked for.
     solve_for: sp.Symbol | None = None
-    #: The lines so far. They grow by :meth:`then` only, so that every line was checked.
     lines: tuple[Line, ...] = field(default=(), init=False)
     # What evaluates the lines; a longer chain goes on with it.
     valuation: Valuation = field(init=False, repr=False, compare=False)

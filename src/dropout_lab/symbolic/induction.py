@@ -24,21 +24,29 @@ class Statement:
 
     Raises ValueError for a statement without n. :class:`Induction` proves it.
 
+    Attributes
+    ----------
+    quantity:
+        The quantity, as an expression in n.
+    closed:
+        Its closed form, as an expression in n.
+    n:
+        The symbol for the number of units.
+    name:
+        What messages call the statement.
+    relation:
+        The relation of the quantity to its closed form.
+
     >>> n, i = sp.symbols("n i", integer=True, positive=True)
     >>> units = Statement(sp.Sum(1, (i, 1, n)), n, n)
     >>> units.at(3)
     (Sum(1, (i, 1, 3)), 3)
     """
 
-    #: The quantity, as an expression in n.
     quantity: sp.Expr
-    #: Its closed form, as an expression in n.
     closed: sp.Expr
-    #: The symbol for the number of units.
     n: sp.Symbol
-    #: What messages call the statement.
     name: str = ""
-    #: The relation of the quantity to its closed form.
     relation: str = "="
 
     def __post_init__(self) -> None:
@@ -69,6 +77,15 @@ class Induction:
     Raises :class:`NotDerived` for chains that start or end elsewhere, and for a step that does not use the statement
     for n.
 
+    Attributes
+    ----------
+    statement:
+        What is shown.
+    base:
+        The chain from the quantity at n = 0 to its closed form there.
+    step:
+        The chain from the quantity at n + 1 to its closed form there, by way of :attr:`Statement.hypothesis`.
+
     >>> from dropout_lab.symbolic import Masks, Mean, rules
     >>> n, i = sp.symbols("n i", integer=True, positive=True)
     >>> p = sp.Symbol("p", positive=True)
@@ -81,11 +98,8 @@ class Induction:
     n*p
     """
 
-    #: What is shown.
     statement: Statement
-    #: The chain from the quantity at n = 0 to its closed form there.
     base: Chain
-    #: The chain from the quantity at n + 1 to its closed form there, by way of :attr:`Statement.hypothesis`.
     step: Chain
 
     def __post_init__(self) -> None:

@@ -33,15 +33,21 @@ class Remainder:
     The build halves the small letter and checks that the difference of the two sides shrinks by 2 to the power of the
     order.
 
+    Attributes
+    ----------
+    small:
+        The letter that is small.
+    order:
+        The order of the term that is left out, 1 or more.
+    says:
+        How large that term is, in words.
+
     >>> Remainder(sp.Symbol("t"), 3, "of third order in t").order
     3
     """
 
-    #: The letter that is small.
     small: sp.Symbol
-    #: The order of the term that is left out, 1 or more.
     order: int
-    #: How large that term is, in words.
     says: str
 
     def broken(self, gap: Callable[[sp.Rational], Any]) -> tuple[Any, Any] | None:
@@ -63,19 +69,27 @@ class Line:
 
     :meth:`Chain.then` makes the lines of a chain.
 
+    Attributes
+    ----------
+    formula:
+        The formula.
+    relation:
+        The relation of the line before to this one: ``=``, ``<=``, ``>=``, ``<``, ``>``, ``<=>`` or ``~``.
+    rules:
+        The rules that lead to the line, in their order.
+    why:
+        Why one would take this step, in a sentence; empty where nothing needs to be said.
+    remainder:
+        What is left out, for a line with ``~``.
+
     >>> Line(sp.Symbol("p")).relation
     '='
     """
 
-    #: The formula.
     formula: sp.Expr
-    #: The relation of the line before to this one: ``=``, ``<=``, ``>=``, ``<``, ``>``, ``<=>`` or ``~``.
     relation: str = "="
-    #: The rules that lead to the line, in their order.
     rules: tuple[Rule, ...] = ()
-    #: Why one would take this step, in a sentence; empty where nothing needs to be said.
     why: str = ""
-    #: What is left out, for a line with ``~``.
     remainder: Remainder | None = None
 
     @property

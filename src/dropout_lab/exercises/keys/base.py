@@ -22,14 +22,19 @@ r = Masks(n, p)
 class Exercise:
     """An exercise: the kind of thing that it asks for, and its answer.
 
+    Attributes
+    ----------
+    asks:
+        What it asks for, in a few words of Markdown.
+    answer:
+        The answer, which judges what is given.
+
     >>> from dropout_lab.exercises import Formula
     >>> Exercise("the mean of a mask, a formula in p", Formula(lambda: p)).answer.judge(1 - p) is None
     False
     """
 
-    #: What it asks for, in a few words of Markdown.
     asks: str
-    #: The answer, which judges what is given.
     answer: Answer
 
 
@@ -37,11 +42,15 @@ class Exercise:
 class Quiz:
     """A question with options, which stand on the page; the answer tells the right one by its value.
 
+    Attributes
+    ----------
+    answer:
+        The answer, which judges the value of an option.
+
     >>> Quiz(Choice(lambda: "channels")).answer.judge("pixels")
     'it is another option'
     """
 
-    #: The answer, which judges the value of an option.
     answer: Choice
 
 

@@ -24,17 +24,23 @@ class CNN(Network):
     dense ReLU; and ``weight1`` … at the dense weights, the last included. Filters read each map but the last, which the
     first dense layer reads, flattened.
 
+    Attributes
+    ----------
+    channels:
+        The numbers of channels of the convolutions.
+    hidden:
+        The widths of the dense hidden layers.
+    image:
+        The shape of the images: (channels, height, width).
+
     >>> [str(place) for place in CNN((8, 16), (64,)).places]
     ['input', 'features1', 'features2', 'hidden1', 'weight1', 'weight2']
     >>> [layer.weight for layer in CNN((8, 16), (64,)).reader("features2")]
     ['weight1']
     """
 
-    #: The numbers of channels of the convolutions.
     channels: tuple[int, ...]
-    #: The widths of the dense hidden layers.
     hidden: tuple[int, ...]
-    #: The shape of the images: (channels, height, width).
     image: tuple[int, int, int] = (1, 14, 14)
     sequential: ClassVar[bool] = True
 

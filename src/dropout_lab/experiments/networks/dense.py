@@ -25,13 +25,18 @@ class MLP(Network):
     Its places are ``input``; ``hidden1`` … after each ReLU; ``weight1`` … at the weights of each layer, the last
     included; and ``sum1`` …, what goes into each normalization.
 
+    Attributes
+    ----------
+    hidden:
+        The widths of the hidden layers.
+    batch_norm:
+        Whether each hidden layer has batch normalization before its ReLU.
+
     >>> [str(place) for place in MLP((6,), batch_norm=True).places]
     ['input', 'hidden1', 'weight1', 'weight2', 'sum1']
     """
 
-    #: The widths of the hidden layers.
     hidden: tuple[int, ...]
-    #: Whether each hidden layer has batch normalization before its ReLU.
     batch_norm: bool = False
     sequential: ClassVar[bool] = True
 
@@ -86,13 +91,17 @@ class PartedMLP(MLP):
     not the loss of their mean. With one part the two are the same. Raises ValueError for a number of parts that does
     not divide the width of the last hidden layer.
 
+    Attributes
+    ----------
+    parts:
+        The number of parts.
+
     >>> PartedMLP((6, 4), parts=3)
     Traceback (most recent call last):
         ...
     ValueError: parts must divide the width 4 of the last hidden layer, got 3
     """
 
-    #: The number of parts.
     parts: int = 1
 
     def __post_init__(self) -> None:
@@ -116,14 +125,19 @@ class ResidualMLP(Network):
     after it read the ReLU of h, of which it is a summand. V starts smaller by :math:`1/\sqrt{\text{blocks}}`, so that
     the sum of all branches starts at the scale of one.
 
+    Attributes
+    ----------
+    width:
+        The number of units of each layer.
+    blocks:
+        The number of blocks.
+
     >>> network = ResidualMLP(64, 2)
     >>> [(place.name, [layer.weight for layer in place.readers]) for place in network.places]
     [('input', ['weight1']), ('branch1', []), ('branch2', []), ('hidden1', ['weight3']), ('hidden2', ['weight5'])]
     """
 
-    #: The number of units of each layer.
     width: int
-    #: The number of blocks.
     blocks: int
     sequential: ClassVar[bool] = False
 

@@ -18,18 +18,24 @@ class Layer:
 
     The weights of a layer decay and obey the max-norm; its bias does neither.
 
+    Attributes
+    ----------
+    weight:
+        The name of its weights.
+    bias:
+        The name of its bias.
+    kind:
+        The kind of its weights. ``dense`` ones are stacked as (S, in, out), and each of their inputs has a row of
+        weights. ``filters`` are (S, out, in, height, width), and each input *channel* has weights of its own, which all
+        positions share.
+
     >>> filters = Layer("weight_filters1", "bias_filters1", "filters")
     >>> filters.incoming, filters.read_axis
     ((2, 3, 4), 2)
     """
 
-    #: The name of its weights.
     weight: str
-    #: The name of its bias.
     bias: str
-    #: The kind of its weights. ``dense`` ones are stacked as (S, in, out), and each of their inputs has a row of
-    #: weights. ``filters`` are (S, out, in, height, width), and each input *channel* has weights of its own, which all
-    #: positions share.
     kind: Literal["dense", "filters"] = "dense"
 
     @property
@@ -47,21 +53,29 @@ class Layer:
 class Place:
     """A place of a network where noise can stand.
 
+    Attributes
+    ----------
+    kind:
+        The kind of the place, the first part of its name.
+    number:
+        The number of the place among those of its kind, the second part of its name; None for the only one.
+    layout:
+        The axes of what it carries, in the letters of :attr:`dropout_lab.functional.Variant.layouts`: "N D", "N C H W"
+        or "N T D"; "in out" where it stands at weights.
+    readers:
+        The layers that read what stands here, linearly and directly: none where nothing does, more than one where
+        several do; at weights, the layer whose weights they are.
+    rectified:
+        The layer whose outputs the place holds after a ReLU and nothing else, if there is one.
+
     >>> Place("hidden", 2, "N D").name, Place("input", None, "N D").name
     ('hidden2', 'input')
     """
 
-    #: The kind of the place, the first part of its name.
     kind: str
-    #: The number of the place among those of its kind, the second part of its name; None for the only one.
     number: int | None
-    #: The axes of what it carries, in the letters of :attr:`dropout_lab.functional.Variant.layouts`: "N D", "N C H W"
-    #: or "N T D"; "in out" where it stands at weights.
     layout: str
-    #: The layers that read what stands here, linearly and directly: none where nothing does, more than one where
-    #: several do; at weights, the layer whose weights they are.
     readers: tuple[Layer, ...] = ()
-    #: The layer whose outputs the place holds after a ReLU and nothing else, if there is one.
     rectified: Layer | None = None
 
     @property
@@ -82,12 +96,16 @@ class Place:
 class Normalization:
     """A batch normalization of what stands at a place, with the names of its parameters.
 
+    Attributes
+    ----------
+    place:
+        The place.
+
     >>> one = Normalization(Place("sum", 1, "N D"))
     >>> one.scale, one.variance
     ('scale1', 'running_variance1')
     """
 
-    #: The place.
     place: Place
 
     @property

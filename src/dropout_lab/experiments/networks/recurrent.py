@@ -26,13 +26,18 @@ class GRU(Network):
     :class:`~.stack_noise.Bernoulli` draws a mask for each step, :class:`~.stack_noise.Variational` one for the
     sequence.
 
+    Attributes
+    ----------
+    width:
+        The number H of units of the state.
+    steps:
+        The number T of time steps: the features of an example are so many rows.
+
     >>> [(str(place), place.layout, place.readers[0].weight) for place in GRU(32).places]
     [('input', 'N T D', 'weight_input'), ('state', 'N T D', 'weight_state'), ('output', 'N D', 'weight_output')]
     """
 
-    #: The number H of units of the state.
     width: int
-    #: The number T of time steps: the features of an example are so many rows.
     steps: int = 14
     sequential: ClassVar[bool] = False
 

@@ -28,17 +28,24 @@ HIDDEN_SWEEP = (1.0, 0.9, 0.7, 0.5, 0.3)
 class Scale:
     """A scale: where an experiment runs, and on what.
 
+    Attributes
+    ----------
+    dataset:
+        The data.
+    base:
+        The recipe that the experiment varies.
+    seeds:
+        The seeds.
+    device:
+        torch's name of the device.
+
     >>> book().dataset.name, len(book().seeds)
     ('mnist 14', 10)
     """
 
-    #: The data.
     dataset: Dataset
-    #: The recipe that the experiment varies.
     base: Recipe
-    #: The seeds.
     seeds: range
-    #: torch's name of the device.
     device: str
 
 

@@ -35,15 +35,23 @@ EXACT_RELATIONS = frozenset({"=", "<=>"})
 
 @dataclass(frozen=True)
 class Context:
-    """What a chain knows: its masks, its unknown functions, and pairs of indices that differ."""
+    """What a chain knows: its masks, its unknown functions, and pairs of indices that differ.
 
-    #: The families of masks that are averaged over.
+    Attributes
+    ----------
+    families:
+        The families of masks that are averaged over.
+    unknowns:
+        The functions of which only properties are known.
+    distinct:
+        The pairs of indices that differ.
+    ranges:
+        The ranges of the sums that a part of a line stands under.
+    """
+
     families: tuple[Masks, ...] = ()
-    #: The functions of which only properties are known.
     unknowns: tuple[Unknown, ...] = ()
-    #: The pairs of indices that differ.
     distinct: frozenset[frozenset[sp.Expr]] = frozenset()
-    #: The ranges of the sums that a part of a line stands under.
     ranges: tuple[Limit, ...] = ()
 
     def under(self, limits: Iterable[Limit]) -> Context:
@@ -118,29 +126,44 @@ class Context:
 
 @dataclass(frozen=True)
 class Rule:
-    """A named rule: a statement, the assumptions that it needs, and the one rewriting that it may do."""
+    """A named rule: a statement, the assumptions that it needs, and the one rewriting that it may do.
 
-    #: The name in print.
+    Attributes
+    ----------
+    name:
+        The name in print.
+    statement:
+        What the rule says, in Markdown with LaTeX.
+    rewrite:
+        The function that does the one rewriting everywhere in an expression.
+    assumes:
+        The ids of the assumptions, in the claims file, that the rule needs.
+    relation:
+        The relation that a rewriting leads to: ``=``, or ``<=`` for an inequality that raises its left side.
+    both:
+        Whether both sides of a line are rewritten and compared, so that the rule may be read in either direction.
+    is_algebra:
+        Whether the rule is algebra: named last on a line, it compares the two sides up to the laws of arithmetic.
+    key:
+        The kind of a rule that is made for one chain, without what it was made with.
+    example:
+        An expression to which the rule applies, with what is known there, for the page of rules.
+    sources:
+        The chains that stand behind it, if it is a lemma.
+    cites:
+        The key of the bibliography, if it is a theorem of the literature.
+    """
+
     name: str
-    #: What the rule says, in Markdown with LaTeX.
     statement: str
-    #: The function that does the one rewriting everywhere in an expression.
     rewrite: Rewriting = field(repr=False)
-    #: The ids of the assumptions, in the claims file, that the rule needs.
     assumes: tuple[str, ...] = ()
-    #: The relation that a rewriting leads to: ``=``, or ``<=`` for an inequality that raises its left side.
     relation: str = "="
-    #: Whether both sides of a line are rewritten and compared, so that the rule may be read in either direction.
     both: bool = True
-    #: Whether the rule is algebra: named last on a line, it compares the two sides up to the laws of arithmetic.
     is_algebra: bool = False
-    #: The kind of a rule that is made for one chain, without what it was made with.
     key: str = ""
-    #: An expression to which the rule applies, with what is known there, for the page of rules.
     example: Callable[[], tuple[sp.Expr, Context]] | None = field(default=None, repr=False, compare=False)
-    #: The chains that stand behind it, if it is a lemma.
     sources: tuple[Any, ...] = field(default=(), repr=False, compare=False)
-    #: The key of the bibliography, if it is a theorem of the literature.
     cites: str = field(default="", repr=False, compare=False)
 
     def __str__(self) -> str:
