@@ -1,6 +1,6 @@
-"""Arguments by the name that the caller knows: numbers, Python's and NumPy's; flags, tensors and models.
+"""The checks of arguments by the names that the caller knows: numbers, flags, tensors and models.
 
-A 0-d array or tensor is no number: ``.item()`` says what is meant.
+Numbers are Python's and NumPy's. A 0-d array or tensor is no number: ``.item()`` says what is meant.
 """
 
 from __future__ import annotations

@@ -46,19 +46,20 @@ __all__ = [
     "style",
 ]
 
-#: Text, axes, and marks that belong to no series.
+#: The color of text, axes, and marks that belong to no series.
 INK = "#22262b"
-#: Text and lines of second rank, such as a zero line.
+#: The color of text and lines of second rank, such as a zero line.
 MUTED = "#5d656e"
-#: Grid lines, and cells that were dropped.
+#: The color of grid lines, and of cells that were dropped.
 FAINT = "#dde2e7"
-#: The light card that every figure stands on, in dark mode too.
+#: The color of the light card that every figure stands on, in dark mode too.
 PAPER = "#ffffff"
-#: Colors of series: each at least 3:1 against the card, and each of another lightness, so that they differ in grey too.
+#: The colors of series: each at least 3:1 against the card, and each of another lightness, so that they differ in grey
+#: too.
 PALETTE = ("#006eb3", "#d97f00", "#43125f", "#20925c", "#9c2a5e", "#543c00")
-#: Line styles in the order of the colors: the second sign by which series are told apart.
+#: The line styles in the order of the colors: the second sign by which series are told apart.
 DASHES = ("-", (0, (6, 2)), (0, (2, 1.4)), (0, (7, 2, 1.5, 2)), (0, (10, 3)), (0, (4, 1.5, 1.5, 1.5, 1.5, 1.5)))
-#: Markers in the order of the colors, for series drawn as points.
+#: The markers in the order of the colors, for series drawn as points.
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
 #: The MIME type under which numbers are handed to a figure that moves.

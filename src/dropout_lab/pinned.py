@@ -1,4 +1,4 @@
-"""Everything that rests on a private name of another library, in one place.
+"""The one place for everything that rests on a private name of another library.
 
 Private names may change with any release, so ``requirements.txt`` pins the versions that they were read in. Each
 function here wraps one such name, says where it lives and what for, and imports the library only when called;

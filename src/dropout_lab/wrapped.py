@@ -1,4 +1,4 @@
-"""What a layer does beyond its weights when it is called: what a rule that reads the weights alone would pass by."""
+"""The check of what a layer does beyond its weights when it is called, which a rule that reads the weights would miss."""
 
 from __future__ import annotations
 

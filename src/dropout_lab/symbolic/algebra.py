@@ -1,11 +1,9 @@
-"""What algebra may do, and no more: the decision whether two expressions are equal as polynomials and rational
-functions.
+"""The algebra of the chains: the decision whether two expressions are equal as polynomials and rational functions.
 
 Sums over indices, means, variances, functions and letters are opaque here, but for the laws of finite sums (a constant
 comes out, sums of sums are split, a product of sums is a sum over both indices) and the laws exp(a + b) = exp(a) exp(b)
-and x^(a + b) = x^a x^b for positive x.
-What stands inside an opaque part is compared by algebra as well. No Kronecker delta is used up, no power of a mask is
-lowered, no mean is taken apart: those are rules of their own.
+and x^(a + b) = x^a x^b for positive x. What stands inside an opaque part is compared by algebra as well. No Kronecker
+delta is used up, no power of a mask is lowered, no mean is taken apart: those are rules of their own.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def _joined(*parts: Mapping[str, _Entry]) -> dict[str, _Entry]:
     return {name: entry for part in parts for name, entry in part.items()}
 
 
-#: All exercises, by id.
+#: All exercises, by their ids.
 EXERCISES: dict[str, Exercise] = _joined(*(chapter.EXERCISES for chapter in (*_CHAPTERS, *_BEYOND)))
-#: All quizzes, by id.
+#: All quizzes, by their ids.
 QUIZZES: dict[str, Quiz] = _joined(*(chapter.QUIZZES for chapter in (*_CHAPTERS, *_BEYOND)))

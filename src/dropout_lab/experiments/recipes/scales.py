@@ -13,14 +13,16 @@ from dropout_lab.experiments.networks import MLP
 from dropout_lab.experiments.plan import Recipe
 from dropout_lab.experiments.stack_noise import Bernoulli
 
-#: Pilot settings: He initialization, learning rate 0.05 decayed linearly, momentum 0.9, batches of 50.
+#: The recipe of the book on MNIST: two hidden layers of 128 ReLUs with He initialization, learning rate 0.05 that
+#: decays linearly, momentum 0.9, batches of 50.
 MNIST = Recipe(network=MLP((128, 128)), train_size=500, steps=1000)
-#: Three layers of 1024 ReLUs as in Srivastava et al. (2014, table 2), 100 epochs of all 60 000 training images.
+#: The recipe of a paper: three layers of 1024 ReLUs as in Srivastava et al. (2014, table 2), 100 epochs of all 60 000
+#: training images.
 FULL = Recipe(
     network=MLP((1024, 1024, 1024)), train_size=60_000, batch_size=100, steps=60_000, learning_rate=0.1, max_norm=3.0
 )
 
-#: Keep probabilities of hidden units in the sweep of test error against p.
+#: The keep probabilities of hidden units in the sweep of test error against p.
 HIDDEN_SWEEP = (1.0, 0.9, 0.7, 0.5, 0.3)
 
 
