@@ -27,6 +27,8 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 from sphinx.writers.html5 import HTML5Translator
 
+from dropout_lab.book import docstrings
+
 PACKAGE = "dropout_lab"
 #: The floors that a reader does not call: the Sphinx side, and the one that holds other libraries' private names.
 INTERNAL = ("arguments", "book", "philox", "pinned", "streams", "wrapped")
@@ -57,6 +59,9 @@ _INNER = (
 
 #: The kinds of entry that go on with what belongs to them.
 _WITH_MEMBERS = ("class", "exception")
+
+#: The signature of a constructor that hands on whatever it is given.
+_ANYTHING = "(*args: ~typing.Any, **kwargs: ~typing.Any)"
 
 #: A constant with a longer value shows none: who reads about it looks for what it is.
 _LONGEST_VALUE = 120
@@ -175,12 +180,12 @@ def setup(app: Sphinx) -> None:
     """Load autodoc and autosummary, and register the directive with the settings that its pages need."""
     app.setup_extension("sphinx.ext.autodoc")
     app.setup_extension("sphinx.ext.autosummary")
+    docstrings.setup(app)
     app.add_directive("reference", Reference)
     app.add_directive("variants", Variants)
     app.connect("config-inited", _configure)
     app.connect("env-get-outdated", _outdated)
     app.connect("autodoc-process-docstring", _comment)
-    app.connect("autodoc-process-docstring", _without_headings)
     app.connect("autodoc-skip-member", _skip)
     app.connect("autodoc-process-signature", _tidy)
     app.add_node(addnodes.desc_parameterlist, override=True, html=(_visit_parameters, _depart_parameters))
@@ -231,30 +236,27 @@ def _comment(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines:
     _log.warning("%s needs a comment that begins with #: and says what it is", name)
 
 
-def _without_headings(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
-    """Make headings in a docstring lines in bold: an entry is no section of the page, and all have an "Example"."""
-    for number in range(len(lines) - 1, 0, -1):
-        title, below = lines[number - 1], lines[number]
-        if title.strip() and below == "-" * len(title):
-            lines[number - 1 : number + 1] = [f".. rubric:: {title}", ""]
-
-
 def _skip(app: Sphinx, what: str, name: str, thing: Any, skip: bool, options: Any) -> bool | None:
     """Leave out of a class what is said elsewhere, or says nothing.
 
-    A function from outside that the class only holds has an entry of its own, and what Python writes about a field of
-    a named tuple is its number.
+    A function or a class from outside that the class only holds has an entry of its own, and what Python writes about
+    a field of a named tuple is its number.
     """
     if what != "class":
         return None
-    held = inspect.isfunction(thing) and "." not in thing.__qualname__
+    held = (inspect.isfunction(thing) or inspect.isclass(thing)) and "." not in thing.__qualname__
     return True if held or type(thing).__name__ == "_tuplegetter" else None
 
 
 def _tidy(
     app: Sphinx, what: str, name: str, thing: Any, options: Any, arguments: str | None, returned: str | None
 ) -> tuple[str | None, str | None] | None:
-    """Write an ellipsis for a default that a dataclass makes anew for each of its objects."""
+    """Leave out a signature that says nothing, and write an ellipsis for a default that is made anew each time.
+
+    A class has the first where it takes over the constructor of another library, the second if it is a dataclass.
+    """
+    if arguments == _ANYTHING:
+        return "", returned
     return (arguments.replace("<factory>", "..."), returned) if arguments else None
 
 

@@ -1,0 +1,113 @@
+"""How a docstring becomes an entry of the reference: its parts get labels, and common arguments their descriptions.
+
+A docstring is written to be read in a terminal. Its arguments stand below ``Args:``, what a tuple or a record holds
+below ``Attributes:``, and Sphinx's Napoleon reads both. Sentences that begin with "Raises" or "Source:" become labelled
+fields. What a module says of an argument once, in a list, is said again in the entry of everything that takes it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+
+from sphinx.application import Sphinx
+from sphinx.config import Config
+
+#: What the reference labels: a sentence that begins so, and the label of its field.
+_LABELS = {"Raises ": "Raises", "Source: ": "Source", "Sources: ": "Sources"}
+_LABELLED = re.compile(rf"(?:^|(?<=[.)] ))(?={'|'.join(_LABELS)})")
+#: An item of a module's list of arguments.
+_ITEM = re.compile(r"^- ``(\w+)``: (.*)$")
+#: Where the arguments of an entry end: with another field or with the example.
+_AFTER_ARGUMENTS = re.compile(r":(?!param )\w+.*:|>>> ")
+
+
+def setup(app: Sphinx) -> None:
+    """Load Napoleon, and register what happens to a docstring after it."""
+    app.setup_extension("sphinx.ext.napoleon")
+    app.connect("config-inited", _configure)
+    app.connect("autodoc-process-docstring", _entry)
+
+
+def common_arguments(module: str) -> dict[str, str]:
+    """What the docstring of a module says of arguments, by their names, in items of the form ``- ``name``: text``.
+
+    >>> common_arguments("dropout_lab.functional")["training"]
+    'Whether noise is drawn. With False the function is deterministic.'
+    """
+    found: dict[str, str] = {}
+    name = None
+    for line in (inspect.getdoc(sys.modules.get(module)) or "").splitlines():
+        if item := _ITEM.match(line):
+            name, found[item[1]] = item.groups()
+        elif name and line.startswith("  "):
+            found[name] += f" {line.strip()}"
+        else:
+            name = None
+    return found
+
+
+def labelled(lines: list[str]) -> list[str]:
+    """The lines of a docstring, with sentences about errors and sources as fields.
+
+    >>> labelled(["Draw. Raises ValueError for none.", "", "Source: Wan 2013."])
+    ['Draw.', '', ':Raises: ValueError for none.', '', ':Source: Wan 2013.']
+    """
+    found: list[str] = []
+    for empty, block in groupby(lines, key=lambda line: not line.strip()):
+        found += block if empty else _fields(list(block))
+    return found
+
+
+def _configure(app: Sphinx, config: Config) -> None:
+    config.napoleon_use_rtype = False
+    config.napoleon_custom_sections = [("Attributes", "params_style")]
+
+
+def _entry(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    lines[:] = labelled(_without_headings(lines))
+    if what in ("function", "class"):
+        lines[:] = _with_common(name, thing, lines)
+
+
+def _without_headings(lines: list[str]) -> list[str]:
+    """The lines without a heading over the example, which some have and some have not: it is seen to be one."""
+    return [line for line in lines if line.strip() not in (".. rubric:: Example", ".. rubric:: Examples")]
+
+
+def _fields(block: list[str]) -> Iterator[str]:
+    """A paragraph of a docstring, cut where a label is due; an item, an example and a directive are left alone."""
+    parts = [part.strip() for part in _LABELLED.split(" ".join(block)) if part]
+    is_prose = not any(line.startswith((" ", "- ", "* ", ":", ">>>", "..")) for line in block)
+    if not (is_prose and any(part.startswith(tuple(_LABELS)) for part in parts)):
+        yield from block
+        return
+    for number, part in enumerate(parts):
+        if number:
+            yield ""
+        label = next((label for label in _LABELS if part.startswith(label)), "")
+        yield f":{_LABELS[label]}: {part.removeprefix(label)}" if label else part
+
+
+def _with_common(name: str, thing: Any, lines: list[str]) -> list[str]:
+    """The lines with what the module says of those arguments that the docstring leaves out."""
+    module = name.rpartition(".")[0]
+    described = {found[1] for line in lines if (found := re.match(r":param (\w+):", line))}
+    common = {word: text for word, text in common_arguments(module).items() if word not in described}
+    added = [f":param {word}: {common[word]}" for word in _parameters(thing) if word in common]
+    if not added:
+        return lines
+    place = next((number for number, line in enumerate(lines) if _AFTER_ARGUMENTS.match(line)), len(lines))
+    return [*lines[:place], *added, "", *lines[place:]]
+
+
+def _parameters(thing: Any) -> Iterator[str]:
+    """The names of the parameters of a function or of a class's constructor."""
+    try:
+        yield from inspect.signature(thing).parameters
+    except (TypeError, ValueError):
+        return
