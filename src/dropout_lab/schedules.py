@@ -1,4 +1,4 @@
-"""Keep probabilities that change while a network is trained: what holds at which step, and who is told.
+"""Keep probabilities that change while a network is trained.
 
 A :class:`Schedule` is a function from the step to the keep probability, and remembers nothing else. So a training that
 is taken up again at any step goes on as it would have. :func:`attach` gives a schedule to layers of a model,
@@ -6,9 +6,14 @@ is taken up again at any step goes on as it would have. :func:`attach` gives a s
 ``pickle``, and leaves the model's ``state_dict`` as it is.
 
 A compiled model sees each new value. ``torch.compile`` takes keep probabilities for constants, so a new value costs a
-compilation, and after eight of them (``torch._dynamo.config.recompile_limit``) the function runs as it is written,
-with a warning. Let a compiled model change seldom: :func:`early` and :func:`late` change once, and :func:`stairs` makes
-any schedule hold for many steps.
+compilation, and after eight of them (``torch._dynamo.config.recompile_limit``) the function runs as it is written, with
+a warning. Let a compiled model change seldom: :func:`early` and :func:`late` change once, and :func:`stairs` makes any
+schedule hold for many steps.
+
+These arguments mean the same in every function that takes them:
+
+- ``model``: a model with dropout layers.
+- ``step``: the step of the training, counted from 0.
 
 >>> from dropout_lab import nn
 >>> model = attach(torch.nn.Sequential(torch.nn.Linear(4, 4), nn.Dropout(0.9)), curriculum(0.5, 0.01))
@@ -43,9 +48,15 @@ _USUAL = ("keep_prob", "recurrent_keep_prob")
 
 @dataclass(frozen=True)
 class Schedule:
-    """A function from the step, counted from 0, to the keep probability: a kind of schedule and its arguments.
+    """A function from the step, counted from 0, to the keep probability.
 
-    The functions of this module make them and check the arguments. Two of one kind with equal arguments are equal.
+    The functions of this module make schedules and check their arguments. Two schedules of one kind with equal
+    arguments are equal.
+
+    Args:
+        kind: the name of the function of this module that made the schedule.
+        arguments: the names and the values of its arguments.
+
     Raises TypeError for a step that is no integer and ValueError for one below 0.
 
     >>> linear(1.0, 0.5, steps=10)
@@ -58,7 +69,7 @@ class Schedule:
     arguments: tuple[tuple[str, Any], ...]
 
     def __call__(self, step: int) -> float:
-        """The keep probability at ``step``."""
+        """Return the keep probability at ``step``."""
         return _RULES[self.kind](integer("step", step, least=0), **dict(self.arguments))
 
     def __repr__(self) -> str:
@@ -70,7 +81,12 @@ def _made(kind: str, **arguments: Any) -> Schedule:
 
 
 def constant(keep_prob: float) -> Schedule:
-    """The same ``keep_prob`` at every step.
+    """Make a schedule with the same keep probability at every step.
+
+    Args:
+        keep_prob: the keep probability.
+
+    Raises ValueError for a keep probability outside [0, 1].
 
     >>> constant(0.9)(123)
     0.9
@@ -79,10 +95,16 @@ def constant(keep_prob: float) -> Schedule:
 
 
 def linear(start: float, end: float, steps: int) -> Schedule:
-    """From the keep probability ``start`` at step 0 on a straight line to ``end`` at step ``steps``, and then ``end``.
+    """Make a schedule that goes on a straight line from one keep probability to another, and stays there.
 
-    p(t) = start + (end − start) · min(t/steps, 1). Raises ValueError for keep probabilities outside [0, 1] and
-    ``steps`` below 1.
+    p(t) = start + (end − start) · min(t/steps, 1) at step t.
+
+    Args:
+        start: the keep probability at step 0.
+        end: the keep probability from step ``steps`` on.
+        steps: the number of steps of the line, at least 1.
+
+    Raises ValueError for keep probabilities outside [0, 1] and ``steps`` below 1.
 
     >>> [linear(1.0, 0.5, steps=4)(step) for step in (0, 1, 4, 9)]
     [1.0, 0.875, 0.5, 0.5]
@@ -91,9 +113,16 @@ def linear(start: float, end: float, steps: int) -> Schedule:
 
 
 def cosine(start: float, end: float, steps: int) -> Schedule:
-    """From ``start`` at step 0 along half a wave of the cosine to ``end`` at step ``steps``, and then ``end``.
+    """Make a schedule that goes along half a wave of the cosine from one keep probability to another, and stays there.
 
-    p(t) = end + (start − end) · (1 + cos(π · min(t/steps, 1)))/2: slow at both ends. Raises as :func:`linear` does.
+    p(t) = end + (start − end) · (1 + cos(π · min(t/steps, 1)))/2 at step t: it is slow at both ends.
+
+    Args:
+        start: the keep probability at step 0.
+        end: the keep probability from step ``steps`` on.
+        steps: the number of steps of the half wave, at least 1.
+
+    Raises what :func:`linear` raises.
 
     >>> [round(cosine(1.0, 0.5, steps=4)(step), 3) for step in (0, 1, 2, 4, 9)]
     [1.0, 0.927, 0.75, 0.5, 0.5]
@@ -102,11 +131,15 @@ def cosine(start: float, end: float, steps: int) -> Schedule:
 
 
 def early(keep_prob: float, steps: int, *, linear: bool = False) -> Schedule:
-    """Early dropout: ``keep_prob`` in the first ``steps`` steps, 1 from then on.
+    """Make the schedule of early dropout, which drops in the first steps alone.
 
-    With ``linear`` the rate 1 − p falls on a straight line, from 1 − ``keep_prob`` at step 0 to 0 at step ``steps``.
-    Raises ValueError for a keep probability outside [0, 1] and ``steps`` below 0. Source: Liu et al. 2023, section 4
-    (their recipes take the falling line).
+    Args:
+        keep_prob: the keep probability in the first steps; from step ``steps`` on it is 1.
+        steps: the number of steps with dropout.
+        linear: whether the rate 1 − p falls on a straight line, from 1 − ``keep_prob`` at step 0 to 0 at step
+            ``steps``; the recipes of the source take this line.
+
+    Raises ValueError for a keep probability outside [0, 1] and ``steps`` below 0. Source: Liu et al. 2023, section 4.
 
     >>> [early(0.9, 100)(step) for step in (0, 99, 100)]
     [0.9, 0.9, 1.0]
@@ -118,7 +151,11 @@ def early(keep_prob: float, steps: int, *, linear: bool = False) -> Schedule:
 
 
 def late(keep_prob: float, start: int) -> Schedule:
-    """Late dropout: 1 before step ``start``, ``keep_prob`` from it on.
+    """Make the schedule of late dropout, which drops from a step on.
+
+    Args:
+        keep_prob: the keep probability from step ``start`` on; before it is 1.
+        start: the first step with dropout.
 
     Raises ValueError for a keep probability outside [0, 1] and a ``start`` below 0. Source: Liu et al. 2023, section 4.
 
@@ -129,11 +166,17 @@ def late(keep_prob: float, start: int) -> Schedule:
 
 
 def curriculum(keep_prob: float, gamma: float) -> Schedule:
-    """Curriculum dropout: from 1 at step 0 down towards ``keep_prob``, p(t) = (1 − p) · exp(−γ t) + p.
+    """Make the schedule of curriculum dropout, whose keep probability falls from 1 towards ``keep_prob``.
 
-    ``gamma`` is per step. The source advises 10/T for a training of T steps, at whose end p(T) is ``keep_prob`` up to
-    (1 − p)/22 000. Raises ValueError for a keep probability outside [0, 1] and a ``gamma`` that is not positive and
-    finite. Source: Morerio et al. 2017, section 3.
+    q(t) = (1 − p) · exp(−γt) + p at step t, with p = ``keep_prob``.
+
+    Args:
+        keep_prob: the keep probability p in the end.
+        gamma: the rate γ of the fall, in units of 1/step. The source advises 10/T for a training of T steps, at whose
+            end the keep probability is p up to (1 − p)/22 000.
+
+    Raises ValueError for a keep probability outside [0, 1] and a ``gamma`` that is not positive and finite. Source:
+    Morerio et al. 2017, section 3.
 
     >>> [round(curriculum(0.5, 10 / 1000)(step), 3) for step in (0, 100, 1000)]
     [1.0, 0.684, 0.5]
@@ -142,9 +185,13 @@ def curriculum(keep_prob: float, gamma: float) -> Schedule:
 
 
 def stairs(schedule: Schedule, every: int) -> Schedule:
-    """``schedule`` with a value that holds for ``every`` steps: what it gives at the last multiple of ``every``.
+    """Make a schedule whose values hold for ``every`` steps, so that a compiled model is compiled again seldom.
 
-    A compiled model is compiled again for each new value, and so seldom.
+    Args:
+        schedule: the schedule, read at the multiples of ``every``.
+        every: the number of steps for which a value holds.
+
+    Raises ValueError for ``every`` below 1.
 
     >>> [stairs(linear(1.0, 0.5, steps=100), 50)(step) for step in (0, 49, 50, 100)]
     [1.0, 1.0, 0.75, 0.5]
@@ -204,17 +251,19 @@ def attach(
     where: Where | None = None,
     which: str | None = None,
 ) -> torch.nn.Module:
-    """Give ``schedule`` to the dropout layers of ``model``; in place. What a layer had before is replaced.
+    """Give a schedule to the dropout layers of ``model``, in place, and return the model.
 
-    ``schedule`` is one for all, or a mapping from the names of layers to theirs. ``where`` says which layers of all
-    are meant: those of a class, or those for which a function of name and layer is true. Layers are those of this
-    package, torch's dropout layers, and torch's recurrent layers and attention if they have dropout. ``which`` names
-    the keep probability of a layer that has several, as "recurrent_keep_prob"; without it one schedule sets them all.
-    Nothing is set before :func:`apply`.
+    What a layer had before is replaced. Dropout layers are those of this package, torch's, and torch's recurrent layers
+    and attention if they have dropout. Nothing is set before :func:`apply`.
+
+    Args:
+        schedule: one schedule for all layers, or a mapping from the names of layers to theirs.
+        where: which of the layers are meant: those of a class, or those for which a function of name and layer is true.
+        which: the keep probability of a layer that has several, such as "recurrent_keep_prob"; None sets them all.
 
     Raises ValueError where no layer is meant, for a name that is none of a dropout layer, for a ``which`` that a layer
-    has not, and without ``which`` for one whose keep probabilities differ; TypeError for a ``schedule`` that is
-    no function, and for layers that learn their keep probability.
+    does not have, and without ``which`` for a layer whose keep probabilities differ; TypeError for a ``schedule`` that
+    is no function, and for layers that learn their keep probability.
 
     >>> from dropout_lab import functional, nn
     >>> model = torch.nn.Sequential(*(nn.DropPath() for _ in range(4)))
@@ -246,7 +295,9 @@ def attach(
 
 
 def detach(model: torch.nn.Module) -> torch.nn.Module:
-    """Take the schedules of all layers of ``model`` away; in place. Keep probabilities stay what they are.
+    """Take the schedules of all layers of ``model`` away, in place, and return the model.
+
+    Keep probabilities stay what they are.
 
     >>> attached(detach(attach(torch.nn.Dropout(), early(0.9, 10))))
     {}
@@ -257,7 +308,9 @@ def detach(model: torch.nn.Module) -> torch.nn.Module:
 
 
 def attached(model: torch.nn.Module) -> dict[str, Rule]:
-    """The schedules of ``model`` by the name of the layer; by name and keep probability, where that is another one.
+    """Return the schedules of ``model`` by the names of their layers.
+
+    A schedule of another keep probability than ``keep_prob`` has the layer's name and that of the keep probability.
 
     >>> attached(attach(torch.nn.Sequential(torch.nn.Dropout()), constant(0.9)))
     {'0': schedules.constant(keep_prob=0.9)}
@@ -266,10 +319,12 @@ def attached(model: torch.nn.Module) -> dict[str, Rule]:
 
 
 def apply(model: torch.nn.Module, step: int) -> dict[str, float]:
-    """Set the keep probability of each layer of ``model`` that has a schedule to that of ``step``, and say which.
+    """Set the keep probability of each layer of ``model`` that has a schedule to that of ``step``.
 
-    The result has the names of :func:`attached`. Call it before each step of the training, with a step counted from 0;
-    it depends on nothing but the step. torch's layers get p = 1 − keep_prob.
+    Call it before each step of the training. It depends on nothing but the step. torch's layers get p = 1 − keep_prob.
+
+    Returns:
+        The keep probabilities that were set, by the names of :func:`attached`.
 
     Raises ValueError for a model without schedules, for a step below 0, for a schedule that gives no probability, and
     for a keep probability of 0 in a layer of Gaussian noise; TypeError for a step that is no integer. Nothing was set
@@ -294,6 +349,10 @@ def apply(model: torch.nn.Module, step: int) -> dict[str, float]:
 
 def hand_over(old: torch.nn.Module, new: torch.nn.Module) -> None:
     """Give the schedules of one layer to another that takes its place.
+
+    Args:
+        old: the layer that has the schedules.
+        new: the layer that gets them.
 
     >>> new = torch.nn.Dropout()
     >>> hand_over(attach(torch.nn.Dropout(), constant(0.9)), new)

@@ -152,7 +152,7 @@ class Reference(SphinxDirective):
             kind = get_documenter(self.env.app, thing, found).objtype
             yield f".. auto{kind}:: {name}"
             if kind in _WITH_MEMBERS:
-                yield "   :members:"
+                yield from ("   :members:", *_inherited(thing))
             elif kind == "data" and len(repr(thing)) > _LONGEST_VALUE:
                 yield "   :no-value:"
             yield ""
@@ -289,6 +289,20 @@ def _modules(name: str) -> Iterator[str]:
         listed = not hasattr(found, "__all__") or module.name in found.__all__
         if listed and not module.name.startswith("_") and inspect.ismodule(getattr(found, module.name, found)):
             yield from _modules(f"{name}.{module.name}")
+
+
+def _inherited(thing: type) -> Iterator[str]:
+    """Have an entry show what a class takes over from a base class that is private to the package."""
+    own = {base for base in thing.__mro__[1:] if base.__module__.startswith(f"{PACKAGE}.")}
+    private = {base for base in own if not _is_public(base)}
+    if private:
+        others = (base.__name__ for base in thing.__mro__[1:] if base not in private)
+        yield f"   :inherited-members: {', '.join(others)}"
+
+
+def _is_public(base: type) -> bool:
+    offering = (module for floor in floors() for module in modules(floor) if base.__name__ in names(module))
+    return any(getattr(import_module(module), base.__name__) is base for module in offering)
 
 
 def _row(*cells: str) -> Iterator[str]:

@@ -58,8 +58,9 @@ def labelled(lines: list[str]) -> list[str]:
     ['Draw.', '', ':Raises: ValueError for none.', '', ':Source: Wan 2013.']
     """
     found: list[str] = []
-    for empty, block in groupby(lines, key=lambda line: not line.strip()):
-        found += block if empty else _fields(list(block))
+    for is_empty, group in groupby(lines, key=lambda line: not line.strip()):
+        block = list(group)
+        found += block if is_empty else _fields(block)
     return found
 
 
@@ -90,19 +91,27 @@ def _fields(block: list[str]) -> Iterator[str]:
         if number:
             yield ""
         label = next((label for label in _LABELS if part.startswith(label)), "")
-        yield f":{_LABELS[label]}: {part.removeprefix(label)}" if label else part
+        text = part.removeprefix(label)
+        yield f":{_LABELS[label]}: {text[:1].upper()}{text[1:]}" if label else part
 
 
 def _with_common(name: str, thing: Any, lines: list[str]) -> list[str]:
     """The lines with what the module says of those arguments that the docstring leaves out."""
-    module = name.rpartition(".")[0]
     described = {found[1] for line in lines if (found := re.match(r":param (\w+):", line))}
-    common = {word: text for word, text in common_arguments(module).items() if word not in described}
-    added = [f":param {word}: {common[word]}" for word in _parameters(thing) if word in common]
+    common = {word: text for module in _offering(name, thing) for word, text in common_arguments(module).items()}
+    added = [f":param {word}: {common[word]}" for word in _parameters(thing) if word in common.keys() - described]
     if not added:
         return lines
     place = next((number for number, line in enumerate(lines) if _AFTER_ARGUMENTS.match(line)), len(lines))
     return [*lines[:place], *added, "", *lines[place:]]
+
+
+def _offering(name: str, thing: Any) -> list[str]:
+    """The modules that offer a thing: the one on whose page it stands comes last, and ``nn`` may have it too."""
+    module = name.rpartition(".")[0]
+    layers = f"{module.partition('.')[0]}.nn"
+    word = name.removeprefix(f"{module}.")
+    return [layers, module] if getattr(sys.modules.get(layers), word, None) is thing else [module]
 
 
 def _parameters(thing: Any) -> Iterator[str]:
