@@ -1,8 +1,8 @@
 """How a docstring becomes an entry of the reference: its parts get labels, and common arguments their descriptions.
 
-A docstring is written to be read in a terminal. Its arguments stand below ``Args:``, what a tuple or a record holds
-below ``Attributes:``, and Sphinx's Napoleon reads both. Sentences that begin with "Raises" or "Source:" become labelled
-fields. What a module says of an argument once, in a list, is said again in the entry of everything that takes it.
+A docstring is written to be read in a terminal. Its arguments stand below ``Args:``, and what a record holds below
+``Attributes:``. Sentences that begin with "Raises" or "Source:" become labelled fields. What a module says of an
+argument once, in a list, is said again in the entry of everything that takes it.
 """
 
 from __future__ import annotations
@@ -15,11 +15,15 @@ from itertools import groupby
 from typing import Any
 
 from sphinx.application import Sphinx
-from sphinx.config import Config
+from sphinx.ext.napoleon import Config
+from sphinx.ext.napoleon.docstring import GoogleDocstring, NumpyDocstring
 
+_SECTIONS = Config(napoleon_use_rtype=False, napoleon_custom_sections=[("Attributes", "params_style")])
 #: What the reference labels: a sentence that begins so, and the label of its field.
 _LABELS = {"Raises ": "Raises", "Source: ": "Source", "Sources: ": "Sources"}
 _LABELLED = re.compile(rf"(?:^|(?<=[.)] ))(?={'|'.join(_LABELS)})")
+#: The beginnings of lines that are no prose: what is indented, items, fields, examples and directives.
+_NO_PROSE = (" ", "- ", "* ", ":", ">>>", "..")
 #: An item of a module's list of arguments.
 _ITEM = re.compile(r"^- ``(\w+)``: (.*)$")
 #: Where the arguments of an entry end: with another field or with the example.
@@ -27,17 +31,15 @@ _AFTER_ARGUMENTS = re.compile(r":(?!param )\w+.*:|>>> ")
 
 
 def setup(app: Sphinx) -> None:
-    """Load Napoleon, and register what happens to a docstring after it."""
-    app.setup_extension("sphinx.ext.napoleon")
-    app.connect("config-inited", _configure)
-    app.connect("autodoc-process-docstring", _entry)
+    """Have autodoc show docstrings in this way."""
+    app.connect("autodoc-process-docstring", _show)
 
 
 def common_arguments(module: str) -> dict[str, str]:
-    """What the docstring of a module says of arguments, by their names, in items of the form ``- ``name``: text``.
+    """What the docstring of a module says of arguments, by their names, in items of the form "- ``name``: text".
 
-    >>> common_arguments("dropout_lab.functional")["training"]
-    'Whether noise is drawn. With False the function is deterministic.'
+    >>> common_arguments("dropout_lab.functional")["keep_prob"]
+    'the probability p of keeping, between 0 and 1.'
     """
     found: dict[str, str] = {}
     name = None
@@ -52,11 +54,15 @@ def common_arguments(module: str) -> dict[str, str]:
 
 
 def labelled(lines: list[str]) -> list[str]:
-    """The lines of a docstring, with sentences about errors and sources as fields.
+    """The lines of a docstring, with its sections and its sentences about errors and sources as fields.
 
-    >>> labelled(["Draw. Raises ValueError for none.", "", "Source: Wan 2013."])
-    ['Draw.', '', ':Raises: ValueError for none.', '', ':Source: Wan 2013.']
+    >>> labelled(["Draw a mask. Raises ValueError for none.", "", "Source: Wan et al. 2013."])
+    ['Draw a mask.', '', ':Raises: ValueError for none.', '', ':Source: Wan et al. 2013.']
     """
+    for read in (NumpyDocstring, GoogleDocstring):
+        lines = read(lines, _SECTIONS, what="function").lines()
+    # Some have a heading over the example, and some have not: one sees that it is an example.
+    lines = ["" if line.strip() in (".. rubric:: Example", ".. rubric:: Examples") else line for line in lines]
     found: list[str] = []
     for is_empty, group in groupby(lines, key=lambda line: not line.strip()):
         block = list(group)
@@ -64,26 +70,16 @@ def labelled(lines: list[str]) -> list[str]:
     return found
 
 
-def _configure(app: Sphinx, config: Config) -> None:
-    config.napoleon_use_rtype = False
-    config.napoleon_custom_sections = [("Attributes", "params_style")]
-
-
-def _entry(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
-    lines[:] = labelled(_without_headings(lines))
+def _show(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    lines[:] = labelled(lines)
     if what in ("function", "class"):
         lines[:] = _with_common(name, thing, lines)
 
 
-def _without_headings(lines: list[str]) -> list[str]:
-    """The lines without a heading over the example, which some have and some have not: it is seen to be one."""
-    return [line for line in lines if line.strip() not in (".. rubric:: Example", ".. rubric:: Examples")]
-
-
 def _fields(block: list[str]) -> Iterator[str]:
-    """A paragraph of a docstring, cut where a label is due; an item, an example and a directive are left alone."""
+    """The lines of a paragraph, which is cut where a label is due."""
     parts = [part.strip() for part in _LABELLED.split(" ".join(block)) if part]
-    is_prose = not any(line.startswith((" ", "- ", "* ", ":", ">>>", "..")) for line in block)
+    is_prose = not any(line.startswith(_NO_PROSE) for line in block)
     if not (is_prose and any(part.startswith(tuple(_LABELS)) for part in parts)):
         yield from block
         return
@@ -108,9 +104,8 @@ def _with_common(name: str, thing: Any, lines: list[str]) -> list[str]:
 
 def _offering(name: str, thing: Any) -> list[str]:
     """The modules that offer a thing: the one on whose page it stands comes last, and ``nn`` may have it too."""
-    module = name.rpartition(".")[0]
+    module, _, word = name.rpartition(".")
     layers = f"{module.partition('.')[0]}.nn"
-    word = name.removeprefix(f"{module}.")
     return [layers, module] if getattr(sys.modules.get(layers), word, None) is thing else [module]
 
 

@@ -10,14 +10,13 @@ from dropout_lab.noise import Source
 from dropout_lab.recurrent.masks import Masks
 from dropout_lab.recurrent.variational import Variational
 
-
 #: What the docstrings of both layers say.
 _COMMON = """
 
     With ``rescale`` ``eval()`` is exactly the layer without dropout. The mask of a sequence is that of its place in the
     batch as it was packed, whatever its place after sorting. Under ``torch.autocast`` the products with the weights are
-    made in its type, and state and outputs keep that of the input, so that nothing is lost from step to step (torch's own
-    LSTM gives bfloat16, its GRU float32).
+    made in its type, and state and outputs keep that of the input, so that nothing is lost from step to step (torch's
+    own LSTM gives bfloat16, its GRU float32).
 
     Args:
         input_size: the number of features of the input.
@@ -26,8 +25,8 @@ _COMMON = """
         keep_prob: the keep probability of each layer's inputs.
         recurrent_keep_prob: the keep probability of the hidden state; None for that of the inputs.
         masks: "tied" for one mask for all gates, "untied" for one mask for each gate, "input" for inputs alone.
-        candidate_keep_prob: the keep probability of the candidate alone, so that nothing in memory is lost (Semeniuta et
-            al. 2016).
+        candidate_keep_prob: the keep probability of the candidate alone, so that nothing in memory is lost (Semeniuta
+            et al. 2016).
         candidate_masks: whether the candidate's mask is fresh at each "step" or the same for the "sequence".
         update_keep_prob: the probability with which a hidden unit takes its new value in a step; otherwise it keeps the
             old one (zoneout, Krueger et al. 2017; 1 − the rate of the paper). ``eval()`` takes the mean of both.
