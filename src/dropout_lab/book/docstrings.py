@@ -22,6 +22,9 @@ _SECTIONS = Config(napoleon_use_rtype=False, napoleon_custom_sections=[("Attribu
 #: What the reference labels: a sentence that begins so, and the label of its field.
 _LABELS = {"Raises ": "Raises", "Source: ": "Source", "Sources: ": "Sources"}
 _LABELLED = re.compile(rf"(?:^|(?<=[.)] ))(?={'|'.join(_LABELS)})")
+#: A short formula or shape in parentheses, such as (1 − p) or (N, T, D).
+_GROUP = re.compile(r"\((?:\S{1,12}(?:,| [−+·=⊙/]) ){1,4}\S{1,12}?\)")
+_LITERAL = re.compile(r"(``.+?``|`.+?`)")
 #: The beginnings of lines that are no prose: what is indented, items, fields, examples and directives.
 _NO_PROSE = (" ", "- ", "* ", ":", ">>>", "..")
 #: An item of a module's list of arguments.
@@ -66,8 +69,16 @@ def labelled(lines: list[str]) -> list[str]:
     found: list[str] = []
     for is_empty, group in groupby(lines, key=lambda line: not line.strip()):
         block = list(group)
-        found += block if is_empty else _fields(block)
+        is_example = block[0].lstrip().startswith(">>>")
+        found += block if is_empty or is_example else map(_unbroken, _fields(block))
     return found
+
+
+def _unbroken(line: str) -> str:
+    """The line, in which no short formula and no shape is broken over two; literals and roles are left alone."""
+    parts = _LITERAL.split(line)
+    parts[::2] = [_GROUP.sub(lambda found: found[0].replace(" ", "\N{NO-BREAK SPACE}"), part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def _show(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:

@@ -228,7 +228,7 @@ class Kept(_Base):
 
     @property
     def form(self):
-        "Shape: that of the input."
+        "Shape: that of the input (N, D)."
 
 
 class Handing:
@@ -262,9 +262,11 @@ def test_an_entry_has_labels_and_nothing_that_says_nothing(book: Book, package: 
     shown = ("Kept", "Kept.form", "Kept.count", "Handing", "draw")
     assert documented(built) == [f"{ground}.{name}" for name in shown], "what a private base class gives, and no more"
     (text,) = (text for text in texts(built) if "Draw some" in text)
-    found = " ".join(re.sub("<.*?>", " ", text[text.index("<dt") :]).split())
-    assert "class Handing # Hand everything on." in found, "its signature would hold for any class"
-    assert "Shape: that of the input." in found, "a colon in a sentence makes no type of what stands before it"
+    found = re.sub("[ \n]+", " ", re.sub("<.*?>", " ", text[text.index("<dt") :]))
+    assert "class Handing ¶ Hand everything on." in found, "its signature would hold for any class"
+    assert "Shape: that of the input (N,\N{NO-BREAK SPACE}D)." in found, (
+        "a colon in a sentence makes no type of what stands before it"
+    )
     fields = ("Parameters :", "level – how high they are.", "size – how many there are, all in all.")
     fields += ("Raises :", "ValueError for none.", "Source :", "Somebody 2013.", ">>> draw ( 1 )")
     places = [found.index(field) for field in fields]

@@ -1,41 +1,17 @@
-"""Keep probabilities that change while a network is trained.
-
-A :class:`Schedule` is a function from the step to the keep probability, and remembers nothing else. So a training that
-is taken up again at any step goes on as it would have. :func:`attach` gives a schedule to layers of a model,
-:func:`apply` sets the keep probabilities of a step. A schedule goes with its layer through ``copy.deepcopy`` and
-``pickle``, and leaves the model's ``state_dict`` as it is.
-
-A compiled model sees each new value. ``torch.compile`` takes keep probabilities for constants, so a new value costs a
-compilation, and after eight of them (``torch._dynamo.config.recompile_limit``) the function runs as it is written, with
-a warning. Let a compiled model change seldom: :func:`early` and :func:`late` change once, and :func:`stairs` makes any
-schedule hold for many steps.
-
-These arguments mean the same in every function that takes them:
-
-- ``model``: a model with dropout layers.
-- ``step``: the step of the training, counted from 0.
-
->>> from dropout_lab import nn
->>> model = attach(torch.nn.Sequential(torch.nn.Linear(4, 4), nn.Dropout(0.9)), curriculum(0.5, 0.01))
->>> [round(apply(model, step)["1"], 3) for step in (0, 100, 1000)]
-[1.0, 0.684, 0.5]
-"""
+"""Schedules on the dropout layers of a model: given, taken away, and applied at a step."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import torch
 
 from dropout_lab import noise
-from dropout_lab.arguments import complement, flag, integer, positive
+from dropout_lab.arguments import complement, integer
 from dropout_lab.drawing import Drawing
 from dropout_lab.membership import OF_TORCH
 
-#: What gives the keep probability of a step: a :class:`Schedule`, or a function of the user's own.
+#: What gives the keep probability of a step: a schedule, or a function of the user's own.
 Rule = Callable[[int], float]
 #: Which layers are meant: a class or several, or a function of a layer's name and the layer.
 Where = type[torch.nn.Module] | tuple[type[torch.nn.Module], ...] | Callable[[str, torch.nn.Module], bool]
@@ -44,204 +20,6 @@ Where = type[torch.nn.Module] | tuple[type[torch.nn.Module], ...] | Callable[[st
 _HELD = "_schedules"
 #: The keep probabilities that layers have without having been asked for them.
 _USUAL = ("keep_prob", "recurrent_keep_prob")
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """A function from the step, counted from 0, to the keep probability.
-
-    The functions of this module make schedules and check their arguments. Two schedules of one kind with equal
-    arguments are equal.
-
-    Args:
-        kind: the name of the function of this module that made the schedule.
-        arguments: the names and the values of its arguments.
-
-    Raises TypeError for a step that is no integer and ValueError for one below 0.
-
-    >>> linear(1.0, 0.5, steps=10)
-    schedules.linear(start=1.0, end=0.5, steps=10)
-    >>> linear(1.0, 0.5, steps=10)(4)
-    0.8
-    """
-
-    kind: str
-    arguments: tuple[tuple[str, Any], ...]
-
-    def __call__(self, step: int) -> float:
-        """Return the keep probability at ``step``."""
-        return _RULES[self.kind](integer("step", step, least=0), **dict(self.arguments))
-
-    def __repr__(self) -> str:
-        return f"schedules.{self.kind}({', '.join(f'{name}={value!r}' for name, value in self.arguments)})"
-
-
-def _made(kind: str, **arguments: Any) -> Schedule:
-    return Schedule(kind, tuple(arguments.items()))
-
-
-def constant(keep_prob: float) -> Schedule:
-    """Make a schedule with the same keep probability at every step.
-
-    Args:
-        keep_prob: the keep probability.
-
-    Raises ValueError for a keep probability outside [0, 1].
-
-    >>> constant(0.9)(123)
-    0.9
-    """
-    return _made("constant", keep_prob=noise.check_keep_prob(keep_prob))
-
-
-def linear(start: float, end: float, steps: int) -> Schedule:
-    """Make a schedule that goes on a straight line from one keep probability to another, and stays there.
-
-    p(t) = start + (end − start) · min(t/steps, 1) at step t.
-
-    Args:
-        start: the keep probability at step 0.
-        end: the keep probability from step ``steps`` on.
-        steps: the number of steps of the line, at least 1.
-
-    Raises ValueError for keep probabilities outside [0, 1] and ``steps`` below 1.
-
-    >>> [linear(1.0, 0.5, steps=4)(step) for step in (0, 1, 4, 9)]
-    [1.0, 0.875, 0.5, 0.5]
-    """
-    return _made("linear", **_ends(start, end), steps=integer("steps", steps, least=1))
-
-
-def cosine(start: float, end: float, steps: int) -> Schedule:
-    """Make a schedule that goes along half a wave of the cosine from one keep probability to another, and stays there.
-
-    p(t) = end + (start − end) · (1 + cos(π · min(t/steps, 1)))/2 at step t: it is slow at both ends.
-
-    Args:
-        start: the keep probability at step 0.
-        end: the keep probability from step ``steps`` on.
-        steps: the number of steps of the half wave, at least 1.
-
-    Raises what :func:`linear` raises.
-
-    >>> [round(cosine(1.0, 0.5, steps=4)(step), 3) for step in (0, 1, 2, 4, 9)]
-    [1.0, 0.927, 0.75, 0.5, 0.5]
-    """
-    return _made("cosine", **_ends(start, end), steps=integer("steps", steps, least=1))
-
-
-def early(keep_prob: float, steps: int, *, linear: bool = False) -> Schedule:
-    """Make the schedule of early dropout, which drops in the first steps alone.
-
-    Args:
-        keep_prob: the keep probability in the first steps; from step ``steps`` on it is 1.
-        steps: the number of steps with dropout.
-        linear: whether the rate 1 − p falls on a straight line, from 1 − ``keep_prob`` at step 0 to 0 at step
-            ``steps``; the recipes of the source take this line.
-
-    Raises ValueError for a keep probability outside [0, 1] and ``steps`` below 0. Source: Liu et al. 2023, section 4.
-
-    >>> [early(0.9, 100)(step) for step in (0, 99, 100)]
-    [0.9, 0.9, 1.0]
-    >>> [early(0.9, 100, linear=True)(step) for step in (0, 50, 100)]
-    [0.9, 0.95, 1.0]
-    """
-    keep_prob, steps = noise.check_keep_prob(keep_prob), integer("steps", steps, least=0)
-    return _made("early", keep_prob=keep_prob, steps=steps, linear=flag("linear", linear))
-
-
-def late(keep_prob: float, start: int) -> Schedule:
-    """Make the schedule of late dropout, which drops from a step on.
-
-    Args:
-        keep_prob: the keep probability from step ``start`` on; before it is 1.
-        start: the first step with dropout.
-
-    Raises ValueError for a keep probability outside [0, 1] and a ``start`` below 0. Source: Liu et al. 2023, section 4.
-
-    >>> [late(0.9, 100)(step) for step in (0, 99, 100)]
-    [1.0, 1.0, 0.9]
-    """
-    return _made("late", keep_prob=noise.check_keep_prob(keep_prob), start=integer("start", start, least=0))
-
-
-def curriculum(keep_prob: float, gamma: float) -> Schedule:
-    """Make the schedule of curriculum dropout, whose keep probability falls from 1 towards ``keep_prob``.
-
-    q(t) = (1 − p) · exp(−γt) + p at step t, with p = ``keep_prob``.
-
-    Args:
-        keep_prob: the keep probability p in the end.
-        gamma: the rate γ of the fall, in units of 1/step. The source advises 10/T for a training of T steps, at whose
-            end the keep probability is p up to (1 − p)/22 000.
-
-    Raises ValueError for a keep probability outside [0, 1] and a ``gamma`` that is not positive and finite. Source:
-    Morerio et al. 2017, section 3.
-
-    >>> [round(curriculum(0.5, 10 / 1000)(step), 3) for step in (0, 100, 1000)]
-    [1.0, 0.684, 0.5]
-    """
-    return _made("curriculum", keep_prob=noise.check_keep_prob(keep_prob), gamma=positive("gamma", gamma))
-
-
-def stairs(schedule: Schedule, every: int) -> Schedule:
-    """Make a schedule whose values hold for ``every`` steps, so that a compiled model is compiled again seldom.
-
-    Args:
-        schedule: the schedule, read at the multiples of ``every``.
-        every: the number of steps for which a value holds.
-
-    Raises ValueError for ``every`` below 1.
-
-    >>> [stairs(linear(1.0, 0.5, steps=100), 50)(step) for step in (0, 49, 50, 100)]
-    [1.0, 1.0, 0.75, 0.5]
-    """
-    if not isinstance(schedule, Schedule):
-        raise TypeError(f"schedule must be a Schedule, such as schedules.linear(…); got {type(schedule).__name__}")
-    return _made("stairs", schedule=schedule, every=integer("every", every, least=1))
-
-
-def _ends(start: float, end: float) -> dict[str, float]:
-    ends = {}
-    for name, value in (("start", start), ("end", end)):
-        try:
-            ends[name] = noise.check_keep_prob(value)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"{name}: {error}") from None
-    return ends
-
-
-def _linear(step: int, start: float, end: float, steps: int) -> float:
-    return end if step >= steps else start + (end - start) * step / steps
-
-
-def _cosine(step: int, start: float, end: float, steps: int) -> float:
-    if step >= steps:
-        return end
-    # Beside the ends rounding could leave the range.
-    return min(max(end + (start - end) * (1 + math.cos(math.pi * step / steps)) / 2, min(start, end)), max(start, end))
-
-
-def _early(step: int, keep_prob: float, steps: int, linear: bool) -> float:
-    if step >= steps:
-        return 1.0
-    return _linear(step, keep_prob, 1.0, steps) if linear else keep_prob
-
-
-def _curriculum(step: int, keep_prob: float, gamma: float) -> float:
-    # (1 − p) exp(−γ t) + p, written so that it is 1 at step 0 and never more.
-    return 1 + (1 - keep_prob) * math.expm1(-gamma * step)
-
-
-_RULES: Mapping[str, Callable[..., float]] = {
-    "constant": lambda step, keep_prob: keep_prob,
-    "linear": _linear,
-    "cosine": _cosine,
-    "early": _early,
-    "late": lambda step, keep_prob, start: 1.0 if step < start else keep_prob,
-    "curriculum": _curriculum,
-    "stairs": lambda step, schedule, every: schedule(step - step % every),
-}
 
 
 def attach(
@@ -266,6 +44,7 @@ def attach(
     is no function, and for layers that learn their keep probability.
 
     >>> from dropout_lab import functional, nn
+    >>> from dropout_lab.schedules import late
     >>> model = torch.nn.Sequential(*(nn.DropPath() for _ in range(4)))
     >>> depth = zip("0123", functional.linear_decay(4, 0.5), strict=True)
     >>> apply(attach(model, {name: late(keep_prob, start=100) for name, keep_prob in depth}), 100)
@@ -299,6 +78,7 @@ def detach(model: torch.nn.Module) -> torch.nn.Module:
 
     Keep probabilities stay what they are.
 
+    >>> from dropout_lab.schedules import early
     >>> attached(detach(attach(torch.nn.Dropout(), early(0.9, 10))))
     {}
     """
@@ -312,6 +92,7 @@ def attached(model: torch.nn.Module) -> dict[str, Rule]:
 
     A schedule of another keep probability than ``keep_prob`` has the layer's name and that of the keep probability.
 
+    >>> from dropout_lab.schedules import constant
     >>> attached(attach(torch.nn.Sequential(torch.nn.Dropout()), constant(0.9)))
     {'0': schedules.constant(keep_prob=0.9)}
     """
@@ -330,6 +111,7 @@ def apply(model: torch.nn.Module, step: int) -> dict[str, float]:
     for a keep probability of 0 in a layer of Gaussian noise; TypeError for a step that is no integer. Nothing was set
     then.
 
+    >>> from dropout_lab.schedules import early
     >>> model = attach(torch.nn.Sequential(torch.nn.Dropout(0.5), torch.nn.Linear(2, 2)), early(0.9, 100))
     >>> apply(model, 0), model[0].p
     ({'0': 0.9}, 0.1)
@@ -354,6 +136,7 @@ def hand_over(old: torch.nn.Module, new: torch.nn.Module) -> None:
         old: the layer that has the schedules.
         new: the layer that gets them.
 
+    >>> from dropout_lab.schedules import constant
     >>> new = torch.nn.Dropout()
     >>> hand_over(attach(torch.nn.Dropout(), constant(0.9)), new)
     >>> attached(new)
