@@ -60,7 +60,8 @@ class Drawing(torch.nn.Module):
         all of the model.
 
         >>> from dropout_lab import nn
-        >>> graph = torch.fx.symbolic_trace(torch.nn.Sequential(nn.Dropout(0.5), torch.nn.Linear(2, 2))).graph
+        >>> model = torch.nn.Sequential(nn.Dropout(0.5), torch.nn.Linear(2, 2))
+        >>> graph = torch.fx.symbolic_trace(model).graph
         >>> [node.op for node in graph.nodes]
         ['placeholder', 'call_module', 'call_module', 'output']
         """
@@ -133,7 +134,8 @@ def add_streams(model: torch.nn.Module, seed: int) -> torch.nn.Module:
     Raises ValueError for a model without a layer of the family.
 
     >>> from dropout_lab import nn
-    >>> model = add_streams(torch.nn.Sequential(nn.Dropout(), torch.nn.Linear(2, 2), nn.Dropout()), 3)
+    >>> model = torch.nn.Sequential(nn.Dropout(), torch.nn.Linear(2, 2), nn.Dropout())
+    >>> model = add_streams(model, 3)
     >>> [stream.layer for stream in streams(model)]
     ['0', '2']
     """

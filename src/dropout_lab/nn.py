@@ -135,7 +135,8 @@ class SpatialDropout(Member):
 
     The input has shape (N, C, L), (N, C, H, W) or (N, C, D, H, W), and the output has the same.
 
-    >>> SpatialDropout(0.5)(torch.ones(1, 3, 2), generator=torch.Generator().manual_seed(0))
+    >>> seeded = torch.Generator().manual_seed(0)
+    >>> SpatialDropout(0.5)(torch.ones(1, 3, 2), generator=seeded)
     tensor([[[0., 0.],
              [2., 2.],
              [0., 0.]]])
@@ -173,7 +174,8 @@ class DropBlock(Member):
         block_size: the number of positions along a side of a block.
         gamma: "exact" meets ``keep_prob``; "published" takes the rate of the paper, which neglects that blocks overlap.
 
-    >>> DropBlock(0.7, 2)(torch.ones(1, 1, 4, 6), generator=torch.Generator().manual_seed(2)).eq(0).sum()
+    >>> seeded = torch.Generator().manual_seed(2)
+    >>> DropBlock(0.7, 2)(torch.ones(1, 1, 4, 6), generator=seeded).eq(0).sum()
     tensor(4)
     """
 
@@ -209,7 +211,8 @@ class VariationalDropout(Member):
     Args:
         time_dim: the axis of the time steps, along which the mask is the same.
 
-    >>> VariationalDropout(0.5)(torch.ones(1, 2, 3), generator=torch.Generator().manual_seed(0))
+    >>> seeded = torch.Generator().manual_seed(0)
+    >>> VariationalDropout(0.5)(torch.ones(1, 2, 3), generator=seeded)
     tensor([[[0., 2., 0.],
              [0., 2., 0.]]])
     """
@@ -275,7 +278,8 @@ class TokenDropout(Member):
 
     The input has shape (N, T, D), and the output has the same.
 
-    >>> TokenDropout(0.5)(torch.ones(1, 3, 2), generator=torch.Generator().manual_seed(0))
+    >>> seeded = torch.Generator().manual_seed(0)
+    >>> TokenDropout(0.5)(torch.ones(1, 3, 2), generator=seeded)
     tensor([[[0., 0.],
              [2., 2.],
              [0., 0.]]])
@@ -313,7 +317,8 @@ class AttentionDropout(Member):
         share_heads: whether a source is dropped for a target in every head at once.
 
     >>> even = torch.full((1, 2, 1, 3), 1 / 3)
-    >>> AttentionDropout(0.5, share_heads=True)(even, generator=torch.Generator().manual_seed(0))
+    >>> seeded = torch.Generator().manual_seed(0)
+    >>> AttentionDropout(0.5, share_heads=True)(even, generator=seeded)
     tensor([[[[0.0000, 0.6667, 0.0000]],
              [[0.0000, 0.6667, 0.0000]]]])
     """

@@ -46,7 +46,7 @@ __all__ = [
 
 #: From this many draws on, masks are made from bits: below, the calls cost more than the numbers.
 MANY = 1 << 15
-#: How many digits of the keep probability are compared for every draw; one draw in 2^12 needs the others too.
+#: How many digits of the keep probability are compared for every draw; one draw in 2¹² needs the others too.
 _DIGITS = 12
 
 
@@ -127,8 +127,10 @@ def exceeding(
     Returns:
         The numbers, of ``shape``, and the level; True in ``numbers > level`` stands for kept.
 
-    >>> values, level = exceeding((2, 5), 0.5, generator=torch.Generator().manual_seed(0))
-    >>> torch.equal(values > level, bernoulli((2, 5), 0.5, generator=torch.Generator().manual_seed(0)) == 1)
+    >>> seeded = torch.Generator().manual_seed(0)
+    >>> values, level = exceeding((2, 5), 0.5, generator=seeded)
+    >>> mask = bernoulli((2, 5), 0.5, generator=torch.Generator().manual_seed(0))
+    >>> torch.equal(values > level, mask == 1)
     True
     """
     if not 0 < keep_prob < 1 or isinstance(generator, (Stream, Draws)) or _prefers_bits(shape, device):
@@ -307,7 +309,7 @@ def _words(size: int, digits: str, generator: Generator | None) -> Tensor:
     A uniform number u = 0.u₁u₂u₃… is below 0.d₁d₂d₃… where the first digit that differs says so. From the last digit
     to the first, with row i holding the bits uᵢ negated: a digit 1 keeps where the bit is set *or* the rest decided so,
     a digit 0 where it is set *and* the rest did. ``_DIGITS`` rows decide most words, whatever the rest says; for the
-    few others the rest is drawn as numbers. So the probability is met to 2^-64, at hardly more than ``_DIGITS`` random
+    few others the rest is drawn as numbers. So the probability is met to 2⁻⁶⁴, at hardly more than ``_DIGITS`` random
     bits a draw.
     """
     head, tail = digits[:_DIGITS], digits[_DIGITS:]

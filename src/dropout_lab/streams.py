@@ -23,7 +23,7 @@ from torch import Generator, Tensor
 from dropout_lab import philox, pinned
 from dropout_lab.arguments import integer
 
-#: Draws are numbers from 0 to 2^32 − 1: two come from a word.
+#: Draws are numbers from 0 to 2³² − 1: two come from a word.
 LEVELS = 2**32
 #: What stands for the example where one mask serves all: no example has this number.
 _SHARED = -1
@@ -146,7 +146,8 @@ class Stream(OptionalState):
 
     >>> from dropout_lab import functional
     >>> stream = Stream(0, "first")
-    >>> whole = functional.dropout(torch.ones(4, 3), generator=stream.at(examples=[7, 8, 9, 2]))
+    >>> draws = stream.at(examples=[7, 8, 9, 2])
+    >>> whole = functional.dropout(torch.ones(4, 3), generator=draws)
     >>> alone = functional.dropout(torch.ones(1, 3), generator=stream.at(examples=[9]))
     >>> torch.equal(whole[2], alone[0])
     True
@@ -243,7 +244,8 @@ class Draws:
         place: the number of the purpose, for a layer that draws for several.
 
     >>> draws = Stream(0).at(step=3, examples=[7])
-    >>> torch.equal(draws.levels((1, 2)), Stream(0, step=3).at(examples=[7]).levels((1, 2)))
+    >>> same = Stream(0, step=3).at(examples=[7])
+    >>> torch.equal(draws.levels((1, 2)), same.levels((1, 2)))
     True
     """
 

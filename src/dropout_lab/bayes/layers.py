@@ -204,8 +204,10 @@ def concrete_mask(
 
     Raises ValueError for a temperature that is not positive and finite. Source: Gal, Hron and Kendall 2017, section 3.
 
-    >>> mask = concrete_mask((10_000,), torch.tensor(2.0), generator=torch.Generator().manual_seed(0))
-    >>> round((mask > 0.5).float().mean().item(), 2), round(torch.sigmoid(torch.tensor(2.0)).item(), 2)
+    >>> seeded = torch.Generator().manual_seed(0)
+    >>> mask = concrete_mask((10_000,), torch.tensor(2.0), generator=seeded)
+    >>> keep_prob = torch.sigmoid(torch.tensor(2.0))
+    >>> round((mask > 0.5).float().mean().item(), 2), round(keep_prob.item(), 2)
     (0.88, 0.88)
     """
     temperature = positive("temperature", temperature)

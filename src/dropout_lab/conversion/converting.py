@@ -101,7 +101,9 @@ def plan(model: torch.nn.Module, to: Target = "dropout_lab") -> Report:
         model: the model, or a dropout layer.
         to: the library whose layers are put in, "dropout_lab" or "torch".
 
-    >>> print(plan(torch.nn.Sequential(torch.nn.Dropout(0.1), torch.nn.LSTM(2, 2, 2, dropout=0.2))).replaced[0])
+    >>> lstm = torch.nn.LSTM(2, 2, 2, dropout=0.2)
+    >>> report = plan(torch.nn.Sequential(torch.nn.Dropout(0.1), lstm))
+    >>> print(report.replaced[0])
     0: Dropout(p=0.1, inplace=False) -> Dropout(keep_prob=0.9, rescale=True)
     """
     return _survey(model, to)[1]
@@ -142,7 +144,8 @@ def convert(
     Raises TypeError for what is no module, ValueError for another ``to``, for ``seed`` and ``stream`` together, for
     either with ``to="torch"``, and for a ``stream`` that names a layer already.
 
-    >>> model = convert(torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Dropout(0.1)), seed=0)
+    >>> model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Dropout(0.1))
+    >>> model = convert(model, seed=0)
     >>> model[1]
     Dropout(
       keep_prob=0.9, rescale=True

@@ -52,7 +52,8 @@ class ChannelDropout(nn.SpatialDropout):
 
     Raises ValueError for inputs of other shapes.
 
-    >>> ChannelDropout(0.5, dims=1)(torch.ones(3, 2), generator=torch.Generator().manual_seed(0))
+    >>> seeded = torch.Generator().manual_seed(0)
+    >>> ChannelDropout(0.5, dims=1)(torch.ones(3, 2), generator=seeded)
     tensor([[0., 0.],
             [2., 2.],
             [0., 0.]])

@@ -288,7 +288,8 @@ def exact_geometric_mean(
     has probability 0 in some member, so that there is nothing to normalize. Sources: Srivastava et al. 2014, section 1;
     Hinton et al. 2012.
 
-    >>> two = lambda masks: torch.stack((0.2 + 0.6 * masks[:, 0], 0.8 - 0.6 * masks[:, 0]), dim=1)
+    >>> first = lambda masks: 0.2 + 0.6 * masks[:, 0]
+    >>> two = lambda masks: torch.stack((first(masks), 1 - first(masks)), dim=1)
     >>> exact_geometric_mean(two, 1, 0.5)
     tensor([0.5000, 0.5000], dtype=torch.float64)
     """

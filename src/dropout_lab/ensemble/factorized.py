@@ -27,7 +27,7 @@ _INSTEAD = "Use ensemble.sigmoid_mean for a binary output of any number of units
 
 
 class _Half(NamedTuple):
-    """Half of the units: exp(logits − row maximum) and the logits themselves, (2^m, K), and the probabilities."""
+    """Half of the units: exp(logits − row maximum) and the logits themselves, (2ᵐ, K), and the probabilities."""
 
     exponentials: Tensor
     logits: Tensor
@@ -39,7 +39,7 @@ class _Half(NamedTuple):
 
     @property
     def weighted(self) -> Tensor:
-        """The exponentials times the probabilities of their half masks, transposed: (K, 2^m)."""
+        """The exponentials times the probabilities of their half masks, transposed: (K, 2ᵐ)."""
         return (self.exponentials * self.weights.unsqueeze(1)).T.contiguous()
 
 
@@ -141,7 +141,7 @@ def _mean(first: _Half, second: _Half) -> Tensor:
 
 
 def _normalizers(row: Tensor, column: Tensor, memory: Tensor) -> Tensor:
-    """Σ_k e^z of every pair of half masks in a tile, (rows, columns), written into ``memory``."""
+    """The sum over the classes of exp(z) for every pair of half masks in a tile, (rows, columns), written into ``memory``."""
     return torch.mm(row, column, out=memory[: len(row), : column.shape[1]])
 
 

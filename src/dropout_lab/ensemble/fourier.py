@@ -27,7 +27,7 @@ from dropout_lab.ensemble.layers import checked_bias, contributions
 _MARGIN = 40.0
 _CUT = _MARGIN / math.pi
 _EPSILON = 2.0**-53
-#: Factors e^(i a t) evaluated at once, and in all.
+#: Factors exp(i a t) evaluated at once, and in all.
 _BLOCK = 2**18
 _MOST = 2**33
 
@@ -77,7 +77,8 @@ def sigmoid_mean(
     Raises TypeError for integer input, and ValueError for other shapes, values that are not finite, probabilities
     outside [0, 1], and logits so wide (about 10⁶ at n = 1000) that the integral would take minutes.
 
-    >>> mean = sigmoid_mean(torch.ones(1000), torch.full((1000,), 0.001), keep_prob=0.5)
+    >>> weight = torch.full((1000,), 0.001)
+    >>> mean = sigmoid_mean(torch.ones(1000), weight, keep_prob=0.5)
     >>> round(float(mean.value), 4), bool(mean.bound < 1e-12)
     (0.731, True)
     """

@@ -13,7 +13,7 @@ from torch import Tensor
 from dropout_lab import noise
 from dropout_lab.arguments import integer
 
-#: A table of masks may take this many bytes; 2^22 masks of 22 units fit.
+#: A table of masks may take this many bytes; 2²² masks of 22 units fit.
 _TABLE_BYTES = 2**30
 
 
@@ -76,7 +76,7 @@ def masks(n: int, keep_prob: float | Sequence[float] | Tensor = 0.5) -> tuple[Te
 
 
 def check_count(n: int, max_masks: int, work: Callable[[], object], done: int, instead: str) -> None:
-    """Raise :class:`TooManyMasks` if 2^n is over ``max_masks``.
+    """Raise :class:`TooManyMasks` if 2ⁿ is over ``max_masks``.
 
     The message's time is measured: ``work()`` does ``done`` masks, and is called only when the answer is no.
     """

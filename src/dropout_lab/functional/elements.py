@@ -59,7 +59,8 @@ def gaussian_dropout(
     Raises ValueError for a ``keep_prob`` of 0, where the variance would be infinite. Source: Srivastava et al. 2014,
     section 10.
 
-    >>> y = gaussian_dropout(torch.ones(100_000), 0.8, generator=torch.Generator().manual_seed(0))
+    >>> seeded = torch.Generator().manual_seed(0)
+    >>> y = gaussian_dropout(torch.ones(100_000), 0.8, generator=seeded)
     >>> round(y.mean().item(), 2), round(y.var().item(), 2)
     (1.0, 0.25)
     """
@@ -97,7 +98,8 @@ def spatial_dropout(
 
     Source: Tompson et al. 2015, section 3.2.
 
-    >>> spatial_dropout(torch.ones(1, 3, 4), 0.5, generator=torch.Generator().manual_seed(0))
+    >>> seeded = torch.Generator().manual_seed(0)
+    >>> spatial_dropout(torch.ones(1, 3, 4), 0.5, generator=seeded)
     tensor([[[0., 0., 0., 0.],
              [2., 2., 2., 2.],
              [0., 0., 0., 0.]]])
@@ -132,7 +134,8 @@ def variational_dropout(
 
     Raises ValueError for a ``time_dim`` that ``x`` does not have. Source: Gal and Ghahramani 2016, section 4.2.
 
-    >>> variational_dropout(torch.ones(1, 2, 3), 0.5, generator=torch.Generator().manual_seed(0))
+    >>> seeded = torch.Generator().manual_seed(0)
+    >>> variational_dropout(torch.ones(1, 2, 3), 0.5, generator=seeded)
     tensor([[[0., 2., 0.],
              [0., 2., 0.]]])
     """

@@ -50,7 +50,8 @@ def masked(
     ...     shares="all rows of a column",
     ...     mask_shape=lambda shape: (1, shape[1]),
     ... )
-    >>> masked(columns, torch.ones(2, 3), 0.5, generator=torch.Generator().manual_seed(0))
+    >>> seeded = torch.Generator().manual_seed(0)
+    >>> masked(columns, torch.ones(2, 3), 0.5, generator=seeded)
     tensor([[0., 2., 0.],
             [0., 2., 0.]])
     """

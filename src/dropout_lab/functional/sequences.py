@@ -34,7 +34,8 @@ def token_dropout(
 
     Source: Iyyer et al. 2015, section 3.1 (word dropout).
 
-    >>> token_dropout(torch.ones(1, 3, 2), 0.5, generator=torch.Generator().manual_seed(0))
+    >>> seeded = torch.Generator().manual_seed(0)
+    >>> token_dropout(torch.ones(1, 3, 2), 0.5, generator=seeded)
     tensor([[[0., 0.],
              [2., 2.],
              [0., 0.]]])
@@ -133,7 +134,8 @@ def embedding_dropout(
     Ghahramani 2016, on the dropout of word embeddings.
 
     >>> words = torch.tensor([[0, 1, 0, 2]])
-    >>> embedding_dropout(words, torch.ones(3, 2), 0.5, generator=torch.Generator().manual_seed(0))
+    >>> seeded = torch.Generator().manual_seed(0)
+    >>> embedding_dropout(words, torch.ones(3, 2), 0.5, generator=seeded)
     tensor([[[0., 0.],
              [2., 2.],
              [0., 0.],

@@ -45,7 +45,8 @@ def drop_connect(
     Source: Wan et al. 2013, section 3.
 
     >>> x, weight = torch.ones(3, 2), torch.tensor([[1.0, 10.0]])
-    >>> drop_connect(x, weight, None, 0.5, generator=torch.Generator().manual_seed(1)).flatten()
+    >>> seeded = torch.Generator().manual_seed(1)
+    >>> drop_connect(x, weight, None, 0.5, generator=seeded).flatten()
     tensor([ 2., 20., 20.])
     """
     DROP_CONNECT.check_type(x)

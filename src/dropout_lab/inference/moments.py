@@ -91,7 +91,8 @@ def moment_matching(
     Raises ValueError for shapes that do not fit and for a keep probability outside [0, 1], and TypeError for integers.
     Source: Wan et al. 2013, section 4.1.
 
-    >>> moment_matching(torch.tensor([1.0, 2.0]), torch.tensor([[3.0, 4.0]]), keep_prob=0.5)
+    >>> x, weight = torch.tensor([1.0, 2.0]), torch.tensor([[3.0, 4.0]])
+    >>> moment_matching(x, weight, keep_prob=0.5)
     Moments(mean=tensor([11.]), variance=tensor([73.]))
     """
     noise.check_keep_prob(keep_prob)

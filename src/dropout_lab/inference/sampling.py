@@ -107,7 +107,8 @@ def monte_carlo(
     Source: Gal and Ghahramani 2016.
 
     >>> model = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5), nn.Linear(4, 2))
-    >>> found = monte_carlo(model, torch.ones(5, 3), 20, generator=torch.Generator().manual_seed(0))
+    >>> seeded = torch.Generator().manual_seed(0)
+    >>> found = monte_carlo(model, torch.ones(5, 3), 20, generator=seeded)
     >>> found.mean.shape, found.entropy.shape, found.samples
     (torch.Size([5, 2]), torch.Size([5]), 20)
     """

@@ -69,7 +69,8 @@ def weight_scaling(model: torch.nn.Module) -> torch.nn.Module:
     that no pass is deterministic, and for one with nothing to scale; TypeError for a subclass of a dropout layer whose
     noise is not known. Source: Srivastava et al. 2014, section 4.
 
-    >>> model = torch.nn.Sequential(nn.Dropout(0.5, rescale=False), torch.nn.Linear(3, 2)).eval()
+    >>> model = torch.nn.Sequential(nn.Dropout(0.5, rescale=False), torch.nn.Linear(3, 2))
+    >>> model = model.eval()
     >>> scaled = weight_scaling(model)
     >>> torch.equal(scaled[1].weight, model[1].weight / 2)
     True

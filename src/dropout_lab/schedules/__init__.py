@@ -17,7 +17,8 @@ These arguments mean the same in every function that takes them:
 
 >>> import torch
 >>> from dropout_lab import nn
->>> model = attach(torch.nn.Sequential(torch.nn.Linear(4, 4), nn.Dropout(0.9)), curriculum(0.5, 0.01))
+>>> model = torch.nn.Sequential(torch.nn.Linear(4, 4), nn.Dropout(0.9))
+>>> model = attach(model, curriculum(0.5, 0.01))
 >>> [round(apply(model, step)["1"], 3) for step in (0, 100, 1000)]
 [1.0, 0.684, 0.5]
 """

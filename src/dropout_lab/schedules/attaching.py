@@ -47,7 +47,8 @@ def attach(
     >>> from dropout_lab.schedules import late
     >>> model = torch.nn.Sequential(*(nn.DropPath() for _ in range(4)))
     >>> depth = zip("0123", functional.linear_decay(4, 0.5), strict=True)
-    >>> apply(attach(model, {name: late(keep_prob, start=100) for name, keep_prob in depth}), 100)
+    >>> rules = {name: late(keep_prob, start=100) for name, keep_prob in depth}
+    >>> apply(attach(model, rules), 100)
     {'0': 0.875, '1': 0.75, '2': 0.625, '3': 0.5}
     """
     layers = _modules(model, remove_duplicate=not isinstance(schedule, Mapping))
@@ -112,7 +113,8 @@ def apply(model: torch.nn.Module, step: int) -> dict[str, float]:
     then.
 
     >>> from dropout_lab.schedules import early
-    >>> model = attach(torch.nn.Sequential(torch.nn.Dropout(0.5), torch.nn.Linear(2, 2)), early(0.9, 100))
+    >>> model = torch.nn.Sequential(torch.nn.Dropout(0.5), torch.nn.Linear(2, 2))
+    >>> model = attach(model, early(0.9, 100))
     >>> apply(model, 0), model[0].p
     ({'0': 0.9}, 0.1)
     >>> apply(model, 100), model[0].p

@@ -56,7 +56,8 @@ class EncoderBlock(nn.Module):
     another kind of activation. Sources: Vaswani et al. 2017, section 5.4, and for the paths Huang et al. 2016.
 
     >>> block = EncoderBlock(8, 2, 16, {"attention_dropout": 0.9, "mlp_path": 0.8})
-    >>> {place: layer.keep_prob for place, layer in block.places.items() if layer.keep_prob < 1}
+    >>> kept = {place: layer.keep_prob for place, layer in block.places.items()}
+    >>> {place: keep_prob for place, keep_prob in kept.items() if keep_prob < 1}
     {'attention_dropout': 0.9, 'mlp_path': 0.8}
     >>> x = torch.ones(2, 5, 8)
     >>> torch.equal(block.eval()(x), block(x))
@@ -145,7 +146,7 @@ class EncoderBlock(nn.Module):
 
         Raises TypeError for another class, also of a part, and ValueError for hooks.
 
-        >>> layer = torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, norm_first=True).eval()
+        >>> layer = torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval()
         >>> own, x = EncoderBlock.from_torch(layer), torch.rand(2, 5, 8)
         >>> torch.allclose(own(x), layer(x), atol=1e-6)
         True

@@ -100,7 +100,8 @@ class LayerDrop(Drawing):
 
         Raises ValueError with ``per_example``, where each example has other layers.
 
-        >>> layers = LayerDrop([torch.nn.Identity() for _ in range(9)], 0.5, stream=Stream(1))
+        >>> parts = [torch.nn.Identity() for _ in range(9)]
+        >>> layers = LayerDrop(parts, 0.5, stream=Stream(1))
         >>> len(layers.kept()), len(layers.eval().kept())
         (5, 9)
         """

@@ -60,7 +60,9 @@ def audit(model: torch.nn.Module, x: Any, *, batch_dim: int | None = None) -> Re
     Raises TypeError for a ``model`` that is no module and an ``x`` without tensors, and ValueError, from the model's
     own error, if a pass fails.
 
-    >>> model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Dropout(0.5), torch.nn.BatchNorm1d(3))
+    >>> model = torch.nn.Sequential(
+    ...     torch.nn.Linear(4, 3), torch.nn.Dropout(0.5), torch.nn.BatchNorm1d(3)
+    ... )
     >>> report = audit(model, torch.ones(2, 4))
     >>> [(found.module, found.kind, found.claim) for found in report.findings]
     [('1', 'before-batch-norm', '8.5')]

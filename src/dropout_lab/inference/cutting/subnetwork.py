@@ -44,13 +44,16 @@ def subnetwork(model: torch.nn.Module, masks: Sequence[Factor]) -> fx.GraphModul
     trace.
 
     >>> from dropout_lab.inference import record, replay
-    >>> model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), nn.Dropout(0.5), torch.nn.Linear(8, 2))
+    >>> model = torch.nn.Sequential(
+    ...     torch.nn.Linear(4, 8), torch.nn.ReLU(), nn.Dropout(0.5), torch.nn.Linear(8, 2)
+    ... )
     >>> x = torch.ones(3, 4)
     >>> with record(model.eval()) as masks:
     ...     _ = model(x[:1])
     >>> kept = int(masks[0].values.count_nonzero())
     >>> small = subnetwork(model, masks)
-    >>> sum(weight.numel() for weight in small.parameters()) == 4 * kept + kept + kept * 2 + 2
+    >>> size = sum(weight.numel() for weight in small.parameters())
+    >>> size == 4 * kept + kept + kept * 2 + 2
     True
     >>> with replay(model, masks):
     ...     torch.allclose(small(x), model(x), atol=1e-6)
