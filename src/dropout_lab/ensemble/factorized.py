@@ -141,7 +141,7 @@ def _mean(first: _Half, second: _Half) -> Tensor:
 
 
 def _normalizers(row: Tensor, column: Tensor, memory: Tensor) -> Tensor:
-    """The sum over the classes of exp(z) for every pair of half masks in a tile, (rows, columns), written into ``memory``."""
+    """The sum of exp(z) over classes for each pair of half masks in a tile, (rows, columns), put into ``memory``."""
     return torch.mm(row, column, out=memory[: len(row), : column.shape[1]])
 
 

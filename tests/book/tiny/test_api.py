@@ -268,7 +268,7 @@ def test_an_entry_has_labels_and_nothing_that_says_nothing(book: Book, package: 
         "a colon in a sentence makes no type of what stands before it"
     )
     fields = ("Parameters :", "level – how high they are.", "size – how many there are, all in all.")
-    fields += ("Raises :", "ValueError for none.", "Source :", "Somebody 2013.", ">>> draw ( 1 )")
+    fields += ("Raises :", "ValueError for none.", "Source :", "Somebody 2013.", "&gt;&gt;&gt; draw ( 1 )")
     places = [found.index(field) for field in fields]
     assert places == sorted(places)
     assert "Example" not in found
