@@ -181,7 +181,7 @@ class MaxNorm(nn.Module):
         return _projected(weight, self.bound, self.unit_axis, self.groups)
 
     def right_inverse(self, weight: Tensor) -> Tensor:
-        """Return the free weight for a weight that is assigned: the weight itself, so that nothing is lost."""
+        """Return the free weight for a ``weight`` that is assigned: the weight itself, so that nothing is lost."""
         return weight
 
     def extra_repr(self) -> str:

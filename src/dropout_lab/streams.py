@@ -225,7 +225,7 @@ class Stream(OptionalState):
         return {"layer": self.layer, "layers": self._layers}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Take over what :meth:`.Stream.get_extra_state` returned."""
+        """Take over ``state``, which :meth:`.Stream.get_extra_state` returned."""
         self.layer, self._layers = state["layer"], state["layers"]
 
 
@@ -257,11 +257,15 @@ class Draws:
     place: int = 0
 
     def at_place(self, place: int) -> Draws:
-        """Return the draws of the same step for another purpose of the same layer."""
+        """Return the draws of the same step for another purpose of the same layer, with the number ``place``."""
         return replace(self, place=place)
 
     def levels(self, shape: Sequence[int], device: torch.device | str | None = None) -> Tensor:
         """Return independent uniform integers from 0 to 2³² − 1, in int64, of ``shape``.
+
+        Args:
+            shape: the shape of the tensor that is drawn.
+            device: the device of the tensor that is drawn, by default torch's default device.
 
         Raises ValueError if there are not as many examples as the axis is long.
         """
@@ -270,7 +274,13 @@ class Draws:
     def below(self, shape: Sequence[int], bound: int, device: torch.device | str | None = None) -> Tensor:
         """Return where :meth:`.Draws.levels` are below ``bound``, as 0 and 1.
 
-        The type is bool or int8, whichever takes less time.
+        Args:
+            shape: the shape of the tensor that is drawn.
+            bound: the number that a level has to stay below, from 0 to 2³².
+            device: the device of the tensor that is drawn, by default torch's default device.
+
+        Returns:
+            A tensor of bool or int8, whichever takes less time.
 
         >>> draws = Stream(0).at()
         >>> torch.equal(draws.below((2, 3), 2**31).bool(), draws.levels((2, 3)) < 2**31)

@@ -62,11 +62,11 @@ class OnWeights(Member):
             )
 
     def with_weights(self, x: Tensor, weights: Tensor) -> Tensor:
-        """Return what the wrapped layer does to ``x`` with other weights, given once or for each example of ``x``."""
+        """Return what the wrapped layer does to ``x`` with other ``weights``, given once or for each example."""
         raise NotImplementedError
 
     def dropped(self, x: Tensor, generator: Source | None) -> Tensor:
-        """Return what the wrapped layer does to ``x`` with masked weights, by the function of the variant."""
+        """Return what the wrapped layer does to ``x`` with masked weights, whose mask ``generator`` gives."""
         raise NotImplementedError
 
     def forward(self, x: Tensor, *, generator: Source | None = None) -> Tensor:
@@ -106,14 +106,14 @@ class DropConnect(OnWeights):
     layer: torch.nn.Linear | torch.nn.Conv1d | torch.nn.Conv2d | torch.nn.Conv3d
 
     def linear_map(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """Return what the wrapped layer does to ``x`` with another weight and bias."""
+        """Return what the wrapped layer does to ``x`` with another ``weight`` and ``bias``."""
         if isinstance(self.layer, torch.nn.Linear):
             return torch.nn.functional.linear(x, weight, bias)
         # A convolution's own way, for it knows its stride, padding and groups.
         return pinned.apply_convolution(self.layer, x, weight, bias)
 
     def with_weights(self, x: Tensor, weights: Tensor) -> Tensor:
-        """Return what the wrapped layer does to ``x`` with other weights, given once or for each example of ``x``."""
+        """Return what the wrapped layer does to ``x`` with other ``weights``, given once or for each example."""
         weight, bias = self.layer.weight, self.layer.bias
         if weights.dim() == weight.dim() or len(weights) == 1:
             return self.linear_map(x, weights.view(weight.shape), bias)

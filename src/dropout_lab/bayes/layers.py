@@ -283,7 +283,15 @@ class ConcreteDropout(Drawing):
         return self.layer.in_features if isinstance(self.layer, nn.Linear) else self.layer.in_channels
 
     def draw_mask(self, x: Tensor, *, generator: Source | None = None) -> Tensor:
-        """Draw a relaxed mask for each example of ``x``, divided by the keep probability if ``rescale``."""
+        """Draw a relaxed mask for each example of ``x``, divided by the keep probability if ``rescale``.
+
+        Args:
+            x: the input of the layer.
+            generator: a source of draws for this call alone, instead of the layer's own.
+
+        Returns:
+            A mask that broadcasts against ``x``.
+        """
         is_linear = isinstance(self.layer, nn.Linear)
         shape = tuple(x.shape) if is_linear else (*x.shape[:2], *(1 for _ in x.shape[2:]))
         mask = concrete_mask(shape, self.logit, self.temperature, generator=self.source(generator))

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import inspect
 import re
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from importlib.util import find_spec
 from itertools import groupby
 from typing import Any
 
@@ -46,7 +47,7 @@ def common_arguments(module: str) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     name = None
-    for line in (inspect.getdoc(sys.modules.get(module)) or "").splitlines():
+    for line in (inspect.getdoc(import_module(module)) or "").splitlines():
         if item := _ITEM.match(line):
             name, found[item[1]] = item.groups()
         elif name and line.startswith("  "):
@@ -74,11 +75,29 @@ def labelled(lines: list[str]) -> list[str]:
     return found
 
 
-def _unbroken(line: str) -> str:
-    """The line, in which no short formula and no shape is broken over two; literals and roles are left alone."""
-    parts = _LITERAL.split(line)
-    parts[::2] = [_GROUP.sub(lambda found: found[0].replace(" ", "\N{NO-BREAK SPACE}"), part) for part in parts[::2]]
-    return "".join(parts)
+def offering(name: str, thing: Any) -> list[str]:
+    """The modules that offer a thing: the one on whose page it stands comes last, and ``nn`` may have it too.
+
+    >>> from dropout_lab import recurrent
+    >>> offering("dropout_lab.recurrent.VariationalGRU", recurrent.VariationalGRU)
+    ['dropout_lab.nn', 'dropout_lab.recurrent']
+    """
+    module, _, word = name.rpartition(".")
+    layers = f"{module.partition('.')[0]}.nn"
+    is_layer = find_spec(layers) is not None and getattr(import_module(layers), word, None) is thing
+    return [layers, module] if is_layer else [module]
+
+
+def parameters(thing: Any) -> Mapping[str, inspect.Parameter]:
+    """The parameters of a function or of a class's constructor; none where Python does not know them.
+
+    >>> list(parameters(labelled))
+    ['lines']
+    """
+    try:
+        return inspect.signature(thing).parameters
+    except (TypeError, ValueError):
+        return {}
 
 
 def _show(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
@@ -102,27 +121,19 @@ def _fields(block: list[str]) -> Iterator[str]:
         yield f":{_LABELS[label]}: {text[:1].upper()}{text[1:]}" if label else part
 
 
+def _unbroken(line: str) -> str:
+    """The line, in which no short formula and no shape is broken over two; literals and roles are left alone."""
+    parts = _LITERAL.split(line)
+    parts[::2] = [_GROUP.sub(lambda found: found[0].replace(" ", "\N{NO-BREAK SPACE}"), part) for part in parts[::2]]
+    return "".join(parts)
+
+
 def _with_common(name: str, thing: Any, lines: list[str]) -> list[str]:
     """The lines with what the module says of those arguments that the docstring leaves out."""
     described = {found[1] for line in lines if (found := re.match(r":param (\w+):", line))}
-    common = {word: text for module in _offering(name, thing) for word, text in common_arguments(module).items()}
-    added = [f":param {word}: {common[word]}" for word in _parameters(thing) if word in common.keys() - described]
+    common = {word: text for module in offering(name, thing) for word, text in common_arguments(module).items()}
+    added = [f":param {word}: {common[word]}" for word in parameters(thing) if word in common.keys() - described]
     if not added:
         return lines
     place = next((number for number, line in enumerate(lines) if _AFTER_ARGUMENTS.match(line)), len(lines))
     return [*lines[:place], *added, "", *lines[place:]]
-
-
-def _offering(name: str, thing: Any) -> list[str]:
-    """The modules that offer a thing: the one on whose page it stands comes last, and ``nn`` may have it too."""
-    module, _, word = name.rpartition(".")
-    layers = f"{module.partition('.')[0]}.nn"
-    return [layers, module] if getattr(sys.modules.get(layers), word, None) is thing else [module]
-
-
-def _parameters(thing: Any) -> Iterator[str]:
-    """The names of the parameters of a function or of a class's constructor."""
-    try:
-        yield from inspect.signature(thing).parameters
-    except (TypeError, ValueError):
-        return

@@ -26,7 +26,9 @@ class Found(NamedTuple):
 class InPlaceDropout(nn.Dropout):
     """A :class:`dropout_lab.nn.Dropout` that writes into its input, as torch's layer does with ``inplace=True``.
 
-    A model that reads the input once more gets what the layer left there, as before the conversion.
+    A model that reads the input once more gets what the layer left there, as before the conversion. The arguments
+    ``keep_prob``, ``rescale``, ``exact_zeros``, ``generator`` and ``stream`` are those of
+    :class:`dropout_lab.nn.Dropout`.
 
     >>> x = torch.ones(4)
     >>> InPlaceDropout(0.5)(x) is x

@@ -30,7 +30,7 @@ class Recording(list[Factor]):
         return f"Recording({calls})"
 
     def to(self, device: torch.device | str) -> Recording:
-        """Return the same noise on another device.
+        """Return the same noise on another ``device``.
 
         >>> Recording([Factor("drop", torch.ones(1, 2))]).to("cpu")
         Recording(drop (1, 2))

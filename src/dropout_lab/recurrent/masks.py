@@ -42,7 +42,7 @@ class Masks(NamedTuple):
     output: Tensor | None = None
 
     def at(self, step: int) -> Masks:
-        """Return the masks of one time step: those that are drawn by steps have shape (N, features) there."""
+        """Return the masks of the time step ``step``; those that are drawn by steps have shape (N, features) there."""
 
         def own(mask: Tensor | None) -> Tensor | None:
             return None if mask is None else mask[step if len(mask) > 1 else 0]

@@ -246,7 +246,7 @@ class Variational(Drawing):
         return found
 
     def draw_masks_for(self, x: Tensor | PackedSequence, *, generator: Source | None = None) -> list[Masks]:
-        """Draw masks for the sequences of the input ``x``, as :meth:`draw_masks` does."""
+        """Draw masks for the sequences of the input ``x``, as :meth:`draw_masks` does with ``generator``."""
         length, count, _ = self._sequences(x).padded.shape
         return self.draw_masks(count, length, generator=generator)
 

@@ -43,7 +43,7 @@ class EmbeddingDropout(OnWeights):
     layer: torch.nn.Embedding
 
     def with_weights(self, x: Tensor, weights: Tensor) -> Tensor:
-        """Return the rows for ``x`` from another table (V, D), or from a table for each example of ``x``, (N, V, D).
+        """Return the rows for ``x`` from other ``weights``: a table (V, D), or one for each example, (N, V, D).
 
         ``max_norm`` bounds the layer's own rows where they are looked up, and not those that are given here.
         """

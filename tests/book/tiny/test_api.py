@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import inspect
 import itertools
@@ -13,10 +14,13 @@ from pathlib import Path
 import pytest
 from tiny_book import Book, Built
 
-from dropout_lab.book import api
+from dropout_lab.book import api, docstrings
 
 PAGES = Path(__file__).resolve().parents[3] / "chapters" / "back" / "api"
 _DIRECTIVE = re.compile(r"^\.\. reference:: (.+)$", re.MULTILINE)
+
+#: Floors that describe arguments in sentences: their functions take what the claims and the book hand to them.
+IN_PROSE = ("claims", "exercises", "experiments", "figures", "passports", "symbolic")
 
 _SIGNATURE = re.compile(r'<dt class="sig .*?</dt>', re.DOTALL)
 _ENTRY = re.compile(r'<dt class="sig sig-object py" id="([^"]+)"')
@@ -105,6 +109,30 @@ def test_the_first_line_of_every_docstring_is_a_sentence() -> None:
 def test_what_is_no_sentence_is_found(line: str) -> None:
     assert not is_sentence(line)
     assert is_sentence("All :math:`2^n` masks of ``n_units`` units.")
+
+
+def arguments_left_out() -> Iterator[str]:
+    """The arguments of public functions and classes that neither the docstring nor its module describes."""
+    for module in itertools.chain.from_iterable(api.modules(floor) for floor in api.floors() if floor not in IN_PROSE):
+        for name in api.names(module):
+            thing = getattr(importlib.import_module(module), name)
+            # A record says beside each of its fields what it holds, and a list takes whatever a list takes.
+            if not (inspect.isclass(thing) or inspect.isroutine(thing)) or dataclasses.is_dataclass(thing):
+                continue
+            said = inspect.getdoc(thing) or ""
+            common = {
+                word
+                for place in docstrings.offering(f"{module}.{name}", thing)
+                for word in docstrings.common_arguments(place)
+            }
+            for word, parameter in docstrings.parameters(thing).items():
+                is_own = parameter.kind is not inspect.Parameter.POSITIONAL_ONLY and word not in ("args", "kwargs")
+                if is_own and word not in common and not re.search(rf"^    {word}: |``{word}``", said, re.MULTILINE):
+                    yield f"{module}.{name}({word})"
+
+
+def test_every_argument_is_described() -> None:
+    assert list(arguments_left_out()) == []
 
 
 def test_every_reference_in_a_docstring_leads_somewhere(whole: Built) -> None:
