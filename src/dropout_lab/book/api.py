@@ -11,6 +11,7 @@ import inspect
 import pkgutil
 import sys
 from collections.abc import Iterator
+from enum import EnumType
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -253,9 +254,10 @@ def _tidy(
 ) -> tuple[str | None, str | None] | None:
     """Leave out a signature that says nothing, and write an ellipsis for a default that is made anew each time.
 
-    A class has the first where it takes over the constructor of another library, the second if it is a dataclass.
+    A class has the first where it takes over the constructor of another library, or that of enumerations, and the
+    second if it is a dataclass.
     """
-    if arguments == _ANYTHING:
+    if arguments == _ANYTHING or isinstance(thing, EnumType):
         return "", returned
     return (arguments.replace("<factory>", "..."), returned) if arguments else None
 

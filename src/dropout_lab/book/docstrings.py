@@ -19,7 +19,7 @@ from sphinx.application import Sphinx
 from sphinx.ext.napoleon import Config
 from sphinx.ext.napoleon.docstring import GoogleDocstring, NumpyDocstring
 
-_SECTIONS = Config(napoleon_use_rtype=False, napoleon_custom_sections=[("Attributes", "params_style")])
+_SECTIONS: Any = Config(napoleon_use_rtype=False, napoleon_custom_sections=[("Attributes", "params_style")])
 #: What the reference labels: a sentence that begins so, and the label of its field.
 _LABELS = {"Raises ": "Raises", "Source: ": "Source", "Sources: ": "Sources"}
 _LABELLED = re.compile(rf"(?:^|(?<=[.)] ))(?={'|'.join(_LABELS)})")
@@ -102,7 +102,7 @@ def parameters(thing: Any) -> Mapping[str, inspect.Parameter]:
 
 def _show(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
     lines[:] = labelled(lines)
-    if what in ("function", "class"):
+    if what in ("function", "class") and "." not in thing.__qualname__:
         lines[:] = _with_common(name, thing, lines)
 
 
