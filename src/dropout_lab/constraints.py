@@ -1,11 +1,15 @@
 """Max-norm: the incoming weights of each output unit stay inside a ball (Srivastava et al. 2014, section 5.1).
 
-A unit inside the ball is left untouched, bit for bit. Two forms of one projection: :func:`max_norm_`, called after the
-optimizer's step, and :class:`MaxNorm`, a parametrization that holds at every moment, gradients included.
+A unit inside the ball is left untouched, bit for bit. One projection comes in two forms: :func:`max_norm_`, called
+after the optimizer's step, and :class:`MaxNorm`, a parametrization that holds at every moment, gradients included.
 
 A unit's weights are all those that one output reads through: a row of a linear layer, a filter of a convolution, and
 for a transposed convolution, whose weight has its outputs on axis 1, one output channel within its group. Biases are
-free.
+free. These arguments mean the same in every function that takes them:
+
+- ``bound``: the radius of the ball, a positive and finite number.
+- ``unit_axis``: the axis of the output units, 0, or 1 as in transposed convolutions.
+- ``groups``: the number of groups into which a transposed convolution splits its inputs.
 """
 
 from __future__ import annotations
@@ -51,11 +55,16 @@ def _norms(wide: Tensor, axes: tuple[int, ...]) -> Tensor:
 
 
 def unit_norms(weight: Tensor, *, unit_axis: int = 0, groups: int = 1) -> Tensor:
-    """The Euclidean norm of each output unit's incoming weights, in float64.
+    """Compute the Euclidean norm of each output unit's incoming weights.
 
-    ``weight`` is (units, inputs, …) with ``unit_axis=0``, or (inputs, units, …) with ``unit_axis=1`` as in transposed
-    convolutions, where ``groups`` splits the inputs. Returns shape (units,). Raises TypeError for integer weights and
-    ValueError for a shape without units.
+    Args:
+        weight: the weights, of shape (units, inputs, …) with ``unit_axis=0``, or (inputs, units, …) with
+            ``unit_axis=1``.
+
+    Returns:
+        The norms in float64, of shape (units,).
+
+    Raises TypeError for integer weights and ValueError for a shape without units.
 
     >>> unit_norms(torch.tensor([[3.0, 4.0], [0.0, 1.0]]))
     tensor([5., 1.], dtype=torch.float64)
@@ -99,16 +108,19 @@ def _weight(layer: nn.Module) -> Tensor:
 
 @torch.no_grad()
 def max_norm_(target: nn.Module | Tensor, bound: float, *, unit_axis: int = 0, groups: int = 1) -> None:
-    """Project each output unit's incoming weights onto the ball of radius ``bound``, in place: call it after the step.
+    """Project each output unit's incoming weights onto the ball of radius ``bound``, in place.
 
-    ``target`` is a weight, laid out as :func:`unit_norms` says, or a module: then the weight of every linear layer,
-    convolution and transposed convolution in it is projected, each along its own axis. Units with a norm of at most
-    ``bound`` keep every bit; the others keep their direction and end inside the ball, with a norm of at least bound ·
-    (1 − 2 eps) for the eps of the weight's type. Source: Srivastava et al. 2014, section 5.1.
+    Call it after the optimizer's step. Units with a norm of at most ``bound`` keep every bit. The others keep their
+    direction and end inside the ball, with a norm of at least bound · (1 − 2ε) for the machine epsilon ε of the
+    weight's type.
+
+    Args:
+        target: a weight, laid out as :func:`unit_norms` says; or a module, in which the weight of every linear layer,
+            convolution and transposed convolution is projected, each along its own axis.
 
     Raises ValueError for a bound that is not positive and finite, a module with nothing to bound, a parametrized weight
     (which a step cannot change in place), and for weights that are inf or NaN: no projection of those exists, and
-    training has diverged. Nothing has been changed then.
+    training has diverged. Nothing has been changed then. Source: Srivastava et al. 2014, section 5.1.
 
     >>> weight = torch.tensor([[3.0, 4.0], [0.0, 0.5]])
     >>> max_norm_(weight, 1.0)
@@ -145,10 +157,11 @@ class MaxNorm(nn.Module):
     """Max-norm as a parametrization: the layer reads the projection of a free weight, and gradients pass through it.
 
     Use it by ``torch.nn.utils.parametrize.register_parametrization(layer, "weight", MaxNorm(bound))``, or through
-    :func:`bound_weights`, which knows each layer's axis. ``forward`` takes and returns a weight laid out as
-    :func:`unit_norms` says. Trained weights inside the ball are kept bit for bit; those outside are read projected,
-    while the free weight keeps what was trained. Units that are inf or NaN pass unchanged, so that they stay in sight.
-    Raises ValueError for a bound that is not positive and finite.
+    :func:`bound_weights`, which knows each layer's axis. Trained weights inside the ball are kept bit for bit; those
+    outside are read projected, while the free weight keeps what was trained. Units that are inf or NaN pass unchanged,
+    so that they stay in sight.
+
+    Raises ValueError for a bound that is not positive and finite. Source: Srivastava et al. 2014, section 5.1.
 
     >>> MaxNorm(1.0)(torch.tensor([[3.0, 4.0], [0.0, 0.5]]))
     tensor([[0.6000, 0.8000],
@@ -164,10 +177,11 @@ class MaxNorm(nn.Module):
         self.groups = integer("groups", groups, least=1)
 
     def forward(self, weight: Tensor) -> Tensor:
+        """Return the projection of ``weight``, which is laid out as :func:`unit_norms` says."""
         return _projected(weight, self.bound, self.unit_axis, self.groups)
 
     def right_inverse(self, weight: Tensor) -> Tensor:
-        """The free weight for a weight that is assigned: itself, so that nothing trained is lost."""
+        """Return the free weight for a ``weight`` that is assigned: the weight itself, so that nothing is lost."""
         return weight
 
     def extra_repr(self) -> str:
@@ -176,10 +190,14 @@ class MaxNorm(nn.Module):
 
 
 def bound_weights(module: nn.Module, bound: float) -> nn.Module:
-    """Register :class:`MaxNorm` on every linear layer and convolution in ``module``, in place; returns the module.
+    """Register :class:`MaxNorm` on every linear layer and convolution in ``module``, in place, and return the module.
 
-    ``torch.nn.utils.parametrize.remove_parametrizations`` takes it off again. Raises ValueError for a bound that is not
-    positive and finite, and for a module with nothing to bound.
+    ``torch.nn.utils.parametrize.remove_parametrizations`` takes it off again.
+
+    Args:
+        module: the model whose weights are bounded.
+
+    Raises ValueError for a bound that is not positive and finite, and for a module with nothing to bound.
 
     >>> layer = bound_weights(nn.Linear(3, 2), 0.1)
     >>> bool((unit_norms(layer.weight) <= 0.1).all())

@@ -1,4 +1,4 @@
-"""A layer's own source of draws: a stream or a generator that it is given when it is made."""
+"""Layers that own a source of draws: a stream or a generator that they are given when they are made."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from dropout_lab.streams import OptionalState
 
 
 class Drawing(torch.nn.Module):
-    """A layer that draws: from what its ``forward`` is given, else from its own source, else from torch's global one.
+    """The base class of layers that draw random numbers.
 
-    ``stream`` is its own :class:`~dropout_lab.noise.Stream` or None. A layer that was made with ``generator`` has that
-    generator's state in its ``state_dict``. Raises TypeError for another kind of source, ValueError for both at once.
+    A layer draws from what its ``forward`` is given, else from its own source, else from torch's global generator.
+    ``stream`` is its own :class:`~dropout_lab.noise.Stream` or None. A layer that was made with a ``torch.Generator``
+    has that generator's state in its ``state_dict``.
 
     >>> from dropout_lab import nn
     >>> nn.Dropout(stream=Stream(0, "first")).source()
@@ -28,7 +29,14 @@ class Drawing(torch.nn.Module):
     _held: _Held | None
 
     def own_source(self, generator: Source | None, stream: Stream | None) -> None:
-        """Take what the layer was given when it was made."""
+        """Take over the source that the layer is given when it is made.
+
+        Args:
+            generator: a ``torch.Generator`` or a :class:`~dropout_lab.noise.Stream`, or None.
+            stream: a :class:`~dropout_lab.noise.Stream`, or None.
+
+        Raises TypeError for another kind of source, and ValueError for two sources at once.
+        """
         if generator is not None and stream is not None:
             raise ValueError("a layer has one source of draws: give generator or stream, not both")
         if isinstance(generator, Stream):
@@ -41,15 +49,19 @@ class Drawing(torch.nn.Module):
         self._held = None if generator is None else _Held(generator)
 
     def traced(self, x: object, *others: Any, **options: Any) -> Any:
-        """What stands for the output where ``torch.fx`` traces the model: a call of this layer, as of torch's own.
+        """Return what stands for the output where ``torch.fx`` traces the model: a call of this layer.
 
-        ``others`` and ``options`` are what the layer takes besides ``x``.
+        Args:
+            x: what the layer is called with, the tracer's stand-in for a tensor.
+            others: what the layer takes besides ``x``, by position.
+            options: what the layer takes besides ``x``, by name.
 
-        Raises TypeError for an ``x`` that is neither a tensor nor a tracer's stand-in for one, and where the layer
-        is all of the model.
+        Raises TypeError for an ``x`` that is neither a tensor nor a tracer's stand-in for one, and where the layer is
+        all of the model.
 
         >>> from dropout_lab import nn
-        >>> graph = torch.fx.symbolic_trace(torch.nn.Sequential(nn.Dropout(0.5), torch.nn.Linear(2, 2))).graph
+        >>> model = torch.nn.Sequential(nn.Dropout(0.5), torch.nn.Linear(2, 2))
+        >>> graph = torch.fx.symbolic_trace(model).graph
         >>> [node.op for node in graph.nodes]
         ['placeholder', 'call_module', 'call_module', 'output']
         """
@@ -61,13 +73,17 @@ class Drawing(torch.nn.Module):
         raise TypeError(f"{type(self).__name__} needs a tensor, got {type(x).__name__}")
 
     def set_aside(self) -> tuple[Generator | None, Stream | None]:
-        """Draw from torch's global generator from now on; gives what ``own_source`` takes to undo it."""
+        """Draw from torch's global generator from now on, and return what :meth:`own_source` takes to undo it."""
         own = None if self._held is None else self._held.generator, self.stream
         self.own_source(None, None)
         return own
 
     def source(self, given: Source | None = None) -> Source | None:
-        """What to draw from; None for torch's global generator."""
+        """Return the source to draw from; None stands for torch's global generator.
+
+        Args:
+            given: the source that ``forward`` was given, which comes first.
+        """
         if given is not None:
             return given
         if self.stream is not None:
@@ -93,7 +109,10 @@ class _Held(OptionalState):
 
 
 def streams(model: torch.nn.Module) -> Iterator[Stream]:
-    """The streams of a model's layers, each once.
+    """Iterate over the streams of a model's layers, each of them once.
+
+    Args:
+        model: the model whose layers are looked at.
 
     >>> from dropout_lab import nn
     >>> [stream.layer for stream in streams(nn.Dropout(0.5, stream=Stream(0, "only")))]
@@ -103,13 +122,20 @@ def streams(model: torch.nn.Module) -> Iterator[Stream]:
 
 
 def add_streams(model: torch.nn.Module, seed: int) -> torch.nn.Module:
-    """Give every layer of the family in ``model`` a stream of its own, named as the layer is in the model; in place.
+    """Give every layer of the family in ``model`` a stream of its own, in place, and return the model.
 
-    What a layer had before is replaced. Layers that were copied, as ``torch.nn.TransformerEncoder`` copies its own, are
-    told apart by it. Raises ValueError for a model without a layer of the family.
+    A stream is named as its layer is in the model. What a layer had before is replaced. Layers that were copied, as
+    ``torch.nn.TransformerEncoder`` copies its own, are told apart by their streams.
+
+    Args:
+        model: the model whose layers get streams.
+        seed: the seed of the streams, an integer from 0 to 2⁶³ − 1.
+
+    Raises ValueError for a model without a layer of the family.
 
     >>> from dropout_lab import nn
-    >>> model = add_streams(torch.nn.Sequential(nn.Dropout(), torch.nn.Linear(2, 2), nn.Dropout()), 3)
+    >>> model = torch.nn.Sequential(nn.Dropout(), torch.nn.Linear(2, 2), nn.Dropout())
+    >>> model = add_streams(model, 3)
     >>> [stream.layer for stream in streams(model)]
     ['0', '2']
     """
@@ -126,7 +152,12 @@ def add_streams(model: torch.nn.Module, seed: int) -> torch.nn.Module:
 def set_streams(
     model: torch.nn.Module, *, step: int | None = None, examples: Sequence[int] | Tensor | None = None
 ) -> torch.nn.Module:
-    """Set the step of all streams of ``model``, if one is given, and the numbers of the examples to come; in place.
+    """Set the step of all streams of ``model`` and the examples to come, in place, and return the model.
+
+    Args:
+        model: the model whose layers have streams.
+        step: the new step; None leaves it as it is.
+        examples: the numbers of the examples, one for each row of the batch; None takes the rows.
 
     Raises ValueError for a model without streams.
 

@@ -1,4 +1,4 @@
-"""What the modules of the family have in common: a variant, the arguments that are remembered, a source of draws."""
+"""What the modules of the family have in common: a variant, the arguments that they remember, and a source of draws."""
 
 from __future__ import annotations
 
@@ -18,10 +18,15 @@ _FLAGS = ("batched", "rescale", "exact_zeros", "share_heads", "per_example")
 
 
 class Member(Drawing):
-    """A member of the family: its variant, which is its function too, and the arguments that the module remembers.
+    """The base class of the family's modules, which remembers a variant and the arguments of its function.
 
     A subclass gives ``variant`` and hands its arguments to ``super().__init__``. One that computes something else in a
     ``forward`` of its own gives its variant anew, or the test-time rules refuse it.
+
+    Args:
+        generator: the module's own source of draws, a ``torch.Generator``, or None.
+        stream: the module's own source of draws, a :class:`~dropout_lab.noise.Stream`, or None.
+        arguments: the arguments that the function gets at each call, ``keep_prob`` among them.
 
     >>> from dropout_lab import nn
     >>> isinstance(nn.Dropout(0.8), Member), nn.Dropout(0.8).variant.name
@@ -51,6 +56,12 @@ class Member(Drawing):
         return {name: getattr(self, name) for name in self.options}
 
     def forward(self, x: Tensor, *, generator: Source | None = None) -> Tensor:
+        """Apply the variant's function with the remembered arguments, in the mode that the module has.
+
+        Args:
+            x: the input, in a shape that the function takes.
+            generator: a source of draws for this call alone, instead of the module's own.
+        """
         if not isinstance(x, Tensor):
             return self.traced(x)
         return type(self).function(x, **self._arguments(), training=self.training, generator=self.source(generator))

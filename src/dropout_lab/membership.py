@@ -1,4 +1,4 @@
-"""Which member of the family a torch module is: ours say it, torch's own dropout layers have it here.
+"""Which member of the family a torch module is: this package's modules say it, and torch's dropout layers have it here.
 
 The test-time rules, the exact ensembles and the experiments ask a module for its variant, instead of listing types.
 """
@@ -36,11 +36,17 @@ FUNCTIONS_OF_TORCH = frozenset(
 
 
 def variant_of(module: torch.nn.Module) -> Variant | None:
-    """The variant of a module's own noise: ours give it, torch's dropout layers have theirs here.
+    """Return the variant of a module's own noise, for this package's modules and torch's dropout layers.
 
-    None for a module that is no member of the family. That does not say that it draws nothing. Raises TypeError for a
-    subclass of ours or of torch's dropout layers whose noise is not known: one that gives no variant, or that has a
-    ``forward`` of its own and does not give its variant anew.
+    Args:
+        module: the module; the modules inside it do not count.
+
+    Returns:
+        The variant, or None for a module that is no member of the family. None does not say that the module draws
+        nothing.
+
+    Raises TypeError for a subclass of this package's or of torch's dropout layers whose noise is not known: one that
+    gives no variant, or that has a ``forward`` of its own and does not give its variant anew.
 
     >>> variant_of(torch.nn.Dropout2d(0.1)).name, variant_of(torch.nn.Linear(2, 2))
     ('spatial_dropout', None)
@@ -69,10 +75,15 @@ def _variant_given_by(kind: type) -> Variant | None:
 
 
 def mask_shape(module: Any, x: Tensor) -> tuple[int, ...]:
-    """The shape of the mask that a module with an enumerable variant draws for its input ``x``.
+    """Return the shape of the mask that a module draws for its input ``x``.
 
-    It broadcasts against ``x``, or for noise on weights against the weights of each example. Raises TypeError for a
-    module without such a mask.
+    The shape broadcasts against that of ``x``, or for noise on weights against the weights of each example.
+
+    Args:
+        module: a module whose variant can be enumerated.
+        x: the input of the module.
+
+    Raises TypeError for a module without such a mask.
 
     >>> from dropout_lab import nn
     >>> mask_shape(nn.VariationalDropout(), torch.ones(2, 9, 5))

@@ -1,17 +1,27 @@
-"""The family of variants as torch modules: :mod:`dropout_lab.functional` with its arguments remembered.
+"""The family of variants as torch modules, which remember the arguments of the functions.
 
-``train()`` switches the noise on, ``eval()`` off. Every module's ``forward`` takes ``generator=`` as its function does;
-shapes, conventions, errors and sources are the function's. Every module may own its source: ``stream=`` a
-:class:`~dropout_lab.noise.Stream` (masks as a function of seed, layer, step and example) or ``generator=`` a
-``torch.Generator`` when it is made, or :func:`~dropout_lab.drawing.add_streams` for a whole model. Under activation
-checkpointing take a stream: a generator of your own is drawn from again when the forward pass is repeated.
+``train()`` switches the noise on, and ``eval()`` switches it off. Shapes, errors and sources are those of the functions
+(:mod:`dropout_lab.functional`), and every module's ``forward`` takes ``generator=`` as its function does. These
+arguments mean the same in every module that takes them:
 
-The members that are layers of their own, recurrent ones, those with learned rates and those for transformers, are
-defined in :mod:`dropout_lab.recurrent`, :mod:`dropout_lab.bayes` and :mod:`dropout_lab.transformer` and stand here too,
-loaded when they are first asked for.
+- ``keep_prob``: the probability p of keeping, between 0 and 1.
+- ``rescale``: True for inverted dropout: in training what is kept is divided by ``keep_prob``. False for the original
+  convention: in ``eval()`` the module multiplies by ``keep_prob`` instead.
+- ``exact_zeros``: whether a dropped inf or NaN becomes exactly 0. With False a product may be used where it is faster:
+  the mask is the same, but a dropped inf or NaN becomes NaN, as in torch's own layers.
+- ``batched``: False for a single sample without the axis N, as it is inside ``torch.vmap`` over samples.
+- ``per_example``: True for a mask for each example, False for one mask for the whole batch.
+- ``generator``: the module's own source of draws, a ``torch.Generator``. By default it is torch's global generator.
+- ``stream``: the module's own source of draws, a :class:`~dropout_lab.noise.Stream`: masks as a function of seed,
+  layer, step and example. Take one under activation checkpointing, where a ``torch.Generator`` is drawn from again when
+  the forward pass is repeated.
 
-Each class names its :class:`~dropout_lab.functional.Variant`, and :func:`~dropout_lab.membership.variant_of` asks a
-module for it, torch's own dropout layers included.
+:func:`~dropout_lab.drawing.add_streams` gives every layer of a model a stream.
+
+The recurrent layers, those with learned rates and those for transformers are defined in :mod:`dropout_lab.recurrent`,
+:mod:`dropout_lab.bayes` and :mod:`dropout_lab.transformer`. They stand here too, and are loaded when they are first
+asked for. Each class names its :class:`~dropout_lab.functional.Variant`, and :func:`~dropout_lab.membership.variant_of`
+asks a module for it, torch's own dropout layers included.
 
 >>> layer = SpatialDropout(0.8)
 >>> layer
@@ -69,7 +79,9 @@ def __getattr__(name: str) -> type[torch.nn.Module]:
 
 
 class Dropout(Member):
-    """Drop each element by itself: :func:`dropout_lab.functional.dropout`.
+    """Drops each element by itself: :func:`dropout_lab.functional.dropout` as a module.
+
+    The input has any shape, and the output has the same.
 
     >>> layer = Dropout(0.8)
     >>> layer(torch.ones(5), generator=torch.Generator().manual_seed(1))
@@ -95,7 +107,14 @@ class Dropout(Member):
 
 
 class GaussianDropout(Member):
-    """Multiply by Gaussian noise: :func:`dropout_lab.functional.gaussian_dropout`.
+    """Multiplies each element by Gaussian noise: :func:`dropout_lab.functional.gaussian_dropout` as a module.
+
+    The input has any shape, and the output has the same. The noise has mean 1 and variance (1 − p)/p.
+
+    Args:
+        keep_prob: the probability p that sets the variance, above 0 and at most 1.
+
+    Raises ValueError for a ``keep_prob`` of 0, where the variance would be infinite.
 
     >>> GaussianDropout(0.8)(torch.ones(3), generator=torch.Generator().manual_seed(0))
     tensor([ 1.7705,  0.8533, -0.0894])
@@ -112,9 +131,12 @@ class GaussianDropout(Member):
 
 
 class SpatialDropout(Member):
-    """Drop whole channels of (N, C, …): :func:`dropout_lab.functional.spatial_dropout`.
+    """Drops whole channels, each by itself: :func:`dropout_lab.functional.spatial_dropout` as a module.
 
-    >>> SpatialDropout(0.5)(torch.ones(1, 3, 2), generator=torch.Generator().manual_seed(0))
+    The input has shape (N, C, L), (N, C, H, W) or (N, C, D, H, W), and the output has the same.
+
+    >>> seeded = torch.Generator().manual_seed(0)
+    >>> SpatialDropout(0.5)(torch.ones(1, 3, 2), generator=seeded)
     tensor([[[0., 0.],
              [2., 2.],
              [0., 0.]]])
@@ -143,9 +165,17 @@ class SpatialDropout(Member):
 
 
 class DropBlock(Member):
-    """Drop blocks of neighboring positions: :func:`dropout_lab.functional.drop_block`.
+    """Drops blocks of neighboring positions: :func:`dropout_lab.functional.drop_block` as a module.
 
-    >>> DropBlock(0.7, 2)(torch.ones(1, 1, 4, 6), generator=torch.Generator().manual_seed(2)).eq(0).sum()
+    The input has shape (N, C, H, W) or (N, C, D, H, W), and the output has the same.
+
+    Args:
+        keep_prob: the expected part of the positions that is kept.
+        block_size: the number of positions along a side of a block.
+        gamma: "exact" meets ``keep_prob``; "published" takes the rate of the paper, which neglects that blocks overlap.
+
+    >>> seeded = torch.Generator().manual_seed(2)
+    >>> DropBlock(0.7, 2)(torch.ones(1, 1, 4, 6), generator=seeded).eq(0).sum()
     tensor(4)
     """
 
@@ -174,9 +204,15 @@ class DropBlock(Member):
 
 
 class VariationalDropout(Member):
-    """Drop features for a whole sequence: :func:`dropout_lab.functional.variational_dropout`.
+    """Drops features for a whole sequence: :func:`dropout_lab.functional.variational_dropout` as a module.
 
-    >>> VariationalDropout(0.5)(torch.ones(1, 2, 3), generator=torch.Generator().manual_seed(0))
+    The input has shape (N, T, D), or (T, N, D) with ``time_dim=0``, and the output has the same.
+
+    Args:
+        time_dim: the axis of the time steps, along which the mask is the same.
+
+    >>> seeded = torch.Generator().manual_seed(0)
+    >>> VariationalDropout(0.5)(torch.ones(1, 2, 3), generator=seeded)
     tensor([[[0., 2., 0.],
              [0., 2., 0.]]])
     """
@@ -205,7 +241,9 @@ class VariationalDropout(Member):
 
 
 class DropPath(Member):
-    """Drop a residual branch, sample by sample: :func:`dropout_lab.functional.drop_path`.
+    """Drops a whole residual branch, sample by sample: :func:`dropout_lab.functional.drop_path` as a module.
+
+    The input, which is what the branch gives, has shape (N, …), and the output has the same.
 
     >>> DropPath(0.5)(torch.ones(3, 2), generator=torch.Generator().manual_seed(0))
     tensor([[0., 0.],
@@ -236,9 +274,12 @@ class DropPath(Member):
 
 
 class TokenDropout(Member):
-    """Drop whole tokens of (N, T, D): :func:`dropout_lab.functional.token_dropout`.
+    """Drops whole tokens of a sequence: :func:`dropout_lab.functional.token_dropout` as a module.
 
-    >>> TokenDropout(0.5)(torch.ones(1, 3, 2), generator=torch.Generator().manual_seed(0))
+    The input has shape (N, T, D), and the output has the same.
+
+    >>> seeded = torch.Generator().manual_seed(0)
+    >>> TokenDropout(0.5)(torch.ones(1, 3, 2), generator=seeded)
     tensor([[[0., 0.],
              [2., 2.],
              [0., 0.]]])
@@ -267,10 +308,17 @@ class TokenDropout(Member):
 
 
 class AttentionDropout(Member):
-    """Drop attention probabilities (N, H, T, S): :func:`dropout_lab.functional.attention_dropout`.
+    """Drops attention probabilities: :func:`dropout_lab.functional.attention_dropout` as a module.
+
+    The input has shape (N, H, T, S), how much each of T targets reads from each of S sources, and the output has the
+    same.
+
+    Args:
+        share_heads: whether a source is dropped for a target in every head at once.
 
     >>> even = torch.full((1, 2, 1, 3), 1 / 3)
-    >>> AttentionDropout(0.5, share_heads=True)(even, generator=torch.Generator().manual_seed(0))
+    >>> seeded = torch.Generator().manual_seed(0)
+    >>> AttentionDropout(0.5, share_heads=True)(even, generator=seeded)
     tensor([[[[0.0000, 0.6667, 0.0000]],
              [[0.0000, 0.6667, 0.0000]]]])
     """

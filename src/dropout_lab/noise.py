@@ -1,9 +1,17 @@
-"""The ground of every variant: random 0/1 masks and Gaussian noise.
+"""Random 0/1 masks and Gaussian noise, from which every member of the family is made.
 
-Shape, keep probability and the source of the draws go in; nothing here knows what the noise is for. From a torch
-generator, numbers are drawn in the logical order of the shape, one after the other, so the same generator state gives
-the same mask for any number of threads and for any memory layout of what is masked. From a :class:`Stream` each number
-is computed from its place.
+The functions take a shape, a keep probability and the source of the draws, and do not know what the noise is for. From
+a torch generator, numbers are drawn in the logical order of the shape, one after the other. The same generator state
+then gives the same mask for any number of threads and for any memory layout of what is masked. A :class:`Stream`
+computes each number from its place.
+
+These arguments mean the same in every function here:
+
+- ``shape``: the shape of the tensor that is drawn.
+- ``generator``: the source of the draws, a ``torch.Generator``, a :class:`Stream` or :class:`Draws`; None stands for
+  torch's global generator.
+- ``device``: the device of the tensor that is drawn, by default torch's default device.
+- ``dtype``: the floating point type of the tensor that is drawn.
 """
 
 from __future__ import annotations
@@ -38,15 +46,18 @@ __all__ = [
 
 #: From this many draws on, masks are made from bits: below, the calls cost more than the numbers.
 MANY = 1 << 15
-#: How many digits of the keep probability are compared for every draw; one draw in 2^12 needs the others too.
+#: How many digits of the keep probability are compared for every draw; one draw in 2¹² needs the others too.
 _DIGITS = 12
 
 
 def check_keep_prob(value: float, name: str = "keep_prob") -> float:
-    """``value`` as a float, if it is a keep probability; ``name`` is the argument that an error names.
+    """Return ``value`` as a float after checking that it is a keep probability.
 
-    NumPy's numbers are numbers. Raises TypeError for what is none (bool included), ValueError outside [0, 1] and for
-    NaN.
+    Args:
+        value: the number to check; NumPy's numbers are accepted.
+        name: the argument that an error names.
+
+    Raises TypeError for what is no number (a bool is none), and ValueError for a number outside [0, 1] and for NaN.
 
     >>> check_keep_prob(1)
     1.0
@@ -70,11 +81,19 @@ def bernoulli(
     device: torch.device | str | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """Independent draws: 1 with probability ``keep_prob``, else 0, as a contiguous tensor of ``shape`` and ``dtype``.
+    """Draw independent 0/1 numbers, each of which is 1 with probability ``keep_prob``.
 
-    At 0 and 1 nothing is drawn. On the CPU, from 2^15 draws on, the rate is ``keep_prob`` to 2^-64; for fewer, on other
-    devices, and under ``torch.compile`` and ``vmap`` it is ``keep_prob`` rounded to 24 binary digits, and from a stream
-    it is rounded to 32. Raises as :func:`check_keep_prob` does.
+    On the CPU, from 2¹⁵ draws on, the probability is ``keep_prob`` to within 2⁻⁶⁴. For fewer draws, on other devices
+    and under ``torch.compile`` and ``vmap`` it is ``keep_prob`` rounded to 24 binary digits, and from a stream to 32
+    digits. At keep probabilities of 0 and 1 nothing is drawn.
+
+    Args:
+        keep_prob: the probability of a 1, between 0 and 1.
+
+    Returns:
+        A contiguous tensor of ``shape`` and ``dtype``.
+
+    Raises what :func:`check_keep_prob` raises.
 
     >>> bernoulli((2, 5), 0.5, generator=torch.Generator().manual_seed(0))
     tensor([[0., 1., 0., 0., 0.],
@@ -98,12 +117,20 @@ def exceeding(
     generator: Source | None = None,
     device: torch.device | str | None = None,
 ) -> tuple[Tensor, float]:
-    """A mask in its cheapest form: float32 numbers and a level; what exceeds the level is kept.
+    """Draw a mask in its cheapest form: float32 numbers, and a level that the kept ones exceed.
 
-    It is the mask that :func:`bernoulli` makes of the same generator state. ``keep_prob`` must have been checked.
+    The mask is the one that :func:`bernoulli` makes from the same generator state.
 
-    >>> values, level = exceeding((2, 5), 0.5, generator=torch.Generator().manual_seed(0))
-    >>> torch.equal(values > level, bernoulli((2, 5), 0.5, generator=torch.Generator().manual_seed(0)) == 1)
+    Args:
+        keep_prob: the probability of keeping, which must have been checked (:func:`check_keep_prob`).
+
+    Returns:
+        The numbers, of ``shape``, and the level; True in ``numbers > level`` stands for kept.
+
+    >>> seeded = torch.Generator().manual_seed(0)
+    >>> values, level = exceeding((2, 5), 0.5, generator=seeded)
+    >>> mask = bernoulli((2, 5), 0.5, generator=torch.Generator().manual_seed(0))
+    >>> torch.equal(values > level, mask == 1)
     True
     """
     if not 0 < keep_prob < 1 or isinstance(generator, (Stream, Draws)) or _prefers_bits(shape, device):
@@ -114,9 +141,13 @@ def exceeding(
 
 
 def level(keep_prob: float) -> float:
-    """What a number of ``torch.rand`` exceeds with probability ``keep_prob``, rounded to 24 binary digits.
+    """Return the level that a number of ``torch.rand`` exceeds with probability ``keep_prob``.
 
-    In float32 it is k / 2^24, each k below 2^24 as likely as another.
+    The probability is rounded to 24 binary digits, because ``torch.rand`` gives the multiples of 2⁻²⁴ below 1, each as
+    often as another, in float32.
+
+    Args:
+        keep_prob: the probability of exceeding the level, which must have been checked (:func:`check_keep_prob`).
 
     >>> 0.75 > level(0.25), 0.75 - 2**-24 > level(0.25)
     (True, False)
@@ -132,10 +163,19 @@ def gaussian(
     device: torch.device | str | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """Independent draws from N(1, (1 − p)/p) with p = ``keep_prob``: the mean and variance of r/p for Bernoulli r.
+    """Draw independent numbers from the normal distribution with mean 1 and variance (1 − p)/p.
 
-    Drawn in float32 at least (in the precision of ``dtype``, if that is finer). Source: Srivastava et al. 2014,
-    section 10. Raises as :func:`check_keep_prob` does, and ValueError at 0, where the variance would be infinite.
+    With p = ``keep_prob`` these are the mean and the variance of r/p, where r is a Bernoulli mask with keep probability
+    p. The numbers are drawn in float32, or in the precision of ``dtype`` if that is finer.
+
+    Args:
+        keep_prob: the probability p that sets the variance, above 0 and at most 1.
+
+    Returns:
+        A tensor of ``shape`` and ``dtype``.
+
+    Raises what :func:`check_keep_prob` raises, and ValueError at 0, where the variance would be infinite. Source:
+    Srivastava et al. 2014, section 10.
 
     >>> draws = gaussian((100_000,), 0.8, generator=torch.Generator().manual_seed(0))
     >>> round(draws.mean().item(), 2), round(draws.var().item(), 2)
@@ -158,7 +198,12 @@ def normal(
     device: torch.device | str | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """Independent draws from N(0, 1). From a stream they are the quantiles of its levels, and so within ±6.4.
+    """Draw independent numbers from the standard normal distribution.
+
+    A stream gives the quantiles of its levels, which lie within ±6.4.
+
+    Returns:
+        A tensor of ``shape`` and ``dtype``.
 
     >>> normal((2,), generator=torch.Generator().manual_seed(0))
     tensor([ 1.5410, -0.2934])
@@ -176,7 +221,12 @@ def uniform(
     device: torch.device | str | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """Independent draws from [0, 1). From a stream they are multiples of 2^-24, as torch's own are in float32.
+    """Draw independent numbers from the uniform distribution on [0, 1).
+
+    A stream gives multiples of 2⁻²⁴, as torch's own generators do in float32.
+
+    Returns:
+        A tensor of ``shape`` and ``dtype``.
 
     >>> uniform((2,), generator=torch.Generator().manual_seed(0))
     tensor([0.4963, 0.7682])
@@ -187,9 +237,14 @@ def uniform(
 
 
 def placed(source: Source | None, axis: int | None, place: int = 0) -> Source | None:
-    """What to draw from: a generator as it is, of a stream the numbers of a place with the examples along ``axis``.
+    """Return a source of draws that knows along which axis the examples lie.
 
-    ``place`` counts from the one that is given.
+    A generator is returned as it is. A stream gives its :class:`Draws` for one of the purposes of a layer.
+
+    Args:
+        source: the source of the draws, or None.
+        axis: the axis of the examples in the shape that is drawn; None where one draw serves all of them.
+        place: the purpose of the draws, counted from the one that ``source`` already has.
 
     >>> placed(Stream(0), 1).axis
     1
@@ -203,7 +258,10 @@ def placed(source: Source | None, axis: int | None, place: int = 0) -> Source | 
 
 
 def check_source(source: object) -> None:
-    """Raise TypeError for what nothing can be drawn from.
+    """Raise TypeError unless ``source`` is something that can be drawn from.
+
+    Args:
+        source: a ``torch.Generator``, a :class:`Stream` or :class:`Draws`, or None.
 
     >>> check_source(0)
     Traceback (most recent call last):
@@ -251,7 +309,7 @@ def _words(size: int, digits: str, generator: Generator | None) -> Tensor:
     A uniform number u = 0.u₁u₂u₃… is below 0.d₁d₂d₃… where the first digit that differs says so. From the last digit
     to the first, with row i holding the bits uᵢ negated: a digit 1 keeps where the bit is set *or* the rest decided so,
     a digit 0 where it is set *and* the rest did. ``_DIGITS`` rows decide most words, whatever the rest says; for the
-    few others the rest is drawn as numbers. So the probability is met to 2^-64, at hardly more than ``_DIGITS`` random
+    few others the rest is drawn as numbers. So the probability is met to 2⁻⁶⁴, at hardly more than ``_DIGITS`` random
     bits a draw.
     """
     head, tail = digits[:_DIGITS], digits[_DIGITS:]

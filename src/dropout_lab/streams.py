@@ -23,7 +23,7 @@ from torch import Generator, Tensor
 from dropout_lab import philox, pinned
 from dropout_lab.arguments import integer
 
-#: Draws are numbers from 0 to 2^32 − 1: two come from a word.
+#: Draws are numbers from 0 to 2³² − 1: two come from a word.
 LEVELS = 2**32
 #: What stands for the example where one mask serves all: no example has this number.
 _SHARED = -1
@@ -56,9 +56,12 @@ def times_drawn() -> int:
 
 
 def is_plain(x: Tensor | None = None) -> bool:
-    """Whether operations run now, one by one: not while compiled or exported, nor inside vmap and its relatives.
+    """Return whether operations run now, one by one, and not while a graph is made of them.
 
-    With ``x`` also whether ``x`` is a tensor like any other, and no stand-in for one.
+    The answer is False while torch compiles or exports, and inside ``torch.vmap`` and its relatives.
+
+    Args:
+        x: a tensor that must be like any other, and no stand-in for one; None asks about the surroundings alone.
 
     >>> is_plain()
     True
@@ -70,9 +73,11 @@ def is_plain(x: Tensor | None = None) -> bool:
 
 
 def is_free(x: Tensor | None = None) -> bool:
-    """Whether drawn values may be looked at: :func:`is_plain`, and no mode or tracer sees what runs.
+    """Return whether drawn values may be looked at: :func:`is_plain` holds, and no mode or tracer sees what runs.
 
-    With ``x`` also whether ``x`` is a tensor like any other, and neither a stand-in nor one for many.
+    Args:
+        x: a tensor that must be like any other, neither a stand-in nor one for many; None asks about the surroundings
+            alone.
 
     >>> from torch._subclasses.fake_tensor import FakeTensorMode
     >>> with FakeTensorMode():
@@ -85,7 +90,13 @@ def is_free(x: Tensor | None = None) -> bool:
 
 
 def mode_of(x: Tensor) -> AbstractContextManager[object]:
-    """A context to draw in for ``x``: the mode of a stand-in for a tensor, which takes no others; else none.
+    """Return the context in which numbers for ``x`` have to be drawn.
+
+    For a stand-in, such as a fake tensor, it is the stand-in's mode, which takes no other tensors. For any other tensor
+    the context does nothing.
+
+    Args:
+        x: the tensor, or the stand-in for one, that is to be masked.
 
     >>> from torch._subclasses.fake_tensor import FakeTensorMode
     >>> with FakeTensorMode():
@@ -112,21 +123,31 @@ class OptionalState(torch.nn.Module):
 class Stream(OptionalState):
     """A source of masks that depend on ``seed``, ``layer``, ``step`` and the example, and on nothing else.
 
-    Every function of the family takes it as ``generator=``, every layer as ``stream=``. A layer that is given a stream
-    without a ``layer`` takes the next one of it (:meth:`.Stream.next_layer`), so layers are told apart. The user moves
-    it on from step to step with :meth:`.Stream.advance`; as long as the step is the same, so are the masks. Hence a
-    layer that is called twice in one step masks the same places twice: give each place a layer of its own.
+    Every function of the family takes a stream as ``generator=``, every layer as ``stream=``. A layer that is given a
+    stream without a ``layer`` takes the next one of it (:meth:`.Stream.next_layer`), so that layers have different
+    masks. You move the stream on from step to step with :meth:`.Stream.advance`; as long as the step is the same, so
+    are the masks. A layer that is called twice in one step therefore masks the same places twice: give each place a
+    layer of its own.
 
-    The example is what ``examples`` says, the number of each along the axis of examples. Where it is None, it is
-    the row, counted from 0: then a mask stays with the row, and not with the example that happens to stand there.
+    An example is known by its number in ``examples``, which go along the axis of the examples. Where ``examples`` is
+    None, the row counts, from 0: the mask then stays with the row, and not with the example that happens to stand
+    there.
 
-    It is a module without parameters, so its state is part of a model's ``state_dict`` (a state dict without it is
-    taken too, and leaves it as it is), moves with ``to`` and survives ``deepcopy`` and ``pickle``. Raises TypeError for
-    a seed, a step or an example number that is not an integer, ValueError for one that is below 0 or from 2^63 on.
+    A stream is a module without parameters. Its state is a part of a model's ``state_dict``, moves with ``to`` and
+    survives ``deepcopy`` and ``pickle``. A state dict without it is accepted, and leaves the stream as it is.
+
+    Args:
+        seed: the seed, an integer from 0 to 2⁶³ − 1.
+        layer: the name of the layer that draws; None for a stream that hands out layers.
+        step: the step of the training, an integer from 0 to 2⁶³ − 1.
+
+    Raises TypeError for a seed, a step or an example number that is not an integer, and ValueError for one that is
+    below 0 or at least 2⁶³.
 
     >>> from dropout_lab import functional
     >>> stream = Stream(0, "first")
-    >>> whole = functional.dropout(torch.ones(4, 3), generator=stream.at(examples=[7, 8, 9, 2]))
+    >>> draws = stream.at(examples=[7, 8, 9, 2])
+    >>> whole = functional.dropout(torch.ones(4, 3), generator=draws)
     >>> alone = functional.dropout(torch.ones(1, 3), generator=stream.at(examples=[9]))
     >>> torch.equal(whole[2], alone[0])
     True
@@ -147,7 +168,7 @@ class Stream(OptionalState):
             self.register_buffer(name, torch.tensor(value, dtype=torch.int64))
 
     def next_layer(self) -> Stream:
-        """A stream of the same seed and step for the next layer, or this one itself if it has a layer.
+        """Return a stream of the same seed and step for the next layer; a stream that has a layer returns itself.
 
         >>> root = Stream(3)
         >>> root.next_layer().layer, root.next_layer().layer
@@ -160,7 +181,7 @@ class Stream(OptionalState):
 
     @torch.no_grad()
     def advance(self, steps: int = 1) -> Self:
-        """Move on to a later step, in place.
+        """Move on by ``steps`` steps, in place, and return the stream.
 
         >>> int(Stream(0).advance().advance(2).step)
         3
@@ -170,7 +191,11 @@ class Stream(OptionalState):
 
     @torch.no_grad()
     def set(self, *, step: int | None = None, examples: Sequence[int] | Tensor | None = None) -> Self:
-        """Set ``examples``, and the step if one is given, in place, for the calls to come.
+        """Set the examples of the calls to come, and the step if one is given, in place, and return the stream.
+
+        Args:
+            step: the new step; None leaves it as it is.
+            examples: the numbers of the examples, one for each place along their axis; None takes the rows.
 
         >>> Stream(0).set(step=5, examples=[3, 1]).examples
         tensor([3, 1])
@@ -181,10 +206,12 @@ class Stream(OptionalState):
         return self
 
     def at(self, *, step: int | None = None, examples: int | Sequence[int] | Tensor | None = None) -> Draws:
-        """The draws at ``step`` for ``examples``, and what this stream says for what is not given.
+        """Return the draws of one step for some examples; what is not given is taken from the stream.
 
-        ``examples`` is one number for each place along the axis of examples, or a single one for all of the input,
-        which then is one sample without that axis.
+        Args:
+            step: the step, counted from 0.
+            examples: a number for each place along the axis of the examples; or a single number for the whole input,
+                which then is one sample without that axis.
         """
         number = self.step if step is None else torch.tensor(_checked("step", step))
         chosen = self.examples if examples is None else _numbers(examples)
@@ -194,23 +221,31 @@ class Stream(OptionalState):
         return f"seed={int(self.seed)}, layer={self.layer!r}, step={int(self.step)}"
 
     def get_extra_state(self) -> dict[str, Any]:
-        """The name of the layer and how many were given out."""
+        """Return the name of the layer and how many layers were handed out, for the ``state_dict``."""
         return {"layer": self.layer, "layers": self._layers}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """What ``get_extra_state`` gave."""
+        """Take over ``state``, which :meth:`.Stream.get_extra_state` returned."""
         self.layer, self._layers = state["layer"], state["layers"]
 
 
 @dataclass(frozen=True, eq=False)
 class Draws:
-    """The numbers of a stream at one step, and who they are for: what a function of the family draws from.
+    """The numbers of a stream at one step, for known examples: what a function of the family draws from.
 
-    ``axis`` is that of the examples in the shape that is drawn, None where one draw serves all of them. ``place`` tells
-    apart what a layer draws for several purposes.
+    :meth:`.Stream.at` makes them.
+
+    Args:
+        seed: the stream's seed, int64 of shape ().
+        key: the number that stands for the stream's layer, int64 of shape ().
+        step: the step, int64 of shape ().
+        examples: the numbers of the examples, int64 of shape (N,), or of shape () for one sample; None takes the rows.
+        axis: the axis of the examples in the shape that is drawn; None where one draw serves all of them.
+        place: the number of the purpose, for a layer that draws for several.
 
     >>> draws = Stream(0).at(step=3, examples=[7])
-    >>> torch.equal(draws.levels((1, 2)), Stream(0, step=3).at(examples=[7]).levels((1, 2)))
+    >>> same = Stream(0, step=3).at(examples=[7])
+    >>> torch.equal(draws.levels((1, 2)), same.levels((1, 2)))
     True
     """
 
@@ -222,18 +257,30 @@ class Draws:
     place: int = 0
 
     def at_place(self, place: int) -> Draws:
-        """Numbers for another purpose of the same layer."""
+        """Return the draws of the same step for another purpose of the same layer, with the number ``place``."""
         return replace(self, place=place)
 
     def levels(self, shape: Sequence[int], device: torch.device | str | None = None) -> Tensor:
-        """Independent uniform integers from 0 to 2^32 − 1, int64, of ``shape``.
+        """Return independent uniform integers from 0 to 2³² − 1, in int64, of ``shape``.
+
+        Args:
+            shape: the shape of the tensor that is drawn.
+            device: the device of the tensor that is drawn, by default torch's default device.
 
         Raises ValueError if there are not as many examples as the axis is long.
         """
         return self._drawn(shape, device, None)
 
     def below(self, shape: Sequence[int], bound: int, device: torch.device | str | None = None) -> Tensor:
-        """Where :meth:`.Draws.levels` are below ``bound``: 0 or 1, bool or int8, whichever is there sooner.
+        """Return where :meth:`.Draws.levels` are below ``bound``, as 0 and 1.
+
+        Args:
+            shape: the shape of the tensor that is drawn.
+            bound: the number that a level has to stay below, from 0 to 2³².
+            device: the device of the tensor that is drawn, by default torch's default device.
+
+        Returns:
+            A tensor of bool or int8, whichever takes less time.
 
         >>> draws = Stream(0).at()
         >>> torch.equal(draws.below((2, 3), 2**31).bool(), draws.levels((2, 3)) < 2**31)

@@ -15,7 +15,15 @@ from dropout_lab.wrapped import beyond_weights
 
 
 class OnWeights(Member):
-    """A layer whose weights are dropped in training: what the members have in common that wrap one.
+    """The base class of the members that wrap a layer and drop its weights in training.
+
+    Args:
+        layer: the layer to wrap.
+        keep_prob: the keep probability of the weights.
+        per_example: True for a mask for each example, False for one mask for the whole batch.
+        rescale: True for inverted dropout, False for the original convention.
+        generator: the module's own source of draws, a ``torch.Generator``, or None.
+        stream: the module's own source of draws, a :class:`~dropout_lab.noise.Stream`, or None.
 
     >>> isinstance(DropConnect(torch.nn.Linear(2, 2)), OnWeights)
     True
@@ -54,11 +62,11 @@ class OnWeights(Member):
             )
 
     def with_weights(self, x: Tensor, weights: Tensor) -> Tensor:
-        """What the wrapped layer does to ``x`` with other weights, given once, or for each example of ``x``."""
+        """Return what the wrapped layer does to ``x`` with other ``weights``, given once or for each example."""
         raise NotImplementedError
 
     def dropped(self, x: Tensor, generator: Source | None) -> Tensor:
-        """What the wrapped layer does to ``x`` with masked weights: the function, with the layer's own options."""
+        """Return what the wrapped layer does to ``x`` with masked weights, whose mask ``generator`` gives."""
         raise NotImplementedError
 
     def forward(self, x: Tensor, *, generator: Source | None = None) -> Tensor:
@@ -72,12 +80,17 @@ class OnWeights(Member):
 
 
 class DropConnect(OnWeights):
-    """A linear layer or a convolution whose weights are dropped: :func:`dropout_lab.functional.drop_connect`.
+    """Drops the weights of a linear layer or a convolution: :func:`dropout_lab.functional.drop_connect` as a module.
 
-    Wraps ``layer``, trained weights and all: a ``torch.nn.Linear``, ``Conv1d``, ``Conv2d`` or ``Conv3d``, which stays
-    what it was and is reached as ``.layer``. Raises TypeError for another kind of layer, and ValueError for one that
-    does more than its linear map when it is called: hooks, a ``forward`` of its own. In ``eval()`` and at keep
-    probability 1 it is the layer as it is called, hooks included.
+    The layer stays what it was, and is reached as ``.layer``. In ``eval()`` and at keep probability 1 the module is the
+    layer as it is called, hooks included. Input and output have the shapes of the layer.
+
+    Args:
+        layer: the trained layer to wrap, a ``torch.nn.Linear``, ``Conv1d``, ``Conv2d`` or ``Conv3d``.
+        keep_prob: the keep probability of each weight.
+
+    Raises TypeError for another kind of layer, and ValueError for one that does more than its linear map when it is
+    called: hooks, a ``forward`` of its own.
 
     >>> layer = DropConnect(torch.nn.Linear(3, 2), 0.5)
     >>> x = torch.ones(4, 3)
@@ -93,14 +106,14 @@ class DropConnect(OnWeights):
     layer: torch.nn.Linear | torch.nn.Conv1d | torch.nn.Conv2d | torch.nn.Conv3d
 
     def linear_map(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """What the wrapped layer does to ``x``, with another weight and bias."""
+        """Return what the wrapped layer does to ``x`` with another ``weight`` and ``bias``."""
         if isinstance(self.layer, torch.nn.Linear):
             return torch.nn.functional.linear(x, weight, bias)
         # A convolution's own way, for it knows its stride, padding and groups.
         return pinned.apply_convolution(self.layer, x, weight, bias)
 
     def with_weights(self, x: Tensor, weights: Tensor) -> Tensor:
-        """What the wrapped layer does to ``x`` with other weights, given once, or for each example of ``x``."""
+        """Return what the wrapped layer does to ``x`` with other ``weights``, given once or for each example."""
         weight, bias = self.layer.weight, self.layer.bias
         if weights.dim() == weight.dim() or len(weights) == 1:
             return self.linear_map(x, weights.view(weight.shape), bias)

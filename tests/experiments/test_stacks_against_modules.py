@@ -288,7 +288,7 @@ def test_learned_gaussian_noise_is_the_module_with_its_gradients(blobs, monkeypa
     found, penalty = recipe.network.forward(parameters, inputs_of(blobs), at), at.penalty()
     for row, plan in enumerate(plans):
         normal = noise_stream(recipe.network, "weight1", plan.seed).standard_normal((7, 4), np.float32)
-        monkeypatch.setattr(bayes.noise, "normal", lambda *_, drawn=normal, **__: torch.from_numpy(drawn))
+        monkeypatch.setattr(noise, "normal", lambda *_, drawn=normal, **__: torch.from_numpy(drawn))
         module = bayes.LearnedGaussianDropout.from_linear(
             linear_of(parameters, 1, row), keep_prob=plan.recipe.noise["weight1"].keep_prob, sharing=sharing
         )
@@ -329,7 +329,7 @@ def test_concrete_dropout_is_the_module_with_its_gradients(blobs, monkeypatch, n
         module = bayes.ConcreteDropout(layer, keep_prob=keep_prob, precision=0.3)
         bits = Bits([noise_stream(network, place, plan.seed)], [True]).draw(shape)[0]
         uniform = (torch.from_numpy(bits.copy()).float() + 32768.5) / 65536
-        monkeypatch.setattr(bayes.noise, "uniform", lambda *_, drawn=uniform, **__: drawn)
+        monkeypatch.setattr(noise, "uniform", lambda *_, drawn=uniform, **__: drawn)
         values = torch.rand(values_shape, generator=torch.Generator().manual_seed(row))
         output = nn.functional.linear if reader.kind == "dense" else nn.functional.conv2d
         extra = {} if reader.kind == "dense" else {"padding": 1}

@@ -11,6 +11,7 @@ import inspect
 import pkgutil
 import sys
 from collections.abc import Iterator
+from enum import EnumType
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ from sphinx.pycode import ModuleAnalyzer
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 from sphinx.writers.html5 import HTML5Translator
+
+from dropout_lab.book import docstrings
 
 PACKAGE = "dropout_lab"
 #: The floors that a reader does not call: the Sphinx side, and the one that holds other libraries' private names.
@@ -57,6 +60,9 @@ _INNER = (
 
 #: The kinds of entry that go on with what belongs to them.
 _WITH_MEMBERS = ("class", "exception")
+
+#: The signature of a constructor that hands on whatever it is given.
+_ANYTHING = "(*args: ~typing.Any, **kwargs: ~typing.Any)"
 
 #: A constant with a longer value shows none: who reads about it looks for what it is.
 _LONGEST_VALUE = 120
@@ -147,7 +153,7 @@ class Reference(SphinxDirective):
             kind = get_documenter(self.env.app, thing, found).objtype
             yield f".. auto{kind}:: {name}"
             if kind in _WITH_MEMBERS:
-                yield "   :members:"
+                yield from ("   :members:", *_inherited(thing))
             elif kind == "data" and len(repr(thing)) > _LONGEST_VALUE:
                 yield "   :no-value:"
             yield ""
@@ -175,12 +181,12 @@ def setup(app: Sphinx) -> None:
     """Load autodoc and autosummary, and register the directive with the settings that its pages need."""
     app.setup_extension("sphinx.ext.autodoc")
     app.setup_extension("sphinx.ext.autosummary")
+    docstrings.setup(app)
     app.add_directive("reference", Reference)
     app.add_directive("variants", Variants)
     app.connect("config-inited", _configure)
     app.connect("env-get-outdated", _outdated)
     app.connect("autodoc-process-docstring", _comment)
-    app.connect("autodoc-process-docstring", _without_headings)
     app.connect("autodoc-skip-member", _skip)
     app.connect("autodoc-process-signature", _tidy)
     app.add_node(addnodes.desc_parameterlist, override=True, html=(_visit_parameters, _depart_parameters))
@@ -231,30 +237,28 @@ def _comment(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines:
     _log.warning("%s needs a comment that begins with #: and says what it is", name)
 
 
-def _without_headings(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
-    """Make headings in a docstring lines in bold: an entry is no section of the page, and all have an "Example"."""
-    for number in range(len(lines) - 1, 0, -1):
-        title, below = lines[number - 1], lines[number]
-        if title.strip() and below == "-" * len(title):
-            lines[number - 1 : number + 1] = [f".. rubric:: {title}", ""]
-
-
 def _skip(app: Sphinx, what: str, name: str, thing: Any, skip: bool, options: Any) -> bool | None:
     """Leave out of a class what is said elsewhere, or says nothing.
 
-    A function from outside that the class only holds has an entry of its own, and what Python writes about a field of
-    a named tuple is its number.
+    A function or a class from outside that the class only holds has an entry of its own, and what Python writes about
+    a field of a named tuple is its number.
     """
     if what != "class":
         return None
-    held = inspect.isfunction(thing) and "." not in thing.__qualname__
+    held = (inspect.isfunction(thing) or inspect.isclass(thing)) and "." not in thing.__qualname__
     return True if held or type(thing).__name__ == "_tuplegetter" else None
 
 
 def _tidy(
     app: Sphinx, what: str, name: str, thing: Any, options: Any, arguments: str | None, returned: str | None
 ) -> tuple[str | None, str | None] | None:
-    """Write an ellipsis for a default that a dataclass makes anew for each of its objects."""
+    """Leave out a signature that says nothing, and write an ellipsis for a default that is made anew each time.
+
+    A class has the first where it takes over the constructor of another library, or that of enumerations, and the
+    second if it is a dataclass.
+    """
+    if arguments == _ANYTHING or isinstance(thing, EnumType):
+        return "", returned
     return (arguments.replace("<factory>", "..."), returned) if arguments else None
 
 
@@ -287,6 +291,20 @@ def _modules(name: str) -> Iterator[str]:
         listed = not hasattr(found, "__all__") or module.name in found.__all__
         if listed and not module.name.startswith("_") and inspect.ismodule(getattr(found, module.name, found)):
             yield from _modules(f"{name}.{module.name}")
+
+
+def _inherited(thing: type) -> Iterator[str]:
+    """Have an entry show what a class takes over from a base class that is private to the package."""
+    own = {base for base in thing.__mro__[1:] if base.__module__.startswith(f"{PACKAGE}.")}
+    private = {base for base in own if not _is_public(base)}
+    if private:
+        others = (base.__name__ for base in thing.__mro__[1:] if base not in private)
+        yield f"   :inherited-members: {', '.join(others)}"
+
+
+def _is_public(base: type) -> bool:
+    offering = (module for floor in floors() for module in modules(floor) if base.__name__ in names(module))
+    return any(getattr(import_module(module), base.__name__) is base for module in offering)
 
 
 def _row(*cells: str) -> Iterator[str]:

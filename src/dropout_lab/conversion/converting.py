@@ -24,7 +24,13 @@ Target = Literal["dropout_lab", "torch"]
 
 @dataclass(frozen=True)
 class Replaced:
-    """A layer that is replaced: its name in the model, what it was, what takes its place, and what differs by that.
+    """A layer that is replaced by another, as a conversion reports it.
+
+    Attributes:
+        name: the layer's name in the model.
+        old: the layer that was there, as text.
+        new: the layer that takes its place, as text.
+        note: what differs by that; empty if nothing does.
 
     >>> print(Replaced("drop", "Dropout(p=0.1)", "Dropout(keep_prob=0.9)"))
     drop: Dropout(p=0.1) -> Dropout(keep_prob=0.9)
@@ -42,9 +48,13 @@ class Replaced:
 
 @dataclass(frozen=True)
 class Left:
-    """Dropout that stays as it is: the module's name in the model, its class, and why.
+    """Dropout that stays as it is, as a conversion reports it.
 
-    ``idle`` says that as it stands it drops nothing, at a rate of 0; then :func:`convert` does not warn of it.
+    Attributes:
+        name: the module's name in the model.
+        kind: the module's class.
+        reason: why it stays.
+        idle: whether it drops nothing as it stands, at a rate of 0; then :func:`convert` does not warn of it.
 
     >>> print(Left("drop", "AlphaDropout", "it drops to another value than 0"))
     drop: AlphaDropout stays: it drops to another value than 0
@@ -61,7 +71,11 @@ class Left:
 
 @dataclass(frozen=True)
 class Report:
-    """What a conversion replaces, and what it leaves; printed, a line for each.
+    """What a conversion replaces, and what it leaves; printed, it has a line for each.
+
+    Attributes:
+        replaced: the layers that are replaced.
+        left: the dropout that stays as it is.
 
     >>> print(Report((Replaced("0", "Dropout(p=0.1)", "Dropout(keep_prob=0.9)"),), ()))
     0: Dropout(p=0.1) -> Dropout(keep_prob=0.9)
@@ -75,15 +89,21 @@ class Report:
 
 
 class NotConverted(UserWarning):
-    """:func:`convert` left dropout in the model as it was; the message names it."""
+    """A warning that :func:`convert` left dropout in the model as it was; the message names it."""
 
 
 def plan(model: torch.nn.Module, to: Target = "dropout_lab") -> Report:
-    """What :func:`convert` would replace in ``model``, and what it would leave and why. Changes nothing.
+    """Report what :func:`convert` would replace in ``model``, and what it would leave and why, and change nothing.
 
     A layer that stands in several places is listed once.
 
-    >>> print(plan(torch.nn.Sequential(torch.nn.Dropout(0.1), torch.nn.LSTM(2, 2, 2, dropout=0.2))).replaced[0])
+    Args:
+        model: the model, or a dropout layer.
+        to: the library whose layers are put in, "dropout_lab" or "torch".
+
+    >>> lstm = torch.nn.LSTM(2, 2, 2, dropout=0.2)
+    >>> report = plan(torch.nn.Sequential(torch.nn.Dropout(0.1), lstm))
+    >>> print(report.replaced[0])
     0: Dropout(p=0.1, inplace=False) -> Dropout(keep_prob=0.9, rescale=True)
     """
     return _survey(model, to)[1]
@@ -97,29 +117,35 @@ def convert(
     stream: Stream | None = None,
     strict: bool = False,
 ) -> torch.nn.Module:
-    """Put this package's layers in place of the dropout layers of ``model``, or with ``to="torch"`` torch's; in place.
+    """Replace the dropout layers of ``model`` by this package's or by torch's, in place, and return the model.
 
-    ``model`` itself is changed and returned, so optimizers and references to it stay good; take a ``copy.deepcopy``
-    first to keep the old one. A model that is a dropout layer itself is not changed, and the new layer is returned. A
-    layer that stands in several places is replaced by one that does. Modes (``training``), schedules and ``inplace``
-    are kept. A keep probability is 1 − rate. Dropout layers have no weights: state dicts pass in both directions.
+    Optimizers and references to the model stay good; take a ``copy.deepcopy`` first to keep the old one. A model that
+    is a dropout layer itself is not changed, and the new layer is returned. A layer that stands in several places is
+    replaced by one that does. Modes (``training``), schedules and ``inplace`` are kept. A keep probability is 1 − rate.
+    Dropout layers have no weights: state dicts pass in both directions.
 
-    Replaced are torch's ``Dropout`` and ``Dropout1d`` to ``Dropout3d`` by class, and others by name and attributes:
+    torch's ``Dropout`` and ``Dropout1d`` to ``Dropout3d`` are replaced by class, and others by name and attributes:
     timm's ``DropPath``, torchvision's ``StochasticDepth`` and ``DropBlock2d``, home-made ``DropPath``,
     ``LockedDropout``, ``SpatialDropout``, ``GaussianDropout`` and the like. A copy of such a layer is run first. If it
-    does not do in training and in ``eval()`` what one of ours does, it stays. So does a layer with hooks.
+    does not do in training and in ``eval()`` what a layer of this package does, it stays. So does a layer with hooks.
 
-    What stays, dropout that is no layer included (the ``dropout=`` of attention and of recurrent layers, numbers and
-    functions that a module's own methods use), is named in a warning :class:`NotConverted`, or with ``strict`` in a
-    ValueError before anything is changed. :func:`plan` gives the whole account. :mod:`dropout_lab.inference` finds by
-    running what no reading of methods shows.
+    What stays is named in a warning :class:`NotConverted`. That includes dropout that is no layer: the ``dropout=`` of
+    attention and of recurrent layers, and numbers and functions that a module's own methods use. :func:`plan` gives the
+    whole account. :mod:`dropout_lab.inference` finds by running what no reading of methods shows.
 
-    ``seed`` gives each new layer a stream of that seed by the layer's name, as ``nn.add_streams`` does. ``stream``
-    gives each the next layer of that stream. A stream's state is a part of the state dict, and need not be in one that
-    is loaded. Raises TypeError for what is no module, ValueError for another ``to``, for ``seed`` and ``stream``
-    together, for either with ``to="torch"``, and for a ``stream`` that names a layer already.
+    Args:
+        model: the model, or a dropout layer.
+        to: the library whose layers are put in, "dropout_lab" or "torch".
+        seed: a seed with which each new layer gets a stream by its name, as :func:`~dropout_lab.drawing.add_streams`
+            gives it. The state of a stream is a part of the state dict, and need not be in one that is loaded.
+        stream: a stream of which each new layer gets the next layer.
+        strict: whether to raise ValueError for what stays, before anything is changed, instead of warning.
 
-    >>> model = convert(torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Dropout(0.1)), seed=0)
+    Raises TypeError for what is no module, ValueError for another ``to``, for ``seed`` and ``stream`` together, for
+    either with ``to="torch"``, and for a ``stream`` that names a layer already.
+
+    >>> model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Dropout(0.1))
+    >>> model = convert(model, seed=0)
     >>> model[1]
     Dropout(
       keep_prob=0.9, rescale=True

@@ -1,4 +1,4 @@
-"""torch's dropout layers and ours, one for the other: what is the same, and what has no counterpart."""
+"""torch's dropout layers and this package's, one for the other: what is the same, and what has no counterpart."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ class Found(NamedTuple):
 
 
 class InPlaceDropout(nn.Dropout):
-    """:class:`dropout_lab.nn.Dropout` that writes into its input, as torch's does with ``inplace=True``.
+    """A :class:`dropout_lab.nn.Dropout` that writes into its input, as torch's layer does with ``inplace=True``.
 
-    A model that reads the input once more gets what the layer left there, as before the conversion.
+    A model that reads the input once more gets what the layer left there, as before the conversion. The arguments
+    ``keep_prob``, ``rescale``, ``exact_zeros``, ``generator`` and ``stream`` are those of
+    :class:`dropout_lab.nn.Dropout`.
 
     >>> x = torch.ones(4)
     >>> InPlaceDropout(0.5)(x) is x
@@ -40,12 +42,20 @@ class InPlaceDropout(nn.Dropout):
 
 
 class ChannelDropout(nn.SpatialDropout):
-    """:class:`dropout_lab.nn.SpatialDropout` with the axes that a layer of torch takes, and with its ``inplace``.
+    """A :class:`dropout_lab.nn.SpatialDropout` with the axes and the ``inplace`` of one of torch's layers.
 
-    ``dims`` is that of ``torch.nn.Dropout1d``, ``Dropout2d`` or ``Dropout3d``. The first takes (N, C, L) or (C, L), the
-    second (N, C, H, W) or (N, C, L), the third (N, C, D, H, W) or (C, D, H, W). Raises ValueError for other inputs.
+    Args:
+        keep_prob: the probability of keeping a channel.
+        dims: 1 for ``torch.nn.Dropout1d``, with input (N, C, L) or (C, L); 2 for ``Dropout2d``, with input (N, C, H, W)
+            or (N, C, L); 3 for ``Dropout3d``, with input (N, C, D, H, W) or (C, D, H, W).
+        inplace: whether the layer writes into its input.
+        generator: the layer's own source of draws, a ``torch.Generator``, or None.
+        stream: the layer's own source of draws, a :class:`~dropout_lab.noise.Stream`, or None.
 
-    >>> ChannelDropout(0.5, dims=1)(torch.ones(3, 2), generator=torch.Generator().manual_seed(0))
+    Raises ValueError for inputs of other shapes.
+
+    >>> seeded = torch.Generator().manual_seed(0)
+    >>> ChannelDropout(0.5, dims=1)(torch.ones(3, 2), generator=seeded)
     tensor([[0., 0.],
             [2., 2.],
             [0., 0.]])
@@ -67,7 +77,7 @@ class ChannelDropout(nn.SpatialDropout):
             raise ValueError(f"dims must be 1, 2 or 3, got {dims!r}")
         self.dims = dims
         self.inplace = flag("inplace", inplace)
-        #: The number of axes of an input without the axis N, where there is such.
+        # The number of axes of an input without the axis N, where there is such.
         self.alone = None if dims == 2 else dims + 1
 
     def forward(self, x: Tensor, *, generator: Source | None = None) -> Tensor:

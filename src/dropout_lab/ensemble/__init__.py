@@ -1,8 +1,8 @@
-"""Exact ensembles: what all 2^n subnetworks of a network say together.
+"""Exact ensembles: what all 2ⁿ subnetworks of a network say together.
 
-:func:`masks` lists the masks; :func:`exact_mean` and :func:`exact_geometric_mean` enumerate them, for any function of
-a mask and for any model with few enough units to drop. Two algorithms go further for one dropout layer before the
-output: :func:`softmax_mean` (about 2^30 masks in seconds) and :func:`sigmoid_mean` (any number of units).
+:func:`masks` lists the masks. :func:`exact_mean` and :func:`exact_geometric_mean` enumerate them, for any function of a
+mask and for any model with few enough units to drop. Two algorithms go further for one dropout layer before the output:
+:func:`softmax_mean` averages about 2³⁰ masks in seconds, and :func:`sigmoid_mean` takes any number of units.
 """
 
 from dropout_lab.ensemble.enumeration import exact_geometric_mean, exact_mean

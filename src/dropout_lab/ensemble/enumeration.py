@@ -1,7 +1,7 @@
 """The arithmetic and the normalized geometric mean over all masks, streamed in bounded memory.
 
-Both means come in two forms. Of a function of masks: ``exact_mean(function, n, keep_prob)``. Of a model with dropout
-layers at inputs x: ``exact_mean(model, x)``.
+Both means come in two forms. ``exact_mean(function, n, keep_prob)`` averages a function of masks, and
+``exact_mean(model, x)`` a model with dropout layers at inputs x.
 """
 
 from __future__ import annotations
@@ -184,31 +184,39 @@ def exact_mean(
     chunk: int | None = None,
     max_masks: int = MAX_MASKS,
 ) -> Tensor:
-    """The mean over all 2^n masks, each weighted with its probability, accumulated in float64.
+    """Average over all 2ⁿ masks, each weighted with its probability.
 
-    ``exact_mean(function, n, keep_prob)`` averages any function of the masks of ``n`` units: it is given tables of
-    masks, float64 (M, n), and returns one row a mask, (M, …). The mean has shape (…). ``keep_prob`` is one number
-    (default ½) or one a unit.
+    ``exact_mean(function, n, keep_prob)`` averages any function of the masks of ``n`` units. ``exact_mean(model, x)``
+    averages what the subnetworks of a torch model say about the batch ``x``.
 
-    ``exact_mean(model, x)`` averages what the subnetworks of a torch model say about the batch ``x`` of shape (N, …):
-    the mean has the shape of ``model(x)``. Every dropout layer is enumerated, each with its own keep probability and
-    in its own convention (inverted or original): every member of the family with independent 0/1 masks, ours and
-    torch's. For each example it is the mean over all masks of the shapes that training draws for that example alone.
-    Where one example's output depends on another (or axis 0 of ``x`` is not that of the examples), ``x`` is taken as
-    one whole, with all the masks that are drawn for it. Everything else runs as in ``eval()``, and the model's mode is
-    left as it was.
-
+    Every dropout layer of a model is enumerated, each with its own keep probability and in its own convention (inverted
+    or original): every member of the family with independent 0/1 masks, this package's and torch's. For each example
+    the mean is taken over all masks of the shapes that training draws for that example alone. Where one example's
+    output depends on another (or axis 0 of ``x`` is not that of the examples), ``x`` is taken as one whole, with all
+    the masks that are drawn for it. Everything else runs as in ``eval()``, and the model's mode is left as it was.
     Copies of the model run first, in training mode too, to see that nothing else in it is random.
 
-    ``output`` says how a member's output is read before it is averaged: "raw" as it is (the default for functions),
-    "softmax" as logits of the classes on the last axis (the default for models), "sigmoid" as the logit of a binary
-    output. At most ``chunk`` masks are evaluated at a time (default 4096, fewer for models with large activations), so
-    memory does not grow with 2^n. The result carries no gradient.
+    Args:
+        source: a function that is given tables of masks, float64 of shape (M, n), and returns one row a mask, (M, …);
+            or a model.
+        over: the number n of units for a function; a batch of inputs of shape (N, …) for a model.
+        keep_prob: the keep probability of the units of a function, one number (by default ½) or one for each unit; a
+            model has its own.
+        output: how a member's output is read before it is averaged: "raw" as it is (the default for functions),
+            "softmax" as logits of the classes on the last axis (the default for models), "sigmoid" as the logit of a
+            binary output.
+        chunk: the largest number of masks that are evaluated at a time (by default 4096, and fewer for models with
+            large activations), so that memory does not grow with 2ⁿ.
+        max_masks: the largest number of masks that is enumerated.
 
-    Raises :class:`TooManyMasks` for more than ``max_masks``; ValueError for a probability outside [0, 1], a function
-    that does not return one row a mask, and a model without dropout layers, with noise that is not Bernoulli, or with a
-    module that draws random numbers otherwise, which is named; TypeError for outputs that are no real numbers, and for
-    a subclass of a dropout layer whose noise is not known.
+    Returns:
+        The mean, accumulated in float64 and without a gradient, of shape (…) for a function and of the shape of
+        ``model(x)`` for a model.
+
+    Raises :class:`TooManyMasks` for more than ``max_masks`` masks; ValueError for a probability outside [0, 1], a
+    function that does not return one row a mask, and a model without dropout layers, with noise that is not Bernoulli,
+    or with a module that draws random numbers otherwise, which is named; TypeError for outputs that are no real
+    numbers, and for a subclass of a dropout layer whose noise is not known.
 
     >>> exact_mean(lambda masks: masks.sum(1) ** 2, 3, 0.5)
     tensor(3., dtype=torch.float64)
@@ -257,18 +265,31 @@ def exact_geometric_mean(
     chunk: int | None = None,
     max_masks: int = MAX_MASKS,
 ) -> Tensor:
-    """The geometric mean of class probabilities over all 2^n masks: exp of the weighted mean of their logarithms.
+    """Take the weighted geometric mean of class probabilities over all 2ⁿ masks.
 
-    Arguments as for :func:`exact_mean`. Members give probabilities of the classes on the last axis ("raw"), their
-    logits ("softmax"), or the logit of a binary output ("sigmoid", whose mean is that of the positive class).
-    ``normalize`` divides by the sum over the classes, which for a geometric mean is below 1 (unless all members agree).
-    Accumulated in logarithms, float64. For one dropout layer before a softmax this is what weight scaling gives
-    (Srivastava et al. 2014, section 1; Hinton et al. 2012).
+    It is the exponential of the mean of their logarithms, accumulated in float64. For one dropout layer before a
+    softmax this is what weight scaling gives.
+
+    Args:
+        source: a function of masks, or a model, as :func:`exact_mean` takes it. Its members give probabilities of the
+            classes on the last axis.
+        over: the number n of units for a function; a batch of inputs of shape (N, …) for a model.
+        keep_prob: the keep probability of the units of a function, one number (by default ½) or one for each unit.
+        output: how a member's output is read: "raw" as probabilities, "softmax" as logits of the classes, "sigmoid" as
+            the logit of a binary output, whose mean is that of the positive class.
+        normalize: whether to divide by the sum over the classes, which is below 1 unless all members agree.
+        chunk: the largest number of masks that are evaluated at a time.
+        max_masks: the largest number of masks that is enumerated.
+
+    Returns:
+        The mean, in float64 and without a gradient, of the shape that :func:`exact_mean` gives.
 
     Raises what :func:`exact_mean` raises, and ValueError for members that are not probabilities, or where every class
-    has probability 0 in some member, so that there is nothing to normalize.
+    has probability 0 in some member, so that there is nothing to normalize. Sources: Srivastava et al. 2014, section 1;
+    Hinton et al. 2012.
 
-    >>> two = lambda masks: torch.stack((0.2 + 0.6 * masks[:, 0], 0.8 - 0.6 * masks[:, 0]), dim=1)
+    >>> first = lambda masks: 0.2 + 0.6 * masks[:, 0]
+    >>> two = lambda masks: torch.stack((first(masks), 1 - first(masks)), dim=1)
     >>> exact_geometric_mean(two, 1, 0.5)
     tensor([0.5000, 0.5000], dtype=torch.float64)
     """

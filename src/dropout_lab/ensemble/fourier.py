@@ -1,12 +1,14 @@
-"""The arithmetic ensemble of a binary output as an integral: any number of units, in time linear in it.
+r"""The arithmetic ensemble of a binary output as an integral: any number of units, in time linear in it.
 
-The logit S = b + Σ a_i r_i of independent masks has the characteristic function φ(t) = e^(ibt) Π(1 − p_i + p_i
-e^(i a_i t)), and ½ tanh(z/2) = ∫₀^∞ sin(zt)/sinh(πt) dt gives
+The logit :math:`S = b + \sum_i a_i r_i` of independent masks has the characteristic function :math:`\varphi(t) =
+e^{ibt} \prod_i (1 - p_i + p_i e^{i a_i t})`. With :math:`\tfrac12 \tanh(z/2) = \int_0^\infty \sin(zt)/\sinh(\pi t)\,dt`
+the mean of the output is
 
-    E σ(S) = ½ + ∫₀^∞ Im φ(t) / sinh(πt) dt.
+.. math:: \mathbb{E}\,\sigma(S) = \tfrac12 + \int_0^\infty \frac{\operatorname{Im} \varphi(t)}{\sinh(\pi t)}\,dt.
 
-The midpoint rule with step h = 2π/P sums this integral nearly exactly: by Poisson's formula its error at S = z is
-Σ_k≥1 (−1)^k (σ(z − kP) − σ(−z − kP)), which is below e^(|z| − P)/(1 − e^(−P)).
+The midpoint rule with step :math:`2\pi/P` sums this integral nearly exactly: by Poisson's formula its error at :math:`S
+= z` is :math:`\sum_{k \ge 1} (-1)^k (\sigma(z - kP) - \sigma(-z - kP))`, which is below :math:`e^{|z| - P}/(1 -
+e^{-P})`.
 """
 
 from __future__ import annotations
@@ -25,16 +27,20 @@ from dropout_lab.ensemble.layers import checked_bias, contributions
 _MARGIN = 40.0
 _CUT = _MARGIN / math.pi
 _EPSILON = 2.0**-53
-#: Factors e^(i a t) evaluated at once, and in all.
+#: Factors exp(i a t) evaluated at once, and in all.
 _BLOCK = 2**18
 _MOST = 2**33
 
 
 class BinaryMean(NamedTuple):
-    """A mean over all masks and a bound on its absolute error, both float64 of shape () or (N,).
+    """A mean over all masks, with a bound on its absolute error.
 
-    The bound adds up what the midpoint rule and the cut at a finite t can miss (rigorous) and the rounding errors of
-    the sum (to first order).
+    The bound adds up what the midpoint rule and the cut at a finite t can miss, which is rigorous, and the rounding
+    errors of the sum, to first order.
+
+    Attributes:
+        value: the mean, in float64 of shape () or (N,).
+        bound: the bound on its absolute error, of the same type and shape.
 
     >>> sigmoid_mean(torch.ones(2), torch.zeros(2)).value
     tensor(0.5000, dtype=torch.float64)
@@ -52,17 +58,27 @@ def sigmoid_mean(
     *,
     rescale: bool = True,
 ) -> BinaryMean:
-    """The mean of σ(weight · (mask ⊙ hidden) + bias) over all 2^n masks, each with its probability, and its error.
+    """Average σ(weight · (mask ⊙ hidden) + bias) over all 2ⁿ masks, each with its probability, and bound the error.
 
-    For one dropout layer (inverted if ``rescale``) before a binary output, with any number of units n. ``hidden`` is
-    (n,) or (N, n), ``weight`` (n,) or (1, n), ``bias`` one number; ``keep_prob`` is one number or one a unit. A softmax
-    over two classes is the same thing with the difference of the two rows of weights and biases.
+    This is the ensemble of one dropout layer before a binary output, with any number n of units. A softmax over two
+    classes is the same thing, with the difference of the two rows of weights and of the two biases. The work grows with
+    n times the range of likely logits, which Hoeffding's inequality limits.
 
-    The work grows with n times the range of likely logits, which Hoeffding's inequality limits. Raises TypeError for
-    integer input, and ValueError for other shapes, values that are not finite, probabilities outside [0, 1], and
-    logits so wide (about 10^6 at n = 1000) that the integral would take minutes.
+    Args:
+        hidden: the activations that are dropped, of shape (n,) or (N, n).
+        weight: the weights of the output, of shape (n,) or (1, n).
+        bias: its bias, one number, or None.
+        keep_prob: the keep probability of the units, one number or one for each unit.
+        rescale: True if the dropout layer is inverted, False for the original convention.
 
-    >>> mean = sigmoid_mean(torch.ones(1000), torch.full((1000,), 0.001), keep_prob=0.5)
+    Returns:
+        The mean and its bound.
+
+    Raises TypeError for integer input, and ValueError for other shapes, values that are not finite, probabilities
+    outside [0, 1], and logits so wide (about 10⁶ at n = 1000) that the integral would take minutes.
+
+    >>> weight = torch.full((1000,), 0.001)
+    >>> mean = sigmoid_mean(torch.ones(1000), weight, keep_prob=0.5)
     >>> round(float(mean.value), 4), bool(mean.bound < 1e-12)
     (0.731, True)
     """

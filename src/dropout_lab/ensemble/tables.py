@@ -1,4 +1,4 @@
-"""All 2^n masks of n units with their probabilities, whole or a stretch at a time."""
+"""All 2ⁿ masks of n units with their probabilities, whole or a stretch at a time."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from torch import Tensor
 from dropout_lab import noise
 from dropout_lab.arguments import integer
 
-#: A table of masks may take this many bytes; 2^22 masks of 22 units fit.
+#: A table of masks may take this many bytes; 2²² masks of 22 units fit.
 _TABLE_BYTES = 2**30
 
 
 class TooManyMasks(ValueError):
-    """An ensemble too large to enumerate: the message gives its size, the time it would take and what to use."""
+    """An ensemble is too large to enumerate; the message gives its size, its time, and what to use."""
 
 
 def keep_probs(keep_prob: float | Sequence[float] | Tensor, n: int) -> Tensor:
@@ -47,11 +47,16 @@ def stretch(start: int, stop: int, probabilities: Tensor) -> tuple[Tensor, Tenso
 
 
 def masks(n: int, keep_prob: float | Sequence[float] | Tensor = 0.5) -> tuple[Tensor, Tensor]:
-    """Every mask of ``n`` units and its probability.
+    """List every mask of ``n`` units with its probability.
 
-    Returns the table, 0 or 1 in float64 (2^n, n), in binary counting order: row k has bit j of k in column j, so row 0
-    drops everything and the last row nothing. And the probabilities, float64 (2^n,), which sum to 1: for one keep
-    probability p they are ``p^|r| (1 − p)^(n − |r|)``. ``keep_prob`` may also be one for each unit.
+    Args:
+        n: the number of units.
+        keep_prob: the keep probability of the units, one number or one for each unit.
+
+    Returns:
+        Two float64 tensors. The table of the masks has shape (2ⁿ, n) and entries 0 and 1, in binary counting order: row
+        k has bit j of k in column j, so row 0 drops everything and the last row nothing. The probabilities have shape
+        (2ⁿ,) and sum 1; for one keep probability p, a mask that keeps k units has probability pᵏ(1 − p)ⁿ⁻ᵏ.
 
     Raises ValueError for a probability outside [0, 1], and :class:`TooManyMasks` where the table would take over 1 GiB.
 
@@ -71,7 +76,7 @@ def masks(n: int, keep_prob: float | Sequence[float] | Tensor = 0.5) -> tuple[Te
 
 
 def check_count(n: int, max_masks: int, work: Callable[[], object], done: int, instead: str) -> None:
-    """Raise :class:`TooManyMasks` if 2^n is over ``max_masks``.
+    """Raise :class:`TooManyMasks` if 2ⁿ is over ``max_masks``.
 
     The message's time is measured: ``work()`` does ``done`` masks, and is called only when the answer is no.
     """

@@ -35,20 +35,26 @@ def drop_block(
     rescale: bool = True,
     generator: Source | None = None,
 ) -> Tensor:
-    """Drop blocks of ``block_size`` positions a side, in each channel by itself.
+    """Drop square or cubic blocks of neighboring positions, in each channel by itself.
 
-    ``x`` is (N, C, H, W) or (N, C, D, H, W). Seeds fall with probability γ wherever a whole block fits, and a position
-    is kept if no seed's block covers it. With ``gamma="exact"`` γ is such that ``keep_prob`` is the expected part of
-    the positions that is kept; ``"published"`` takes γ from the paper, which neglects that blocks overlap.
+    Seeds fall with probability γ at each place where a whole block fits, and a position is kept if no seed's block
+    covers it. A position near the border lies in fewer blocks and is kept more often. Each position is rescaled by its
+    *own* keep probability (:func:`block_keep_probs`), so that the mean of the output is ``x`` everywhere, and a
+    sample's output does not depend on the others of its batch. Without ``rescale`` the same probabilities multiply
+    ``x`` when ``training`` is False.
 
-    A position near the border lies in fewer blocks and is kept more often. Each is rescaled by its *own* keep
-    probability (:func:`block_keep_probs`), so that E[y] = x everywhere, and a sample's output does not depend on the
-    others of its batch. Without ``rescale`` the same probabilities multiply ``x`` when ``training=False``.
+    Args:
+        x: the input, of shape (N, C, H, W) or (N, C, D, H, W).
+        keep_prob: the expected part of the positions that is kept.
+        block_size: the number of positions along a side of a block, from 1 to the smallest extent of the map.
+        gamma: "exact" chooses γ so that ``keep_prob`` is met; "published" takes γ from the paper, which neglects that
+            blocks overlap.
 
-    Raises ValueError for a block size that is not an integer from 1 to the smallest extent of the map, or another
-    ``gamma``. Source: Ghiasi, Lin and Le 2018, algorithm 1 and equation 1.
+    Raises ValueError for a block size that is not an integer or does not fit, and for another ``gamma``. Source:
+    Ghiasi, Lin and Le 2018, algorithm 1 and equation 1.
 
-    >>> drop_block(torch.ones(1, 1, 4, 6), 0.7, 2, rescale=False, generator=torch.Generator().manual_seed(2))
+    >>> seeded = torch.Generator().manual_seed(2)
+    >>> drop_block(torch.ones(1, 1, 4, 6), 0.7, 2, rescale=False, generator=seeded)
     tensor([[[[1., 1., 1., 1., 1., 1.],
               [1., 1., 1., 1., 1., 1.],
               [1., 1., 1., 0., 0., 1.],
@@ -81,13 +87,21 @@ def drop_block(
 def block_gamma(
     sizes: Sequence[int], keep_prob: float, block_size: int, *, rule: Literal["exact", "published"] = "exact"
 ) -> float:
-    """The probability γ of a seed at each place where a block fits into a map of extents ``sizes``.
+    r"""Return the probability γ of a seed at each place where a block fits into the map.
 
-    With n positions, of which position i lies in kᵢ of the possible blocks, it is kept with probability (1 − γ)^kᵢ.
-    "exact" solves Σᵢ (1 − γ)^kᵢ = n · ``keep_prob``; "published" is equation 1 of Ghiasi, Lin and Le 2018. Raises as
-    :func:`drop_block` does.
+    Of n positions, position i lies in kᵢ of the possible blocks, and is kept with probability :math:`(1-\gamma)^{k_i}`.
+    The rule "exact" solves :math:`\sum_i (1-\gamma)^{k_i} = n p` for p = ``keep_prob``.
 
-    >>> round(block_gamma((8, 8), 0.9, 3), 4), round(block_gamma((8, 8), 0.9, 3, rule="published"), 4)
+    Args:
+        sizes: the extents of the map, such as (H, W).
+        keep_prob: the expected part of the positions that is kept.
+        block_size: the number of positions along a side of a block.
+        rule: "exact", or "published" for equation 1 of the paper.
+
+    Raises what :func:`drop_block` raises. Source: Ghiasi, Lin and Le 2018, equation 1.
+
+    >>> exact, published = block_gamma((8, 8), 0.9, 3), block_gamma((8, 8), 0.9, 3, rule="published")
+    >>> round(exact, 4), round(published, 4)
     (0.0209, 0.0198)
     """
     keep_prob = noise.check_keep_prob(keep_prob)
@@ -120,15 +134,23 @@ def check_block(block_size: int, rule: str, sizes: Sequence[int] | None = None) 
 
 
 def block_keep_probs(sizes: Sequence[int], block_size: int, gamma: float) -> Tensor:
-    """The probability with which each position of a map of extents ``sizes`` is kept: float64, of shape ``sizes``.
+    """Return the probability with which each position of a map is kept.
+
+    Args:
+        sizes: the extents of the map, such as (H, W).
+        block_size: the number of positions along a side of a block.
+        gamma: the probability of a seed at each place where a block fits.
+
+    Returns:
+        A float64 tensor of shape ``sizes``.
+
+    Raises TypeError for a ``gamma`` that is no number, and ValueError for one outside [0, 1] and for a block that does
+    not fit.
 
     >>> block_keep_probs((3, 3), 2, 0.5)
     tensor([[0.5000, 0.2500, 0.5000],
             [0.2500, 0.0625, 0.2500],
             [0.5000, 0.2500, 0.5000]], dtype=torch.float64)
-
-    Raises TypeError for a ``gamma`` that is no number, ValueError for one outside [0, 1] and for a block that does not
-    fit.
     """
     sizes = [integer("an extent of sizes", size, least=1) for size in sizes]
     block_size = check_block(block_size, "exact", sizes)

@@ -29,7 +29,12 @@ def dropout(
     exact_zeros: bool = True,
     generator: Source | None = None,
 ) -> Tensor:
-    """Drop each element by itself. ``x`` has any shape. Source: Srivastava et al. 2014, section 4.
+    """Drop each element by itself.
+
+    Args:
+        x: the input, of any shape.
+
+    Source: Srivastava et al. 2014, section 4.
 
     >>> dropout(torch.ones(6), 0.5, generator=torch.Generator().manual_seed(0))
     tensor([0., 2., 0., 0., 0., 2.])
@@ -42,12 +47,20 @@ def dropout(
 def gaussian_dropout(
     x: Tensor, keep_prob: float = 0.5, *, training: bool = True, generator: Source | None = None
 ) -> Tensor:
-    """Multiply each element by noise with the mean and the variance of r/p: N(1, (1 − p)/p). ``x`` has any shape.
+    """Multiply each element by Gaussian noise with the mean and the variance of a rescaled Bernoulli mask.
 
-    Nothing is dropped, and both conventions are one, since the mean is 1. Raises ValueError for ``keep_prob=0``, where
-    the variance would be infinite. Source: Srivastava et al. 2014, section 10.
+    The noise has mean 1 and variance (1 − p)/p for p = ``keep_prob``. Nothing is dropped, and both conventions are the
+    same, because the mean is 1.
 
-    >>> y = gaussian_dropout(torch.ones(100_000), 0.8, generator=torch.Generator().manual_seed(0))
+    Args:
+        x: the input, of any shape.
+        keep_prob: the probability p that sets the variance, above 0 and at most 1.
+
+    Raises ValueError for a ``keep_prob`` of 0, where the variance would be infinite. Source: Srivastava et al. 2014,
+    section 10.
+
+    >>> seeded = torch.Generator().manual_seed(0)
+    >>> y = gaussian_dropout(torch.ones(100_000), 0.8, generator=seeded)
     >>> round(y.mean().item(), 2), round(y.var().item(), 2)
     (1.0, 0.25)
     """
@@ -78,11 +91,15 @@ def spatial_dropout(
     exact_zeros: bool = True,
     generator: Source | None = None,
 ) -> Tensor:
-    """Drop whole channels, each by itself. ``x`` is (N, C, L), (N, C, H, W) or (N, C, D, H, W).
+    """Drop whole channels, each by itself, at all of their positions.
+
+    Args:
+        x: the input, of shape (N, C, L), (N, C, H, W) or (N, C, D, H, W).
 
     Source: Tompson et al. 2015, section 3.2.
 
-    >>> spatial_dropout(torch.ones(1, 3, 4), 0.5, generator=torch.Generator().manual_seed(0))
+    >>> seeded = torch.Generator().manual_seed(0)
+    >>> spatial_dropout(torch.ones(1, 3, 4), 0.5, generator=seeded)
     tensor([[[0., 0., 0., 0.],
              [2., 2., 2., 2.],
              [0., 0., 0., 0.]]])
@@ -109,12 +126,16 @@ def variational_dropout(
     exact_zeros: bool = True,
     generator: Source | None = None,
 ) -> Tensor:
-    """Drop features for a whole sequence: one mask, the same at every step along ``time_dim``.
+    """Drop features for a whole sequence: the same mask serves every time step.
 
-    ``x`` has two axes or more, as (N, T, D), or (T, N, D) with ``time_dim=0``. Raises ValueError for a ``time_dim``
-    that ``x`` has not. Source: Gal and Ghahramani 2016, section 4.2.
+    Args:
+        x: the input, with two axes or more, such as (N, T, D), or (T, N, D) with ``time_dim=0``.
+        time_dim: the axis of the time steps.
 
-    >>> variational_dropout(torch.ones(1, 2, 3), 0.5, generator=torch.Generator().manual_seed(0))
+    Raises ValueError for a ``time_dim`` that ``x`` does not have. Source: Gal and Ghahramani 2016, section 4.2.
+
+    >>> seeded = torch.Generator().manual_seed(0)
+    >>> variational_dropout(torch.ones(1, 2, 3), 0.5, generator=seeded)
     tensor([[[0., 2., 0.],
              [0., 2., 0.]]])
     """
@@ -148,7 +169,10 @@ def drop_path(
     exact_zeros: bool = True,
     generator: Source | None = None,
 ) -> Tensor:
-    """Drop the whole of ``x``, a residual branch, for each sample by itself. ``x`` is (N, …).
+    """Drop a whole residual branch, for each sample by itself.
+
+    Args:
+        x: what the branch gives, of shape (N, …).
 
     Source: Huang et al. 2016 (stochastic depth), equation 2.
 
@@ -170,10 +194,19 @@ def drop_path(
 
 
 def linear_decay(blocks: int, last: float = 0.5) -> list[float]:
-    """The keep probabilities of ``blocks`` residual blocks, the first block's first: 1 − (l/L)(1 − ``last``).
+    """Return keep probabilities for residual blocks that fall linearly with the depth of the block.
 
-    Source: Huang et al. 2016 (stochastic depth), equation 4. Raises ValueError for ``blocks`` that is no integer
-    of at least 1 and for ``last`` outside [0, 1].
+    Block l of L is kept with probability 1 − (l/L)(1 − ``last``).
+
+    Args:
+        blocks: the number L of blocks, at least 1.
+        last: the keep probability of the last block.
+
+    Returns:
+        The keep probabilities, that of the first block first.
+
+    Raises ValueError for ``blocks`` that is no integer of at least 1, and for ``last`` outside [0, 1]. Source: Huang et
+    al. 2016 (stochastic depth), equation 4.
 
     >>> linear_decay(5, 0.5)
     [0.9, 0.8, 0.7, 0.6, 0.5]

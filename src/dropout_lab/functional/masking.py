@@ -38,10 +38,11 @@ def masked(
     batched: bool = True,
     **options: Any,
 ) -> Tensor:
-    """``x`` with the Bernoulli mask of a variant, in one of the two conventions: what most members do, and no more.
+    """Multiply ``x`` by the Bernoulli mask of a variant: this is all that most members do.
 
-    ``options`` are those that the variant's ``mask_shape`` takes. The other arguments and the errors are those common
-    to all members (:mod:`dropout_lab.functional`).
+    Args:
+        variant: the member whose ``mask_shape`` says which elements share a draw.
+        options: the arguments that the variant's ``mask_shape`` takes.
 
     >>> columns = Variant(
     ...     name="column_dropout",
@@ -49,7 +50,8 @@ def masked(
     ...     shares="all rows of a column",
     ...     mask_shape=lambda shape: (1, shape[1]),
     ... )
-    >>> masked(columns, torch.ones(2, 3), 0.5, generator=torch.Generator().manual_seed(0))
+    >>> seeded = torch.Generator().manual_seed(0)
+    >>> masked(columns, torch.ones(2, 3), 0.5, generator=seeded)
     tensor([[0., 2., 0.],
             [0., 2., 0.]])
     """

@@ -23,13 +23,19 @@ def token_dropout(
     exact_zeros: bool = True,
     generator: Source | None = None,
 ) -> Tensor:
-    """Drop whole tokens of a sequence, each by itself. ``x`` is (N, T, D).
+    """Drop whole tokens of a sequence, each by itself.
 
     A dropped token becomes a vector of zeros and keeps its place, so the sequence keeps its length. With ``rescale`` a
-    kept one is divided by ``keep_prob``, so that each entry keeps its mean. (A mean over the kept tokens alone, as in
-    the source, would divide by their random number instead.) Source: Iyyer et al. 2015, section 3.1 (word dropout).
+    kept token is divided by ``keep_prob``, so that each entry keeps its mean. (The source takes a mean over the kept
+    tokens alone, and so divides by their random number instead.)
 
-    >>> token_dropout(torch.ones(1, 3, 2), 0.5, generator=torch.Generator().manual_seed(0))
+    Args:
+        x: the input, of shape (N, T, D).
+
+    Source: Iyyer et al. 2015, section 3.1 (word dropout).
+
+    >>> seeded = torch.Generator().manual_seed(0)
+    >>> token_dropout(torch.ones(1, 3, 2), 0.5, generator=seeded)
     tensor([[[0., 0.],
              [2., 2.],
              [0., 0.]]])
@@ -57,11 +63,16 @@ def attention_dropout(
     exact_zeros: bool = True,
     generator: Source | None = None,
 ) -> Tensor:
-    """Drop attention probabilities. ``x`` is (N, H, T, S): how much each of T targets reads from each of S sources.
+    """Drop attention probabilities, each by itself or for all heads at once.
 
-    Each is dropped by itself, or with ``share_heads`` for all heads at once: then what a target reads from a source is
-    lost in every head. What remains is not normalized again, so the mean of each probability stays what it is, and a
-    row's sum does not stay 1. Source: Lin et al. 2019.
+    What remains is not normalized again. The mean of each probability stays what it is, and the sum of a row does not
+    stay 1.
+
+    Args:
+        x: the attention probabilities, of shape (N, H, T, S): how much each of T targets reads from each of S sources.
+        share_heads: whether a source is dropped for a target in every head at once.
+
+    Source: Lin et al. 2019.
 
     >>> even = torch.full((1, 1, 2, 2), 0.5)
     >>> attention_dropout(even, 0.5, generator=torch.Generator().manual_seed(1))
@@ -98,23 +109,33 @@ def embedding_dropout(
     rescale: bool = True,
     generator: Source | None = None,
 ) -> Tensor:
-    """Look words up in a table whose rows are dropped: all occurrences of a word in a sequence are lost together.
+    """Look words up in a table whose rows are dropped: a sequence loses all occurrences of a word together.
 
-    ``indices`` is (N, T), integers below V, with the examples first, and ``weight`` (V, D); the result is (N, T, D).
-    Each of the N examples has its own mask of the V words, or with ``per_example=False`` all have the same one, as in
-    AWD-LSTM (Merity et al. 2018, section 4.3). Indices without the axis N are one example. Where time comes first,
-    (T, N), transpose the indices, and the result back: else each step would be an example. N · V numbers are drawn,
-    also for words that do not occur, so that what becomes of a word does not depend on the others.
+    N · V numbers are drawn, also for words that do not occur, so that what becomes of a word does not depend on the
+    other words. Where time comes first, (T, N), transpose the indices and then the result: otherwise each step would
+    count as an example.
 
-    The other options are those of ``torch.nn.functional.embedding``, and act as there: ``max_norm`` bounds the rows in
-    place, before they are masked, ``padding_idx`` gets no gradient (it is dropped as any word is), gradients may be
-    ``sparse``, and ``scale_grad_by_freq`` counts all occurrences, dropped ones too.
+    Args:
+        indices: the words, integers from 0 to V − 1, of shape (N, T); indices without the axis N are one example.
+        weight: the table, of shape (V, D).
+        per_example: True for a mask of the V words for each of the N examples; False for one mask for all of them, as
+            in AWD-LSTM (Merity et al. 2018, section 4.3).
+        padding_idx: the word that gets no gradient, as in ``torch.nn.functional.embedding``; it is dropped as any word
+            is.
+        max_norm: the largest norm of a row; longer rows are shortened in place, before they are masked.
+        norm_type: the p of the p-norm that ``max_norm`` bounds.
+        scale_grad_by_freq: whether gradients are divided by how often a word occurs; dropped occurrences count too.
+        sparse: whether the gradient of ``weight`` is a sparse tensor.
 
-    Raises TypeError for indices that are no integers and ValueError for a table that is not (V, D). Source: Gal and
+    Returns:
+        The rows of the words, of shape (N, T, D).
+
+    Raises TypeError for indices that are no integers, and ValueError for a table that is not (V, D). Source: Gal and
     Ghahramani 2016, on the dropout of word embeddings.
 
     >>> words = torch.tensor([[0, 1, 0, 2]])
-    >>> embedding_dropout(words, torch.ones(3, 2), 0.5, generator=torch.Generator().manual_seed(0))
+    >>> seeded = torch.Generator().manual_seed(0)
+    >>> embedding_dropout(words, torch.ones(3, 2), 0.5, generator=seeded)
     tensor([[[0., 0.],
              [2., 2.],
              [0., 0.],

@@ -1,8 +1,8 @@
-"""The idea that holds the family together: each member multiplies by random noise, and differs in four choices.
+"""What holds the family together: each member multiplies by random noise, and differs from the others in four choices.
 
-What is multiplied, which axes share a draw, how the noise is distributed, and what is done at test time. A
-:class:`Variant` states these choices once. The functions and the modules are written from it, and the test-time rules,
-the exact ensembles, the experiments' stacks, the tests, the benchmark and the tables ask it.
+The choices are what is multiplied, which axes share a draw, how the noise is distributed, and what is done at test
+time. A :class:`Variant` states these choices once. The functions and the modules are written from it, and the test-time
+rules, the exact ensembles, the experiments' stacks, the tests, the benchmark and the tables ask it.
 
 >>> SPATIAL_DROPOUT.mask_shape((32, 64, 14, 14))
 (32, 64, 1, 1)
@@ -31,13 +31,13 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Variant:
-    """One member of the family: the four choices in which it differs from the others, and what follows from them.
+    """A member of the family: the four choices that tell it from the others, and what follows from them.
 
     ``mask_shape(shape, **options)`` is the rule of the second choice. It takes the shape of what is multiplied, with
-    the axis N of samples unless ``batched=False``, and those of the member's own options that matter (``options`` names
-    them). It gives the shape of the mask, which broadcasts against ``shape``: along an axis of extent 1 all elements
-    share a draw. Two rules differ: that of DropBlock gives the shape of the seeds that its squares grow from, and that
-    of a member whose noise stands on weights takes the shape of the weights.
+    the axis N of the samples unless ``batched=False``, and those of the member's own options that matter (``options``
+    names them). It gives the shape of the mask, which broadcasts against ``shape``: along an axis of extent 1 all
+    elements share a draw. Two rules differ: that of DropBlock gives the shape of the seeds that its squares grow from,
+    and that of a member whose noise stands on weights takes the shape of the weights.
 
     >>> rows = Variant(
     ...     name="row_dropout",
@@ -50,30 +50,31 @@ class Variant:
     ((2, 3, 8, 1), '(N, C, H, W)')
     """
 
-    #: The name of the function, in :mod:`dropout_lab.functional`, if ``is_function``.
+    #: The name of the member, and of its function in :mod:`dropout_lab.functional` if it has one.
     name: str
-    #: First choice: what the noise multiplies.
+    #: The first choice: what the noise multiplies.
     multiplies: Literal["activations", "weights", "a residual branch", "inputs and state", "a whole layer"]
-    #: Second choice, in words and as a rule: what shares a draw.
+    #: The second choice in words: what shares a draw.
     shares: str
+    #: The second choice as a rule: the shape of the mask, from the shape of what is multiplied.
     mask_shape: Callable[..., Shape] = field(repr=False)
-    #: Third choice: how the noise is distributed. "structured" means that draws overlap.
+    #: The third choice: how the noise is distributed. "structured" says that draws overlap.
     noise: Literal["Bernoulli", "relaxed Bernoulli", "Gaussian", "structured", "affine"] = "Bernoulli"
-    #: Fourth choice: what is done at test time, in the convention in which the noise has mean 1.
+    #: The fourth choice: what is done at test time, in the convention in which the noise has mean 1.
     test_time: str = "off"
-    #: The mean of the noise before it is divided by anything: p everywhere, 1 everywhere, or another at each position.
+    #: The mean of the noise before any rescaling: p everywhere, 1 everywhere, or another at each position.
     noise_mean: Literal["p", "1", "by position"] = "p"
-    #: Whether the masks are lists of independent 0/1 draws on the module's input or weights, which can be enumerated.
+    #: Whether a mask consists of independent 0/1 draws on the module's input or weights, and can be enumerated.
     enumerable: bool = True
-    #: Whether it is a function of its input. The others are layers of their own, with weights or with learned rates.
+    #: Whether the member is a function of its input. The others are layers with weights or with learned rates.
     is_function: bool = True
     #: The classes of :mod:`dropout_lab.nn` that have this noise.
     modules: tuple[str, ...] = ()
-    #: The axes of the inputs it takes, as "N C H W"; "…" stands for any number of further axes.
+    #: The axes of the inputs that the member takes, as "N C H W"; "…" stands for any number of further axes.
     layouts: tuple[str, ...] = ("…",)
-    #: The key of its source in the bibliography.
+    #: The key of the member's source in the bibliography.
     source: str = ""
-    #: Settings of its own options that make other masks: what tests and benchmarks have to try.
+    #: Settings of the member's own options that make other masks; tests and benchmarks try each of them.
     forms: tuple[Mapping[str, object], ...] = field(default=({},), compare=False)
     #: The options that ``mask_shape`` takes.
     options: tuple[str, ...] = field(init=False, compare=False)
@@ -94,9 +95,15 @@ class Variant:
     def draws_from(
         self, given: Source | None, shape: Shape, *, batched: bool = True, time_dim: int | None = None, **others: object
     ) -> Source | None:
-        """What to draw a mask for ``shape`` from: a generator as it is, of a stream the numbers of the examples.
+        """Return the source of a mask for ``shape``: a generator as it is, or a stream's numbers for the examples.
 
-        Their axis is the first one, or the second one after that of time; ``batched=False`` says that there is none.
+        Args:
+            given: the source of the draws, or None.
+            shape: the shape of what is multiplied.
+            batched: whether ``shape`` has an axis of examples.
+            time_dim: the axis of the time steps, if there is one; the examples lie along the first axis, or along the
+                second one if time takes the first.
+            others: further options of the member, which change nothing here.
 
         >>> from dropout_lab.noise import Stream
         >>> VARIATIONAL_DROPOUT.draws_from(Stream(0), (9, 2, 5), time_dim=0).axis
@@ -108,7 +115,9 @@ class Variant:
     def check(self, x: Tensor, batched: bool = True) -> None:
         """Raise TypeError if ``x`` is no floating point tensor, and ValueError if it has none of the layouts.
 
-        ``batched=False`` says that ``x`` is one sample, without the axis N.
+        Args:
+            x: the input of the member.
+            batched: False for a single sample, without the axis N.
         """
         # Not by way of another method: a small input would notice.
         if not isinstance(x, Tensor) or not x.is_floating_point():
@@ -119,14 +128,17 @@ class Variant:
             raise ValueError(f"{self.name} needs input of shape {self.expected(batched)}, got {tuple(x.shape)}")
 
     def check_type(self, x: Tensor) -> None:
-        """Raise TypeError if ``x``, input or weights, is no floating point tensor."""
+        """Raise TypeError if ``x``, an input or weights, is no floating point tensor."""
         if not isinstance(x, Tensor):
             raise TypeError(f"{self.name} needs a tensor, got {type(x).__name__}")
         if not x.is_floating_point():
             raise TypeError(f"{self.name} needs floating point input, got {x.dtype}")
 
     def expected(self, batched: bool = True) -> str:
-        """The layouts as an error spells them.
+        """Return the layouts in the words of an error message.
+
+        Args:
+            batched: False for the layouts of a single sample, without the axis N.
 
         >>> SPATIAL_DROPOUT.expected(batched=False)
         '(C, L), (C, H, W) or (C, D, H, W)'

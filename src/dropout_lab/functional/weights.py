@@ -26,18 +26,27 @@ def drop_connect(
     rescale: bool = True,
     generator: Source | None = None,
 ) -> Tensor:
-    """A linear map with masked weights: each weight is dropped by itself, the bias never.
+    """Apply a linear map whose weights are dropped, each by itself; the bias is never dropped.
 
-    For ``torch.nn.functional.linear`` ``x`` is (N, …, inputs) and ``weight`` (outputs, inputs). ``linear_map`` may be a
-    convolution instead, such as ``functools.partial(torch.nn.functional.conv2d, padding=1)``, with ``x`` and ``weight``
-    as that takes them. Each of the N examples has its own mask, or with ``per_example=False`` all have the same one.
-    Input without the axis N is one example.
+    With a mask for each example the masked weights take N times the memory of ``weight``. Without ``rescale`` and with
+    ``training=False`` the weights are multiplied by ``keep_prob``.
 
-    Drawn for each example, the masked weights take N times the memory of ``weight``. Without ``rescale`` and with
-    ``training=False`` the weights are multiplied by ``keep_prob``. Source: Wan et al. 2013, section 3.
+    Args:
+        x: the input, of shape (N, …, inputs), or as ``linear_map`` takes it; input without the axis N is one example.
+        weight: the weights, of shape (outputs, inputs), or as ``linear_map`` takes them.
+        bias: the bias, of shape (outputs,), or None.
+        per_example: True for a mask for each of the N examples, False for one mask for all of them.
+        linear_map: the map, called with ``x``, ``weight`` and ``bias``; a convolution is one, such as
+            ``functools.partial(torch.nn.functional.conv2d, padding=1)``.
+
+    Returns:
+        What ``linear_map`` gives, such as a tensor of shape (N, …, outputs).
+
+    Source: Wan et al. 2013, section 3.
 
     >>> x, weight = torch.ones(3, 2), torch.tensor([[1.0, 10.0]])
-    >>> drop_connect(x, weight, None, 0.5, generator=torch.Generator().manual_seed(1)).flatten()
+    >>> seeded = torch.Generator().manual_seed(1)
+    >>> drop_connect(x, weight, None, 0.5, generator=seeded).flatten()
     tensor([ 2., 20., 20.])
     """
     DROP_CONNECT.check_type(x)

@@ -1,10 +1,9 @@
 """Test-time rules: what to do with a network that was trained with dropout.
 
-:func:`weight_scaling` makes one deterministic pass of it (and :func:`undo_weight_scaling` takes that back),
-:func:`monte_carlo` draws subnetworks from any model, and :func:`moment_matching` replaces a DropConnect layer's
+:func:`weight_scaling` makes one deterministic pass of it, and :func:`undo_weight_scaling` takes that back.
+:func:`monte_carlo` draws subnetworks from any model. :func:`moment_matching` replaces a DropConnect layer's
 pre-activations by Gaussians. :func:`record` and :func:`replay` hold one subnetwork fixed over several passes, and
-:func:`subnetwork` cuts it out as a smaller network.
-:func:`audit` says what is wrong with the dropout of a model.
+:func:`subnetwork` cuts it out as a smaller network. :func:`audit` says what is wrong with the dropout of a model.
 """
 
 from dropout_lab.inference.auditing import Finding, Report, audit

@@ -14,7 +14,11 @@ from dropout_lab.functional.selection import inverse
 
 
 class Moments(NamedTuple):
-    """Mean and variance of each entry of a random array, both of the array's shape.
+    """The mean and the variance of each entry of a random array.
+
+    Attributes:
+        mean: the means, in the shape of the array.
+        variance: the variances, in the same shape.
 
     >>> u = Moments(torch.tensor([0.0, 1.0]), torch.tensor([1.0, 0.0]))
     >>> u.relu()
@@ -25,17 +29,25 @@ class Moments(NamedTuple):
     variance: Tensor
 
     def sample(self, samples: int, *, generator: Generator | None = None) -> Tensor:
-        """Independent Gaussians with these moments, shape (samples, …)."""
+        """Draw arrays of independent Gaussian numbers with these moments.
+
+        Args:
+            samples: the number of arrays.
+            generator: the source of the draws; None for torch's global generator.
+
+        Returns:
+            A tensor of shape (samples, …).
+        """
         shape = (integer("samples", samples, least=1), *self.mean.shape)
         mean, variance = _widened(self.mean), _widened(self.variance)
         normal = torch.randn(shape, generator=generator, device=mean.device, dtype=mean.dtype)
         return (mean + variance.sqrt() * normal).to(self.mean.dtype)
 
     def relu(self) -> Moments:
-        """The moments of max(0, u) for Gaussian u with these moments, in closed form.
+        r"""Return the moments of max(0, u) for a Gaussian u with these moments, in closed form.
 
-        With t = μ/σ the mean is σ (t Φ(t) + φ(t)) and E max(0, u)² = σ² ((t² + 1) Φ(t) + t φ(t)). Where the variance is
-        0 they are max(0, μ) and 0.
+        With t = μ/σ the mean is :math:`\sigma\,(t\,\Phi(t) + \varphi(t))`, and the mean square is :math:`\sigma^2((t^2
+        + 1)\,\Phi(t) + t\,\varphi(t))`. Where the variance is 0 the moments are max(0, μ) and 0.
         """
         given, spread = _widened(self.mean), _widened(self.variance)
         # A variance of 0 takes another road, so that neither the value nor the gradient meets 0/0. A NaN is not 0.
@@ -57,17 +69,30 @@ class Moments(NamedTuple):
 def moment_matching(
     x: Tensor | Moments, weight: Tensor, bias: Tensor | None = None, keep_prob: float = 0.5, *, rescale: bool = True
 ) -> Moments:
-    """Mean and variance of a DropConnect layer's pre-activations u = (R ⊙ W) x + b, over its masks, exactly.
+    r"""Compute the exact mean and variance of a DropConnect layer's pre-activations over its masks.
 
-    ``x`` is (…, in_features), ``weight`` (out_features, in_features), ``bias`` (out_features,); the moments are
-    (…, out_features). For keep probability p the mean is pWx + b and the variance p(1 − p) W² x² (squares entry by
-    entry); with ``rescale`` R is divided by p. ``x`` may itself be :class:`Moments` of independent inputs, for example
-    another layer's ``.relu()``; then Var u = Σ W² (p E x² − p² (E x)²). Given x the outputs are independent. Taking
-    them for Gaussian, as :meth:`Moments.sample` and :meth:`Moments.relu` do, is the approximation.
+    The pre-activations are u = (R ⊙ W) x + b. For keep probability p the mean is pWx + b and the variance p(1 − p) W²
+    x² (squares entry by entry); with ``rescale`` R is divided by p. For independent random inputs the variance of an
+    output is :math:`\sum_j W_j^2\,(p\,\mathbb{E}x_j^2 - p^2(\mathbb{E}x_j)^2)`. Given the inputs, the outputs are
+    independent. Only to take them for Gaussian, as :meth:`Moments.sample` and :meth:`Moments.relu` do, is an
+    approximation.
 
-    Raises ValueError for shapes that do not fit and for a keep probability outside [0, 1], TypeError for integers.
+    Args:
+        x: the inputs, of shape (…, in_features), or the :class:`Moments` of independent inputs, such as another layer's
+            ``.relu()``.
+        weight: the weights W, of shape (out_features, in_features).
+        bias: the bias b, of shape (out_features,), or None.
+        keep_prob: the keep probability p of each weight.
+        rescale: True for inverted dropout, False for the original convention.
 
-    >>> moment_matching(torch.tensor([1.0, 2.0]), torch.tensor([[3.0, 4.0]]), keep_prob=0.5)
+    Returns:
+        The moments, of shape (…, out_features).
+
+    Raises ValueError for shapes that do not fit and for a keep probability outside [0, 1], and TypeError for integers.
+    Source: Wan et al. 2013, section 4.1.
+
+    >>> x, weight = torch.tensor([1.0, 2.0]), torch.tensor([[3.0, 4.0]])
+    >>> moment_matching(x, weight, keep_prob=0.5)
     Moments(mean=tensor([11.]), variance=tensor([73.]))
     """
     noise.check_keep_prob(keep_prob)

@@ -19,11 +19,14 @@ _ALPHA = -1.7580993408473766
 
 
 class Factor(NamedTuple):
-    """What one call of a layer was multiplied by: the layer's name in the model, and the noise itself.
+    """The noise that one call of a layer was multiplied by.
 
-    ``values`` are the mask, divided by the keep probability in the inverted convention, in the shape of the layer's
-    input, or for DropConnect that of its weights, for each example or once; for EmbeddingDropout one for each word. Of
-    a recurrent layer they are its masks, one after the other. ``shift`` is what alpha dropout adds afterwards.
+    Attributes:
+        name: the layer's name in the model.
+        values: the mask, divided by the keep probability in the inverted convention. It has the shape of the layer's
+            input; for DropConnect that of its weights, for each example or once; for EmbeddingDropout one number for
+            each word; for a recurrent layer its masks, one after the other.
+        shift: what alpha dropout adds afterwards, or None.
 
     >>> Factor("drop", torch.tensor([[0.0, 2.0]])).values
     tensor([[0., 2.]])

@@ -19,7 +19,7 @@ from dropout_lab.inference.recorded import Factor, Kind, kind_of, kind_of_functi
 
 
 class Recording(list[Factor]):
-    """The noise of one forward pass: a :class:`Factor` for each call of a layer, in order.
+    """The noise of one forward pass: a list with a :class:`Factor` for each call of a layer, in order.
 
     >>> Recording([Factor("drop", torch.ones(1, 2))])
     Recording(drop (1, 2))
@@ -30,7 +30,7 @@ class Recording(list[Factor]):
         return f"Recording({calls})"
 
     def to(self, device: torch.device | str) -> Recording:
-        """The same noise on another device.
+        """Return the same noise on another ``device``.
 
         >>> Recording([Factor("drop", torch.ones(1, 2))]).to("cpu")
         Recording(drop (1, 2))
@@ -45,10 +45,16 @@ class Recording(list[Factor]):
 def record(model: torch.nn.Module) -> Iterator[Recording]:
     """Draw the noise of every dropout layer in the next forward pass of ``model``, and keep it.
 
-    The layers drop whatever their mode is, and draw from their own sources; everything else runs in the mode that it
+    The layers drop whatever their mode is, and draw from their own sources. Everything else runs in the mode that it
     has, so a model in ``eval()`` gives the output of one of its subnetworks. Recorded are the layers of this package,
     recurrent ones and those on weights included, torch's dropout layers, and torch's functions of dropout where a
     model's own code calls them with a rate above 0, on or off, under the name ``F.dropout``.
+
+    Args:
+        model: the network whose next forward pass is recorded.
+
+    Returns:
+        A context manager, whose value is the recording.
 
     Raises ValueError for a model in which nothing drops, for a second forward pass, and, by name, for what has no noise
     that could be given again: torch's recurrent layers and attention, which drop inside, attention by
@@ -84,10 +90,18 @@ def record(model: torch.nn.Module) -> Iterator[Recording]:
 
 @contextmanager
 def replay(model: torch.nn.Module, masks: Sequence[Factor]) -> Iterator[None]:
-    """Every forward pass of ``model`` gets the noise of :func:`record`, whatever the modes of its dropout layers are.
+    """Give every forward pass of ``model`` the noise of a recording, whatever the modes of its dropout layers are.
+
+    Args:
+        model: the network that was recorded.
+        masks: the recording, or other factors, one for each call of a layer. Only axes along which a factor has extent
+            1 may be longer in the input.
+
+    Returns:
+        A context manager, inside which the noise is replayed.
 
     Raises what :func:`record` raises, and ValueError for a pass in which other layers are called, or in another order,
-    and for an input that the recorded noise does not fit: only axes along which it has extent 1 may be longer.
+    and for an input that the recorded noise does not fit.
 
     >>> from dropout_lab import nn
     >>> layer = nn.Dropout(0.5)

@@ -17,12 +17,16 @@ from dropout_lab.transformer.depth import LayerDrop
 
 
 class Predictive(NamedTuple):
-    """What the drawn subnetworks say together.
+    """The prediction of the drawn subnetworks together.
 
-    ``mean`` and ``variance`` (between subnetworks, divided by samples − 1) have the shape of the model's output. For
-    class probabilities, ``entropy`` is that of the mean, and ``mutual_information`` is what remains of it when the
-    mean entropy of the members is taken off (Houlsby et al. 2011): both in nats, one for each example, without the
-    axis of classes ("sigmoid" outputs have none). For raw outputs both are None.
+    Attributes:
+        mean: the mean over the subnetworks, in the shape of the model's output.
+        variance: the variance between subnetworks, divided by samples − 1, in the same shape.
+        entropy: the entropy of the mean in nats, one number for each example, without the axis of classes ("sigmoid"
+            outputs have none); None for raw outputs.
+        mutual_information: the entropy of the mean less the mean entropy of the members, in nats and of the same shape
+            (Houlsby et al. 2011); None for raw outputs.
+        samples: the number of subnetworks.
 
     >>> mean, variance = torch.tensor([[0.5, 0.5]]), torch.tensor([[0.04, 0.04]])
     >>> Predictive(mean, variance, None, None, 100).standard_error
@@ -37,7 +41,7 @@ class Predictive(NamedTuple):
 
     @property
     def standard_error(self) -> Tensor:
-        """The standard error of ``mean``: √(variance / samples), which is where the K^(−1/2) of Monte Carlo stands."""
+        """The standard error of ``mean``, which is √(variance / samples), in the same shape."""
         return (self.variance / self.samples).sqrt()
 
 
@@ -68,34 +72,43 @@ def monte_carlo(
     batch_size: int | None = None,
     also: tuple[type[nn.Module], ...] = (),
 ) -> Predictive:
-    """Predictions for ``x`` (N, …) from ``samples`` forward passes with the noise of training left on.
-
-    ``output`` reads the model's outputs as logits of the classes on the last axis, as logits of binary outputs, or as
-    they are. ``batch_size`` is how many examples a forward pass gets (default: all). Means and variances are
-    accumulated in float64, so memory does not grow with ``samples``; they come back without gradients, in the output's
-    type if that is float32 or float64, in float32 for half precision and in float64 for integers.
+    """Predict with forward passes in which the noise of training is left on.
 
     Only modules whose noise is known are put into training mode: the layers of this package, torch's dropout layers,
     its recurrent layers and attention with dropout. All others stay in ``eval()``, those that contain the former too,
-    so batch norm keeps its statistics. Name in ``also`` classes of your own whose modules draw in their forward: these
-    are put into training mode, with all that they do there. Each module's mode is what it was afterwards, also after
-    an error.
+    so batch normalization keeps its statistics. Each module's mode is afterwards what it was, also after an error.
+    Copies of the model run first, in training mode too: what draws there and would not be sampled is an error.
 
-    Copies of the model run first, in training mode too. What draws there and would not be sampled is an error.
-
-    The layers draw from their own sources: a layer's stream gives the masks of its present step to the first sample,
+    The layers draw from their own sources. A layer's stream gives the masks of its present step to the first sample,
     those of the next step to the second, and so on, for the same examples; all sources stand afterwards where they
-    stood. Layers without a source draw from torch's global generators. With ``generator`` all layers draw from these,
-    seeded from it for the time of the call: the same state of ``generator`` gives the same result, for torch's layers
-    too. Calls from several threads wait for one another.
+    stood. Layers without a source draw from torch's global generators. Calls from several threads wait for one another.
+
+    Args:
+        model: the network, with at least one module whose noise is known.
+        x: a batch of inputs, of shape (N, …).
+        samples: the number of forward passes, at least 2.
+        output: how the outputs are read: "softmax" as logits of the classes on the last axis, "sigmoid" as logits of
+            binary outputs, "raw" as they are.
+        generator: a source that seeds all layers for the time of the call, torch's layers too: the same state gives the
+            same result.
+        batch_size: the number of examples in a forward pass; None for all of them.
+        also: classes of your own whose modules draw in their ``forward``; they are put into training mode, with all
+            that they do there.
+
+    Returns:
+        The prediction, accumulated in float64, so that memory does not grow with ``samples``. It has no gradient, and
+        is in the output's type if that is float32 or float64, in float32 for half precision and in float64 for
+        integers.
 
     Raises ValueError for a model in which nothing samples, for a module that draws random numbers in training and is
     neither known nor in ``also`` (the error names it), for a dropout layer that is called in training alone, for a
     module that would change its buffers, for fewer than two samples, and for a single "softmax" class; TypeError for
     outputs that are no tensor of real numbers, and for a subclass of this package's layers that gives no variant.
+    Source: Gal and Ghahramani 2016.
 
     >>> model = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5), nn.Linear(4, 2))
-    >>> found = monte_carlo(model, torch.ones(5, 3), 20, generator=torch.Generator().manual_seed(0))
+    >>> seeded = torch.Generator().manual_seed(0)
+    >>> found = monte_carlo(model, torch.ones(5, 3), 20, generator=seeded)
     >>> found.mean.shape, found.entropy.shape, found.samples
     (torch.Size([5, 2]), torch.Size([5]), 20)
     """

@@ -49,23 +49,28 @@ _Modules = dict[str, Any]
 
 
 def weight_scaling(model: torch.nn.Module) -> torch.nn.Module:
-    """A copy of a trained model of the original convention that needs no factor at test time, in ``eval()``.
+    """Return a copy of a trained model that needs no factor at test time, in ``eval()``.
 
-    Wherever a dropout layer with ``rescale=False`` and keep probability p is read by a linear layer or a convolution,
-    that layer's weights are multiplied by p and the dropout layer becomes the inverted one. Biases are not scaled: they
-    were never masked. In ``eval()`` the copy computes what the model computes; put back into training mode it is the
-    model in the inverted convention, with the same distribution over subnetworks. A DropConnect layer's own weights are
-    scaled. Layers that are inverted already are left as they are. :func:`undo_weight_scaling` leads back.
+    Wherever a dropout layer of the original convention (``rescale=False``) with keep probability p is read by a linear
+    layer or a convolution, that layer's weights are multiplied by p and the dropout layer becomes the inverted one.
+    Biases are not scaled: they were never masked. A DropConnect layer's own weights are scaled. Layers that are
+    inverted already stay as they are. In ``eval()`` the copy computes what the model computes. Back in training mode it
+    is the model in the inverted convention, with the same distribution over subnetworks. :func:`undo_weight_scaling`
+    leads back.
 
-    Which layers these are, their variants say: those whose noise has the mean p everywhere.
+    Which layers are scaled, their variants say: those whose noise has the mean p everywhere.
+
+    Args:
+        model: a model that was trained in the original convention.
 
     Raises ValueError where the output of a dropout layer is not read by such layers alone (an activation function, a
     normalization, a sum with a shortcut, or nothing), where weights are tied, parametrized, or also read something that
     was not dropped, for a model that ``torch.fx`` cannot trace, for one that draws random numbers in ``eval()`` too, so
     that no pass is deterministic, and for one with nothing to scale; TypeError for a subclass of a dropout layer whose
-    noise is not known.
+    noise is not known. Source: Srivastava et al. 2014, section 4.
 
-    >>> model = torch.nn.Sequential(nn.Dropout(0.5, rescale=False), torch.nn.Linear(3, 2)).eval()
+    >>> model = torch.nn.Sequential(nn.Dropout(0.5, rescale=False), torch.nn.Linear(3, 2))
+    >>> model = model.eval()
     >>> scaled = weight_scaling(model)
     >>> torch.equal(scaled[1].weight, model[1].weight / 2)
     True
@@ -77,11 +82,15 @@ def weight_scaling(model: torch.nn.Module) -> torch.nn.Module:
 
 
 def undo_weight_scaling(model: torch.nn.Module) -> torch.nn.Module:
-    """A copy of an inverted model in the original convention: what :func:`weight_scaling` did, taken back.
+    """Return a copy of an inverted model in the original convention, which takes :func:`weight_scaling` back.
 
     The weights are divided by p, which gives those of before up to one rounding, and every inverted dropout layer
-    becomes the original one. The copy has the mode of ``model``. Raises what :func:`weight_scaling` raises, and
-    ValueError for a keep probability of 0, which left nothing to undo.
+    becomes the original one. The copy has the mode of ``model``.
+
+    Args:
+        model: a model in the inverted convention.
+
+    Raises what :func:`weight_scaling` raises, and ValueError for a keep probability of 0, which left nothing to undo.
 
     >>> model = torch.nn.Sequential(nn.Dropout(0.5, rescale=False), torch.nn.Linear(3, 2))
     >>> undone = undo_weight_scaling(weight_scaling(model))

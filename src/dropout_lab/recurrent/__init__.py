@@ -1,7 +1,7 @@
-"""Recurrent layers with dropout: masks that are fixed for the sequence, zoneout, dropout without memory loss.
+"""Recurrent layers with dropout: masks that are fixed for the sequence, zoneout, and dropout without memory loss.
 
-All share one design, in ``dropout_lab.recurrent.variational``. A cell is what its torch counterpart computes, with
-torch's names, shapes and order of parameters, and all of torch's options.
+All share one design. A cell computes what its torch counterpart computes, with torch's names, shapes and order of
+parameters, and with all of torch's options.
 """
 
 from dropout_lab.recurrent.cells import VariationalGRU, VariationalLSTM

@@ -16,12 +16,17 @@ MaskKind = Literal["input", "tied", "untied"]
 
 
 class Masks(NamedTuple):
-    """The masks of one layer, in one direction, for a sequence, True where kept; None where nothing is masked.
+    """The masks of one layer in one direction for a sequence: True where a number is kept.
 
-    Each is (draws, N, features). Of ``input`` and ``recurrent`` there is 1 draw, or as many as the cell has gates when
-    the masks are untied. ``candidate`` has 1, or one for each time step. ``update`` (which units of the hidden state
-    take their new value), ``cell_update`` (the same for an LSTM's cell) and ``output`` (what goes to the next layer)
-    have one for each time step.
+    Each mask has shape (draws, N, features), or is None where nothing is masked.
+
+    Attributes:
+        input: the mask of the layer's inputs, with 1 draw, or one for each gate if the masks are untied.
+        recurrent: the mask of the hidden state that the cell reads, with as many draws as ``input``.
+        candidate: the mask of the candidate, with 1 draw or one for each time step.
+        update: which units of the hidden state take their new value, with a draw for each time step (zoneout).
+        cell_update: which units of an LSTM's cell take their new value, with a draw for each time step.
+        output: the mask of what goes to the next layer, with a draw for each time step.
 
     >>> from dropout_lab.recurrent import VariationalGRU
     >>> masks = VariationalGRU(3, 4, masks="untied").draw_masks(2)
@@ -37,7 +42,7 @@ class Masks(NamedTuple):
     output: Tensor | None = None
 
     def at(self, step: int) -> Masks:
-        """Those that a step has: (N, features) each, where they are drawn by steps."""
+        """Return the masks of the time step ``step``; those that are drawn by steps have shape (N, features) there."""
 
         def own(mask: Tensor | None) -> Tensor | None:
             return None if mask is None else mask[step if len(mask) > 1 else 0]

@@ -124,7 +124,7 @@ class Variational(Drawing):
 
     @property
     def other_keep_probs(self) -> tuple[float, ...]:
-        """The keep probabilities beside ``keep_prob``, of all kinds of noise."""
+        """The keep probabilities of all kinds of noise beside ``keep_prob``."""
         return (
             *(self.recurrent_keep_prob, self.candidate_keep_prob, self.update_keep_prob),
             *(self.cell_update_keep_prob, self.between_keep_prob),
@@ -164,10 +164,16 @@ class Variational(Drawing):
         rescale: bool = True,
         **others: Any,
     ) -> Self:
-        """The same layer with a torch module's trained weights (copied), sizes, options, dtype, device and mode.
+        """Make the same layer from a torch module: with its weights (copied), sizes, options, dtype, device and mode.
 
-        torch's ``dropout`` between layers becomes ``between_keep_prob`` = 1 − dropout, unless that is given. ``others``
-        are further arguments of the layer.
+        Args:
+            module: the torch module, an LSTM for an LSTM and a GRU for a GRU.
+            keep_prob: the keep probability of the inputs.
+            recurrent_keep_prob: the keep probability of the state; None for that of the inputs.
+            masks: "tied", "untied" or "input".
+            rescale: True for inverted dropout, False for the original convention.
+            others: further arguments of the layer. torch's ``dropout`` between layers becomes ``between_keep_prob`` = 1
+                − dropout, unless that is given.
 
         Raises TypeError for another kind of module, and ValueError for weights that are still to be made or are
         parametrized.
@@ -215,10 +221,17 @@ class Variational(Drawing):
         return found
 
     def draw_masks(self, batch_size: int, length: int | None = None, *, generator: Source | None = None) -> list[Masks]:
-        """Masks for ``batch_size`` sequences, one :class:`Masks` a layer and direction; each sequence has its own.
+        """Draw masks for a batch of sequences, each of which has its own.
 
-        Pass them to ``forward`` to keep them over several calls, as when a long sequence is cut into pieces. ``length``
-        is how many steps there are; needed where some masks are drawn for each step.
+        Pass them to ``forward`` to keep them over several calls, as when a long sequence is cut into pieces.
+
+        Args:
+            batch_size: the number N of sequences.
+            length: the number of time steps, needed where some masks are drawn for each step.
+            generator: a source of draws for this call alone, instead of the layer's own.
+
+        Returns:
+            One :class:`Masks` for each layer and direction.
         """
         chosen, weight = self.source(generator), next(self.parameters())
         if length is None:
@@ -233,12 +246,12 @@ class Variational(Drawing):
         return found
 
     def draw_masks_for(self, x: Tensor | PackedSequence, *, generator: Source | None = None) -> list[Masks]:
-        """Masks for the sequences of an input."""
+        """Draw masks for the sequences of the input ``x``, as :meth:`draw_masks` does with ``generator``."""
         length, count, _ = self._sequences(x).padded.shape
         return self.draw_masks(count, length, generator=generator)
 
     def mask_shapes(self, x: Tensor | PackedSequence) -> list[dict[str, tuple[int, int, int]]]:
-        """The shapes of the masks for an input, by the names of :class:`Masks`; nothing is drawn."""
+        """Return the shapes of the masks for the input ``x``, by the names of :class:`Masks`; nothing is drawn."""
         length, count, _ = self._sequences(x).padded.shape
         return [
             {name: (part.draws, count, part.features) for name, part in drawn.items() if part.keep_prob < 1}
@@ -387,33 +400,3 @@ class Variational(Drawing):
         )
         sizes = f"{self.input_size}, {self.hidden_size}{layers}"
         return f"{sizes}, keep_prob={self.keep_prob}{recurrent}, masks={self.masks!r}{others}"
-
-
-#: What the docstrings of the layers say in common.
-ARGUMENTS = """
-
-    ``keep_prob`` is for each layer's inputs, ``recurrent_keep_prob`` for its state (the same, unless given).
-    ``masks`` is "tied", "untied" or "input". With ``rescale`` (inverted dropout) what is kept is divided by its keep
-    probability and ``eval()`` is exactly the layer without dropout; without it, ``eval()`` multiplies inputs and
-    state by their keep probabilities. Further noise, all of it off unless asked for:
-
-    - ``candidate_keep_prob``: masks on the candidate alone, so that nothing in memory is lost (Semeniuta et al. 2016),
-      fresh at each "step" or one for the "sequence" (``candidate_masks``);
-    - ``update_keep_prob``: zoneout (Krueger et al. 2017): the probability with which a hidden unit takes its new value
-      in a step, 1 − the paper's z_h; otherwise it keeps the old one. ``cell_update_keep_prob`` is 1 − z_c for an LSTM's
-      cell. ``eval()`` takes the mean of both;
-    - ``between_keep_prob``: 1 − torch's ``dropout``, on what goes from a layer to the next, drawn for each step.
-
-    ``bidirectional``, ``proj_size`` (LSTM), ``bias`` and ``batch_first`` are torch's.
-
-    Shapes: input (T, N, input_size), (N, T, input_size) with ``batch_first``, (T, input_size) for a single sequence, or
-    a ``PackedSequence``, whose outputs come packed; state (num_layers · directions, N, features). The mask of a
-    sequence is that of its place in the batch as it was packed, whatever its place after sorting.
-    Under ``torch.autocast`` the products with the weights are made in its type, and state and outputs keep that of the
-    input, so nothing is lost from step to step (torch's own LSTM gives bfloat16, its GRU float32).
-    ``stream`` or ``generator`` is the layer's own source of draws (:mod:`dropout_lab.nn`). Under activation
-    checkpointing take a stream: a generator of your own is drawn from again when the forward pass is repeated.
-
-    Raises ValueError for a keep probability outside [0, 1], sizes below 1, and inputs, states or masks of another
-    shape; TypeError for integer input.
-    """

@@ -16,25 +16,26 @@ from dropout_lab.transformer._copying import check_torch, copied
 
 
 class Attention(nn.Module):
-    """Multi-head attention of queries (N, T, D) to keys and values (N, S, D), with its dropout as a submodule.
+    """Multi-head attention whose dropout is a submodule, so that ``train()`` and ``eval()`` switch it.
 
-    The probabilities pass through ``attention_dropout``, an :class:`~dropout_lab.nn.AttentionDropout`. Where that drops
-    nothing, torch's fused kernel computes the same with its own dropout at 0; ``eval()`` reaches it as it reaches any
-    layer. (``torch.nn.functional.scaled_dot_product_attention(dropout_p=…)`` knows no mode, and drops always.) Second
-    derivatives the kernel has within ``torch.nn.attention.sdpa_kernel(SDPBackend.MATH)`` alone.
+    The attention probabilities pass through ``attention_dropout``, an :class:`~dropout_lab.nn.AttentionDropout`. Where
+    that drops nothing, torch's fused kernel computes the same with its own dropout at 0.
+    (``torch.nn.functional.scaled_dot_product_attention(dropout_p=…)`` knows no mode, and drops always.) The kernel has
+    second derivatives only within ``torch.nn.attention.sdpa_kernel(SDPBackend.MATH)``. Weights are drawn by Glorot and
+    Bengio's rule, and biases start at 0.
 
-    ``forward(query, key=None, value=None)``: without ``key`` the queries attend to themselves, without ``value`` the
-    keys are read. Input without the axis N is one example; with ``batch_first=False`` time comes first, (T, N, D).
+    Args:
+        embed_dim: the number D of features of the queries and of the result.
+        num_heads: the number H of heads, a divisor of D.
+        keep_prob: the keep probability of the attention probabilities.
+        share_heads: whether a source is dropped for a target in every head at once.
+        bias: whether the projections have biases.
+        kdim: the number of features of the keys; None for D.
+        vdim: the number of features of the values; None for D.
+        batch_first: whether inputs are (N, T, D), or else (T, N, D).
 
-    As in ``torch.nn.MultiheadAttention``, ``key_padding_mask`` (N, S) is True at keys that nobody may read,
-    ``attn_mask`` is True where a target may not read a source, and floats are added to the scores. ``attn_mask`` is
-    (T, S), (N · H, T, S) as in torch, or (N, H, T, S), of which N and H may be 1. With ``is_causal`` target t reads
-    none of the sources after t either. A target that may read nothing gets 0 from each head (torch gives 0 or NaN, by
-    the path that it takes).
-
-    ``kdim`` and ``vdim`` are the features of keys and values, where they are not ``embed_dim``. Weights are drawn as
-    Glorot and Bengio's, biases are 0. Raises ValueError for sizes, shapes and masks that do not fit, TypeError for
-    masks that are neither boolean nor floating point. Source: Vaswani et al. 2017, section 3.2.
+    Raises ValueError for sizes, shapes and masks that do not fit, and TypeError for masks that are neither boolean nor
+    floating point. Source: Vaswani et al. 2017, section 3.2.
 
     >>> layer = Attention(8, num_heads=2, keep_prob=0.5)
     >>> x = torch.ones(1, 3, 8)
@@ -82,10 +83,15 @@ class Attention(nn.Module):
     def from_torch(
         cls, layer: nn.MultiheadAttention, *, generator: Source | None = None, stream: Stream | None = None
     ) -> Self:
-        """The same attention with a copy of the weights, in the same mode, with the same dropout.
+        """Make the same attention from torch's, with a copy of the weights, in the same mode, with the same dropout.
+
+        Args:
+            layer: torch's attention.
+            generator: the source of draws of the new layer, or None.
+            stream: the stream of the new layer, or None.
 
         Raises TypeError for another class, and ValueError for hooks and for ``add_bias_kv`` and ``add_zero_attn``,
-        which this layer has not.
+        which this layer does not have.
 
         >>> layer = torch.nn.MultiheadAttention(8, 2, dropout=0.1, batch_first=True).eval()
         >>> own, x = Attention.from_torch(layer), torch.ones(1, 3, 8)
@@ -132,6 +138,25 @@ class Attention(nn.Module):
         is_causal: bool = False,
         generator: Source | None = None,
     ) -> Tensor:
+        """Let each query read from the values, weighted by how its key fits. Input without the axis N is one example.
+
+        Masks are those of ``torch.nn.MultiheadAttention``. A target that may read nothing gets 0 from each head (torch
+        gives 0 or NaN, by the path that it takes).
+
+        Args:
+            query: the queries, of shape (N, T, D).
+            key: the keys, of shape (N, S, kdim); None lets the queries attend to themselves.
+            value: the values, of shape (N, S, vdim); None reads the keys.
+            attn_mask: True where a target may not read a source, or floats that are added to the scores; of shape (T,
+                S), (N · H, T, S) as in torch, or (N, H, T, S), of which N and H may be 1.
+            key_padding_mask: True at keys that nobody may read, or floats that are added to the scores; of shape (N,
+                S).
+            is_causal: whether target t may read none of the sources after t.
+            generator: a source of draws for this call alone, instead of the layer's own.
+
+        Returns:
+            A tensor of shape (N, T, D).
+        """
         key = query if key is None else key
         value = key if value is None else value
         for x in (query, key, value):

@@ -25,11 +25,10 @@ _PARTS: Mapping[str, type[nn.Module]] = {
 
 
 class EncoderBlock(nn.Module):
-    """An encoder block, as ``torch.nn.TransformerEncoderLayer``: attention and an MLP, each a residual branch.
+    """An encoder block like ``torch.nn.TransformerEncoderLayer``: attention and an MLP, each a residual branch.
 
-    ``x`` is (N, T, D), or (T, N, D) with ``batch_first=False``. With ``norm_first`` each branch reads normalized input,
-    else the sums are normalized. ``PLACES`` names where dropout sits, in the order of the computation;
-    :attr:`.EncoderBlock.places` has the layers:
+    ``PLACES`` names where dropout sits, in the order of the computation, and :attr:`.EncoderBlock.places` has the
+    layers:
 
     - ``attention_dropout``: the attention probabilities (a part of ``attention``);
     - ``projection_dropout``: what the attention gives, after its output projection;
@@ -38,16 +37,27 @@ class EncoderBlock(nn.Module):
     - ``output_dropout``: what the MLP gives;
     - ``mlp_path``: the MLP's whole branch.
 
-    ``keep_prob`` is one number, for the four places that torch's ``dropout`` has (both paths are then kept), or a
-    mapping from places to keep probabilities; a place that it leaves out drops nothing. Each place has a stream of its
-    own: that of the block and the name of the place. ``activation`` is "relu", "gelu" or a function.
+    Each place has a stream of its own: that of the block and the name of the place.
 
-    Masks are those of :class:`~dropout_lab.transformer.attention.Attention`. Raises ValueError for a place that is not
-    there and for keep probabilities outside [0, 1], TypeError for another kind of activation. Sources: Vaswani et al.
-    2017, section 5.4, and for the paths Huang et al. 2016.
+    Args:
+        embed_dim: the number D of features.
+        num_heads: the number of heads of the attention, a divisor of D.
+        hidden_dim: the number of hidden units of the MLP.
+        keep_prob: one number for the four places that torch's ``dropout`` has (both paths are then kept); or a mapping
+            from places to keep probabilities, where a place that it leaves out drops nothing.
+        norm_first: whether each branch reads normalized input; else the sums are normalized.
+        activation: the activation function of the MLP: "relu", "gelu" or a function.
+        bias: whether the layers have biases.
+        share_heads: whether attention is dropped in every head at once.
+        layer_norm_eps: what the normalizations add to the variance.
+        batch_first: whether inputs are (N, T, D), or else (T, N, D).
+
+    Raises ValueError for a place that does not exist and for keep probabilities outside [0, 1], and TypeError for
+    another kind of activation. Sources: Vaswani et al. 2017, section 5.4, and for the paths Huang et al. 2016.
 
     >>> block = EncoderBlock(8, 2, 16, {"attention_dropout": 0.9, "mlp_path": 0.8})
-    >>> {place: layer.keep_prob for place, layer in block.places.items() if layer.keep_prob < 1}
+    >>> kept = {place: layer.keep_prob for place, layer in block.places.items()}
+    >>> {place: keep_prob for place, keep_prob in kept.items() if keep_prob < 1}
     {'attention_dropout': 0.9, 'mlp_path': 0.8}
     >>> x = torch.ones(2, 5, 8)
     >>> torch.equal(block.eval()(x), block(x))
@@ -127,11 +137,16 @@ class EncoderBlock(nn.Module):
     def from_torch(
         cls, layer: nn.TransformerEncoderLayer, *, generator: Source | None = None, stream: Stream | None = None
     ) -> Self:
-        """The same block with a copy of the weights, in the same mode, with the same dropout at each place.
+        """Make the same block from torch's, with a copy of the weights, in the same mode, with the same dropout.
+
+        Args:
+            layer: torch's block.
+            generator: the source of draws of the new layers, or None.
+            stream: the stream of the new block, or None.
 
         Raises TypeError for another class, also of a part, and ValueError for hooks.
 
-        >>> layer = torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, norm_first=True).eval()
+        >>> layer = torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval()
         >>> own, x = EncoderBlock.from_torch(layer), torch.rand(2, 5, 8)
         >>> torch.allclose(own(x), layer(x), atol=1e-6)
         True
@@ -181,6 +196,17 @@ class EncoderBlock(nn.Module):
         key_padding_mask: Tensor | None = None,
         is_causal: bool = False,
     ) -> Tensor:
+        """Add what the attention and the MLP give to the input.
+
+        Args:
+            x: the sequences, of shape (N, T, D).
+            attn_mask: True where a target may not read a source, as :meth:`.Attention.forward` takes it.
+            key_padding_mask: True at positions that nobody may read, of shape (N, T).
+            is_causal: whether position t may read none of the positions after t.
+
+        Returns:
+            A tensor of the shape of ``x``.
+        """
         if not isinstance(x, (Tensor, torch.fx.Proxy)):
             raise TypeError(f"EncoderBlock needs a tensor, got {type(x).__name__}")
         if isinstance(x, Tensor) and not x.is_floating_point():

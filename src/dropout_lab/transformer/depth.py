@@ -1,4 +1,4 @@
-"""LayerDrop: whole layers are skipped, so that a part of them can be left out when training is done."""
+"""LayerDrop: whole layers are skipped in training, so that a part of them can be left out when training is done."""
 
 from __future__ import annotations
 
@@ -25,15 +25,21 @@ class LayerDrop(Drawing):
     and gives a tensor of one shape. What else ``forward`` is given goes to every layer, but for ``generator``, from
     which the choice of layers is drawn.
 
-    With ``per_example`` each example (axis 0) skips layers by itself; then all are computed. (To drop each example's
-    *residual branch* and rescale it, put a :class:`~dropout_lab.nn.DropPath` into the layers.) All are computed too
-    where values may not be looked at: compiled, exported, traced, under ``vmap`` (there leave ``per_example`` off: each
-    example is alone). Then the same draws select what counts, so a compiled model has one graph and saves nothing.
+    All layers are computed with ``per_example``, and where values may not be looked at: compiled, exported, traced,
+    under ``vmap`` (there leave ``per_example`` off, since each example is alone). The same draws then select what
+    counts, so a compiled model has one graph and saves nothing.
 
     The layers are named as in a ``torch.nn.ModuleList``, and so are the entries of the ``state_dict``. Iterating gives
-    all of them; :meth:`.LayerDrop.kept` those that a pass of your own has to run. Raises TypeError for what is no
-    module, ValueError for no layers and for a keep probability outside [0, 1], and in a forward pass ValueError for a
-    layer that changes the shape. Source: Fan et al. 2020, section 3.
+    all of them; :meth:`.LayerDrop.kept` gives those that a pass of your own has to run.
+
+    Args:
+        layers: the layers, in their order.
+        keep_prob: the probability with which each layer runs.
+        per_example: whether each example (axis 0) skips layers by itself. To drop each example's *residual branch* and
+            rescale it, put a :class:`~dropout_lab.nn.DropPath` into the layers instead.
+
+    Raises TypeError for what is no module, ValueError for no layers and for a keep probability outside [0, 1], and in a
+    forward pass ValueError for a layer that changes the shape. Source: Fan et al. 2020, section 3.
 
     >>> layers = LayerDrop([torch.nn.Linear(4, 4) for _ in range(6)], 0.5)
     >>> len(layers), layers(torch.ones(2, 4)).shape
@@ -85,12 +91,17 @@ class LayerDrop(Drawing):
         return (self.get_submodule(str(place)) for place in range(self._count))
 
     def kept(self, *, generator: Source | None = None) -> list[torch.nn.Module]:
-        """The layers of one pass, in their order: all of them in ``eval()``, else those that a draw keeps.
+        """Return the layers of one pass, in their order: all of them in ``eval()``, else those that a draw keeps.
 
-        Each call draws anew (from a stream: at each step). Raises ValueError with ``per_example``, where each example
-        has other layers.
+        Each call draws anew (from a stream: at each step).
 
-        >>> layers = LayerDrop([torch.nn.Identity() for _ in range(9)], 0.5, stream=Stream(1))
+        Args:
+            generator: a source of draws for this call alone, instead of the layer's own.
+
+        Raises ValueError with ``per_example``, where each example has other layers.
+
+        >>> parts = [torch.nn.Identity() for _ in range(9)]
+        >>> layers = LayerDrop(parts, 0.5, stream=Stream(1))
         >>> len(layers.kept()), len(layers.eval().kept())
         (5, 9)
         """
@@ -102,10 +113,13 @@ class LayerDrop(Drawing):
         return [layer for layer, kept in zip(self, mask, strict=True) if kept]
 
     def pruned(self, keep: Sequence[int]) -> LayerDrop:
-        """The layers at the places ``keep`` alone, for a shallower network; they are shared, not copied.
+        """Return a shallower network of the layers at the places ``keep``, which are shared and not copied.
 
-        Places count from 0 and come in ascending order. ``range(0, len(layers), 2)`` is the paper's "every other".
-        Raises ValueError for places that are not there, or in another order, or none; TypeError for what is no integer.
+        Args:
+            keep: the places, counted from 0, in ascending order; ``range(0, len(layers), 2)`` is the paper's "every
+                other".
+
+        Raises ValueError for places that do not exist, or in another order, or none; TypeError for what is no integer.
 
         >>> layers = LayerDrop([torch.nn.Linear(4, 4) for _ in range(6)], 0.5)
         >>> layers.pruned([1, 5])[1] is layers[5]

@@ -14,15 +14,19 @@ from dropout_lab.weights import OnWeights
 
 
 class EmbeddingDropout(OnWeights):
-    """A table of words whose rows are dropped: :func:`dropout_lab.functional.embedding_dropout`.
+    """Drops the rows of a table of words: :func:`dropout_lab.functional.embedding_dropout` as a module.
 
-    Wraps ``layer``, a ``torch.nn.Embedding``, with its weights and its options (``padding_idx``, ``max_norm``,
-    ``scale_grad_by_freq``, ``sparse``), which stays what it was and is reached as ``.layer``. The input is (N, T) or
-    (N, …), the examples first, or (T,) for one example; (T, N) has to be transposed, or each step would be an example.
+    The table stays what it was, and is reached as ``.layer``. In ``eval()`` and at keep probability 1 the module is the
+    layer as it is called, hooks included. The input has shape (N, T) or (N, …), the examples first, or (T,) for one
+    example; (T, N) has to be transposed, or each step would be an example.
+
+    Args:
+        layer: the table to wrap, a ``torch.nn.Embedding`` with its weights and its options (``padding_idx``,
+            ``max_norm``, ``scale_grad_by_freq``, ``sparse``).
+        keep_prob: the keep probability of each word.
 
     Raises TypeError for another kind of layer, and ValueError for one that does more than look its rows up when it is
-    called: hooks, a ``forward`` of its own. In ``eval()`` and at keep probability 1 it is the layer as it is called,
-    hooks included. Source: Gal and Ghahramani 2016, on the dropout of word embeddings.
+    called: hooks, a ``forward`` of its own. Source: Gal and Ghahramani 2016, on the dropout of word embeddings.
 
     >>> layer = EmbeddingDropout(torch.nn.Embedding(9, 4), 0.5)
     >>> words = torch.tensor([[3, 1, 3, 8]])
@@ -39,7 +43,7 @@ class EmbeddingDropout(OnWeights):
     layer: torch.nn.Embedding
 
     def with_weights(self, x: Tensor, weights: Tensor) -> Tensor:
-        """The rows for ``x`` from another table (V, D), or from a table for each example of ``x``, (N, V, D).
+        """Return the rows for ``x`` from other ``weights``: a table (V, D), or one for each example, (N, V, D).
 
         ``max_norm`` bounds the layer's own rows where they are looked up, and not those that are given here.
         """

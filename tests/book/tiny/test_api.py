@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
+import inspect
+import itertools
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tiny_book import Book, Built
 
-from dropout_lab.book import api
+from dropout_lab.book import api, docstrings
 
 PAGES = Path(__file__).resolve().parents[3] / "chapters" / "back" / "api"
 _DIRECTIVE = re.compile(r"^\.\. reference:: (.+)$", re.MULTILINE)
+
+#: Floors that describe arguments in sentences: their functions take what the claims and the book hand to them.
+IN_PROSE = ("claims", "exercises", "experiments", "figures", "passports", "symbolic")
 
 _SIGNATURE = re.compile(r'<dt class="sig .*?</dt>', re.DOTALL)
 _ENTRY = re.compile(r'<dt class="sig sig-object py" id="([^"]+)"')
@@ -45,6 +52,24 @@ def read_again(built: Built) -> set[str]:
     return set(re.findall(r"reading sources\.\.\. \[ *\d+%\] (\S+)", built.said)) - {"index"}
 
 
+def summaries() -> Iterator[tuple[str, str]]:
+    """The public modules, functions and classes, each with the first line of its docstring."""
+    for module in itertools.chain.from_iterable(map(api.modules, api.floors())):
+        found = importlib.import_module(module)
+        things = {f"{module}.{name}": getattr(found, name) for name in api.names(module)}
+        for name, thing in {module: found, **things}.items():
+            if inspect.ismodule(thing) or inspect.isclass(thing) or inspect.isroutine(thing):
+                yield name, (inspect.getdoc(thing) or "").partition("\n")[0]
+
+
+def is_sentence(line: str) -> bool:
+    """Whether a summary stands alone in a table, with formulas in roles, in literals or in plain letters."""
+    plain = re.sub(r"``.+?``|(?::\w+)+:`.+?`", "", line)
+    return (
+        line[:1].isupper() and line.endswith(".") and len(line.split()) > 2 and not re.search(r"[\\^${}]|\w_\w", plain)
+    )
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """A book of nothing but the reference, one page a floor."""
@@ -69,6 +94,45 @@ def test_every_public_name_has_one_entry(whole: Built) -> None:
     found = Counter(documented(whole))
     assert wanted - set(found) == set()
     assert [name for name, times in found.items() if times > 1] == []
+
+
+def test_the_first_line_of_every_docstring_is_a_sentence() -> None:
+    found = dict(summaries())
+    assert len(found) > 200
+    assert {name: line for name, line in found.items() if not is_sentence(line)} == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "σ(logit).", "A mask", "the masks of a layer.", "``x`` with its mask.", "All 2^n masks.", "The weights W_ki."],
+)
+def test_what_is_no_sentence_is_found(line: str) -> None:
+    assert not is_sentence(line)
+    assert is_sentence("All :math:`2^n` masks of ``n_units`` units.")
+
+
+def arguments_left_out() -> Iterator[str]:
+    """The arguments of public functions and classes that neither the docstring nor its module describes."""
+    for module in itertools.chain.from_iterable(api.modules(floor) for floor in api.floors() if floor not in IN_PROSE):
+        for name in api.names(module):
+            thing = getattr(importlib.import_module(module), name)
+            # A record says beside each of its fields what it holds, and a list takes whatever a list takes.
+            if not (inspect.isclass(thing) or inspect.isroutine(thing)) or dataclasses.is_dataclass(thing):
+                continue
+            said = inspect.getdoc(thing) or ""
+            common = {
+                word
+                for place in docstrings.offering(f"{module}.{name}", thing)
+                for word in docstrings.common_arguments(place)
+            }
+            for word, parameter in docstrings.parameters(thing).items():
+                is_own = parameter.kind is not inspect.Parameter.POSITIONAL_ONLY and word not in ("args", "kwargs")
+                if is_own and word not in common and not re.search(rf"^    {word}: |``{word}``", said, re.MULTILINE):
+                    yield f"{module}.{name}({word})"
+
+
+def test_every_argument_is_described() -> None:
+    assert list(arguments_left_out()) == []
 
 
 def test_every_reference_in_a_docstring_leads_somewhere(whole: Built) -> None:
@@ -166,3 +230,73 @@ def test_an_unknown_floor_is_named_with_those_that_exist(book: Book, package: st
     built = book.build()
     assert built.status == 1
     assert "no floor of the package is called cellar; folder, ground, listed are" in built.warnings
+
+
+LABELLED = '''\
+"""Drawing.
+
+Arguments that mean the same everywhere:
+
+- ``size``: how many there are,
+  all in all.
+"""
+
+from typing import Any
+
+
+class _Base:
+    def count(self):
+        "Count them."
+
+
+class Kept(_Base):
+    "Keep some of them."
+
+    held = dict
+
+    @property
+    def form(self):
+        "Shape: that of the input (N, D)."
+
+
+class Handing:
+    "Hand everything on."
+
+    def __init__(self, *args: Any, **kwargs: Any): ...
+
+
+def draw(size, level=0):
+    """Draw some of them.
+
+    Args:
+        level: how high they are.
+
+    Raises ValueError for none. Source: Somebody 2013.
+
+    Example
+    -------
+    >>> draw(1)
+    """
+'''
+
+
+def test_an_entry_has_labels_and_nothing_that_says_nothing(book: Book, package: str, tmp_path: Path) -> None:
+    (tmp_path / package / "ground.py").write_text(LABELLED, encoding="utf-8")
+    book.claims()
+    book.page("reference", page("ground"))
+    built = book.build()
+    assert (built.status, built.warnings) == (0, "")
+    ground = f"{package}.ground"
+    shown = ("Kept", "Kept.form", "Kept.count", "Handing", "draw")
+    assert documented(built) == [f"{ground}.{name}" for name in shown], "what a private base class gives, and no more"
+    (text,) = (text for text in texts(built) if "Draw some" in text)
+    found = re.sub("[ \n]+", " ", re.sub("<.*?>", " ", text[text.index("<dt") :]))
+    assert "class Handing ¶ Hand everything on." in found, "its signature would hold for any class"
+    assert "Shape: that of the input (N,\N{NO-BREAK SPACE}D)." in found, (
+        "a colon in a sentence makes no type of what stands before it"
+    )
+    fields = ("Parameters :", "level – how high they are.", "size – how many there are, all in all.")
+    fields += ("Raises :", "ValueError for none.", "Source :", "Somebody 2013.", "&gt;&gt;&gt; draw ( 1 )")
+    places = [found.index(field) for field in fields]
+    assert places == sorted(places)
+    assert "Example" not in found

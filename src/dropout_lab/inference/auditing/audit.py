@@ -24,30 +24,45 @@ _PASSES = 4
 
 
 def audit(model: torch.nn.Module, x: Any, *, batch_dim: int | None = None) -> Report:
-    """What a reviewer would find in the dropout of ``model``, by following passes at ``x`` in both modes.
+    """Report what is wrong with the dropout of ``model``, by following passes at ``x`` in both modes.
 
-    ``x`` is what the model is called with: a tensor, a tuple of positional arguments, or a dict of named ones. Its
-    examples lie along ``batch_dim``: 1 if ``x`` goes into a recurrent layer without ``batch_first`` as it is, else 0,
-    unless you say it. A copy of the model runs; the model, its buffers and all random states stay as they are.
+    A copy of the model runs; the model, its buffers and all random states stay as they are. Dropout that a model's own
+    code makes is seen too, by torch's functions and by products with random masks. Noise from elsewhere shows only as
+    an output that differs between two passes in ``eval()``. These kinds of fault are found:
 
-    The report has ``findings``, empty for a clean model, each with the ``module``'s name, the ``kind``, a ``message``
-    that says what to do, and the ``claim`` of the book that it rests on. It shows itself as a table. What is found:
-
-    - ``on-in-eval``: dropout that drops in ``eval()``; ``off-in-train``: dropout that does not in ``train()``;
-    - ``before-batch-norm``: a batch normalization behind it, with linear and elementwise maps between;
+    - ``on-in-eval``: dropout that drops in ``eval()``;
+    - ``off-in-train``: dropout that does not drop in ``train()``;
+    - ``before-batch-norm``: a batch normalization behind dropout, with linear and elementwise maps between;
     - ``ambiguous-axis`` and ``no-channels``: channels dropped from an input whose axis of channels is another, or none;
     - ``rate-zero`` and ``rate-one``: a layer that never or always drops. A rate of 0 that a class above the layer takes
       as an argument is a setting, and no finding;
-    - ``two-in-a-row``, ``after-last-layer``, ``recurrent-without-effect``, ``not-rescaled``, ``time-first``,
-      ``original-convention``, ``shared-over-batch``, ``no-stream``, ``stream-drawn-twice``.
+    - ``two-in-a-row``: dropout of what dropout has just given;
+    - ``after-last-layer``: dropout of the model's output;
+    - ``recurrent-without-effect``: torch's dropout between recurrent layers, of which there is only one;
+    - ``not-rescaled``: kept units that are not divided by the keep probability, where ``eval()`` takes no account of
+      it, or a residual branch that ``eval()`` has to scale;
+    - ``original-convention``: a layer whose ``eval()`` multiplies by the keep probability, which another runtime will
+      not;
+    - ``time-first``: masks that the examples share, because time was taken for another axis;
+    - ``shared-over-batch``: one mask for all examples of a batch;
+    - ``no-stream`` and ``stream-drawn-twice``: a layer without a source of its own where others have one, and a stream
+      that gives two calls the same mask.
 
-    Dropout that a model's own code makes is seen too, by torch's functions and by products with random masks. Noise
-    from elsewhere shows only as an output that differs between two passes in ``eval()``.
+    Args:
+        model: the model to audit.
+        x: what the model is called with: a tensor, a tuple of positional arguments, or a dict of named ones.
+        batch_dim: the axis of the examples. By default it is 1 if ``x`` goes as it is into a recurrent layer without
+            ``batch_first``, and else 0.
+
+    Returns:
+        The findings, none for a clean model. The report shows itself as a table.
 
     Raises TypeError for a ``model`` that is no module and an ``x`` without tensors, and ValueError, from the model's
     own error, if a pass fails.
 
-    >>> model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Dropout(0.5), torch.nn.BatchNorm1d(3))
+    >>> model = torch.nn.Sequential(
+    ...     torch.nn.Linear(4, 3), torch.nn.Dropout(0.5), torch.nn.BatchNorm1d(3)
+    ... )
     >>> report = audit(model, torch.ones(2, 4))
     >>> [(found.module, found.kind, found.claim) for found in report.findings]
     [('1', 'before-batch-norm', '8.5')]

@@ -30,7 +30,12 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong: the module's name in the model, the kind, a sentence, and the claim that it rests on.
+    """One thing that is wrong with the dropout of a model.
+
+    Attributes:
+        module: the name in the model of the module that drops.
+        kind: the kind of fault, one of those that :func:`~dropout_lab.inference.audit` lists.
+        message: what is wrong and what to do, in a sentence.
 
     >>> Finding("drop", "rate-one", "It drops everything.").claim
     '2.2'
@@ -42,17 +47,20 @@ class Finding:
 
     @property
     def claim(self) -> str:
-        """The id of the claim of the book that says why it matters."""
+        """The id of the claim of the book that says why the fault matters."""
         return KINDS[self.kind]
 
     @property
     def where(self) -> str:
-        """The module's name in words: the model itself has none."""
+        """The module's name in words, since the model itself has an empty name."""
         return self.module or "the model"
 
 
 class Report(Sequence[Finding]):
-    """What an audit found, in the order of the model's modules; a sequence of its ``findings``.
+    """The findings of an audit, as a sequence in the order of the model's modules.
+
+    Args:
+        findings: the findings, kept as the tuple ``findings``.
 
     >>> Report([])
     Nothing was found.

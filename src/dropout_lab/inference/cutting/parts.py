@@ -16,7 +16,7 @@ def along(vector: Tensor, x: Tensor, axis: int) -> Tensor:
 
 
 class Selected(torch.nn.Module):
-    """Some units of an axis: the others are dropped, and nothing before this place was made for it alone.
+    """A layer that keeps some units of an axis: the others are dropped, and nothing before it was made for it alone.
 
     >>> Selected(torch.tensor([2, 0]), -1)(torch.tensor([[1.0, 2.0, 3.0]]))
     tensor([[3., 1.]])
@@ -37,7 +37,7 @@ class Selected(torch.nn.Module):
 
 
 class Scaled(torch.nn.Module):
-    """A factor for each unit, where no linear layer follows that could take it up.
+    """A layer that multiplies each unit by a factor, where no linear layer follows that could take it up.
 
     >>> Scaled(torch.tensor([2.0, 3.0]), -1)(torch.ones(1, 2))
     tensor([[2., 3.]])
@@ -55,7 +55,7 @@ class Scaled(torch.nn.Module):
 
 
 class Restored(torch.nn.Module):
-    """All units of an axis again, for something that needs them all: those left out have the values that they have.
+    """A layer that gives all units of an axis again, for something that needs them all; those left out are constants.
 
     >>> Restored(torch.tensor([9.0, 0.0, 9.0]), torch.tensor([1]), -1)(torch.tensor([[5.0]]))
     tensor([[9., 5., 9.]])
@@ -80,9 +80,13 @@ class Restored(torch.nn.Module):
 
 
 class Masked(torch.nn.Module):
-    """The noise that was recorded, as a constant: where it differs from position to position no unit can be left out.
+    """A layer that multiplies by recorded noise, as a constant, where no unit can be left out.
 
-    ``layer`` is the name of the dropout layer in the model that was cut.
+    No unit can be left out where the noise differs from position to position.
+
+    Args:
+        values: the noise, in a shape that broadcasts against the input.
+        layer: the name of the dropout layer in the model that was cut.
 
     >>> Masked(torch.tensor([[[2.0], [0.0]]]))(torch.ones(1, 2, 2))
     tensor([[[2., 2.],

@@ -20,31 +20,40 @@ from dropout_lab.inference.tracing import target, trace
 
 
 def subnetwork(model: torch.nn.Module, masks: Sequence[Factor]) -> fx.GraphModule:
-    """The subnetwork that ``masks`` describe, cut out of ``model`` as a smaller network of its own, in ``eval()``.
+    """Cut the subnetwork that ``masks`` describe out of ``model``, as a smaller network of its own in ``eval()``.
 
-    ``masks`` is a recording of one example (:func:`~dropout_lab.inference.record`). The result computes what ``model``
-    in ``eval()`` computes under :func:`~dropout_lab.inference.replay`, for any batch. Dropped units are gone: their
-    rows from the weights of the layer before, their columns from those of the layer behind, and from batch
-    normalizations between. The factor 1/p of the kept ones is in the weights. A dropped unit that still says
-    something, as σ(0) behind a sigmoid, says it through the next layer's bias. Where something reads all units (a sum
-    with a shortcut, a layer normalization), they are put back as constants. Noise that differs from position to
-    position stays, as a constant mask.
+    For any batch the result computes what ``model`` in ``eval()`` computes under :func:`~dropout_lab.inference.replay`.
+    Dropped units are gone: their rows from the weights of the layer before, their columns from those of the layer
+    behind, and their entries from batch normalizations between. The factor 1/p of the kept units is in the weights. A
+    dropped unit whose value behind a function is not 0, such as σ(0) = ½ behind a sigmoid, adds it through the next
+    layer's bias. Where something reads all units (a sum with a shortcut, a layer normalization), they are put back as
+    constants. Noise that differs from position to position stays, as a constant mask.
 
-    The result is a ``torch.fx.GraphModule`` with copies of the weights. The masks that stayed are modules of the class
-    ``Masked`` in it, which know the ``layer`` that they come from. All members of the ensemble share the weights of one
-    network (section 3 of the book); this is one of them on its own.
+    All members of the ensemble share the weights of one network (section 3 of the book). This is one of them on its
+    own.
+
+    Args:
+        model: the network with dropout layers.
+        masks: a recording of one example (:func:`~dropout_lab.inference.record`).
+
+    Returns:
+        A ``torch.fx.GraphModule`` with copies of the weights. The masks that stayed are modules of the class
+        :class:`~dropout_lab.inference.Masked` in it, which know the ``layer`` that they come from.
 
     Raises ValueError for a recording of several examples or of another model, and for a model that ``torch.fx`` cannot
     trace.
 
     >>> from dropout_lab.inference import record, replay
-    >>> model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), nn.Dropout(0.5), torch.nn.Linear(8, 2))
+    >>> model = torch.nn.Sequential(
+    ...     torch.nn.Linear(4, 8), torch.nn.ReLU(), nn.Dropout(0.5), torch.nn.Linear(8, 2)
+    ... )
     >>> x = torch.ones(3, 4)
     >>> with record(model.eval()) as masks:
     ...     _ = model(x[:1])
     >>> kept = int(masks[0].values.count_nonzero())
     >>> small = subnetwork(model, masks)
-    >>> sum(weight.numel() for weight in small.parameters()) == 4 * kept + kept + kept * 2 + 2
+    >>> size = sum(weight.numel() for weight in small.parameters())
+    >>> size == 4 * kept + kept + kept * 2 + 2
     True
     >>> with replay(model, masks):
     ...     torch.allclose(small(x), model(x), atol=1e-6)

@@ -1,12 +1,4 @@
-"""Dropout whose rates are learned: variational Gaussian dropout and concrete dropout.
-
-Both add a regularizer in nats to the loss: a divergence of the weights' approximate posterior from a prior, for the
-whole data set. With a loss in nats per example and N training examples, minimize ``loss + sum(layer.regularizer() for
-…) / N``.
-
-``stream`` or ``generator`` is a layer's own source of draws (:mod:`dropout_lab.nn`). Under activation checkpointing
-take a stream: a generator of your own is drawn from again when the forward pass is repeated.
-"""
+"""Layers with learned rates: variational Gaussian dropout and concrete dropout."""
 
 from __future__ import annotations
 
@@ -14,85 +6,16 @@ import math
 from collections.abc import Callable
 from typing import Literal, Self
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from dropout_lab import noise
 from dropout_lab.arguments import flag, floating, integer, positive
+from dropout_lab.bayes.divergences import cubic_kl, exact_kl, sigmoid_kl
 from dropout_lab.constraints import LAYERS
 from dropout_lab.drawing import Drawing
 from dropout_lab.functional import variants
 from dropout_lab.noise import Source, Stream
-
-# ∫₀¹ by Gauss and Legendre: the integrand is even, so the positive half of 80 nodes on [−1, 1] does the work of all
-# of them.
-_nodes, _weights = (half[40:] for half in np.polynomial.legendre.leggauss(80))
-#: 1 − t² at the nodes, and the weights over it; taken in double precision, since 1 − t² cancels near t = 1.
-_FALLING = ((1 - _nodes) * (1 + _nodes)).tolist()
-_WEIGHTS = (_weights / _FALLING).tolist()
-#: Below this α the quadrature would need more nodes, and five terms of the series are as exact.
-_SMALL_ALPHA = 1 / 400
-_LIMIT = (np.euler_gamma + math.log(2)) / 2
-
-
-def exact_kl(log_alpha: Tensor) -> Tensor:
-    """The divergence of N(θ, α θ²) from the log-uniform prior ``p(|w|) ∝ 1/|w|``, in nats for each α given.
-
-    The prior is improper, so the divergence is known up to a constant: here it is 0 at α = ∞, where the weight says
-    nothing. By Kingma, Salimans and Welling (2015, appendix C) it is −½ log α + E log|ε| with ε ~ N(1, α). Since ε²/α
-    is a noncentral χ² with u = 1/α, whose E log has the derivative ∫₀¹ exp(−(1 − t²) u/2) dt in u, integrating over u
-    gives
-
-        KL(α) = ∫₀¹ (1 − exp(−(1 − t²) / (2α))) / (1 − t²) dt.
-
-    The integrand is entire and 40 nodes leave a relative error below 1e-12. For α < 1/400 the expansion of E log|1 +
-    √α z| takes over, to the same accuracy. The memory needed is 40 times that of ``log_alpha``: with one α for each
-    of a million weights, take :func:`sigmoid_kl`.
-
-    >>> exact_kl(torch.tensor([0.0, 100.0])).round(decimals=4)
-    tensor([0.4267, 0.0000])
-    """
-    alpha = floating("log_alpha", log_alpha).clamp(max=math.log(_SMALL_ALPHA)).exp()
-    expansion = alpha * (1 / 2 + alpha * (3 / 4 + alpha * (5 / 2 + alpha * (105 / 8 + alpha * 189 / 2))))
-    series = _LIMIT - log_alpha / 2 - expansion
-    falling, weight = (log_alpha.new_tensor(values) for values in (_FALLING, _WEIGHTS))
-    half_u = (-log_alpha.clamp(min=math.log(_SMALL_ALPHA))).exp() / 2
-    # Where products are cast to half precision, this one must not be.
-    with torch.autocast(log_alpha.device.type, enabled=False):
-        integral = torch.expm1(-half_u.unsqueeze(-1) * falling) @ -weight
-    return torch.where(log_alpha < math.log(_SMALL_ALPHA), series, integral)
-
-
-def cubic_kl(log_alpha: Tensor) -> Tensor:
-    """The published cubic for :func:`exact_kl`, for α ≤ 1 (Kingma, Salimans and Welling 2015, section 3.3).
-
-    −KL ≈ const + ½ log α + c₁α + c₂α² + c₃α³, with the constant that is right as α → 0. Measured against
-    :func:`exact_kl` its error lies between −0.041 and 0. Raises ValueError for α > 1, where the cubic means nothing.
-
-    >>> log_alpha = torch.tensor([-3.0, 0.0])
-    >>> cubic_kl(log_alpha) - exact_kl(log_alpha)
-    tensor([-0.0270, -0.0372])
-    """
-    if (floating("log_alpha", log_alpha) > 0).any():
-        raise ValueError(f"the cubic holds for alpha up to 1, got {log_alpha.detach().max().exp().item():g}")
-    alpha = log_alpha.exp()
-    cubic = alpha * (1.161451241083230 + alpha * (-1.502041176441722 + alpha * 0.586299206427007))
-    return _LIMIT - log_alpha / 2 - cubic
-
-
-def sigmoid_kl(log_alpha: Tensor) -> Tensor:
-    """The published fit to :func:`exact_kl` for any α (Molchanov, Ashukha and Vetrov 2017, equation 14).
-
-    Measured against :func:`exact_kl` its error lies between −0.005 and 0.010.
-
-    >>> log_alpha = torch.tensor([-3.0, 0.0, 3.0])
-    >>> sigmoid_kl(log_alpha) - exact_kl(log_alpha)
-    tensor([0.0076, 0.0046, 0.0007])
-    """
-    floating("log_alpha", log_alpha)
-    return 0.63576 * torch.sigmoid(-(1.87320 + 1.48695 * log_alpha)) + nn.functional.softplus(-log_alpha) / 2
-
 
 #: The divergences by the names that layers take.
 _KLS: dict[str, Callable[[Tensor], Tensor]] = {"exact": exact_kl, "cubic": cubic_kl, "sigmoid": sigmoid_kl}
@@ -115,18 +38,27 @@ def _check_input(owner: nn.Module, x: Tensor, channel_axis: int, channels: int, 
 
 
 class LearnedGaussianDropout(Drawing, nn.Linear):
-    """A linear layer with multiplicative Gaussian noise on its weights, whose variance α is learned.
+    r"""A linear layer with multiplicative Gaussian noise on its weights, whose variance α is learned.
 
-    Each weight is w ~ N(θ, α θ²). Training samples the outputs, not the weights (the local reparametrization of
-    Kingma, Salimans and Welling 2015, sections 2.3 and 3.1): y ~ N(θx + b, Σ_j α θ_j² x_j²), independently for each
-    example and output. ``sharing`` says who shares an α: the whole "layer", an input "unit" (as dropout of that unit
-    would), or no one ("weight"). α = (1 − p)/p for keep probability p, and ``keep_prob`` is where it starts. ``kl``
-    names the divergence: "exact", "cubic" or "sigmoid" (:func:`exact_kl`, :func:`cubic_kl`, :func:`sigmoid_kl`).
-    ``eval()`` is exactly the linear layer.
+    Each weight is w ~ N(θ, αθ²). Training samples the outputs and not the weights (the local reparametrization): output
+    i has mean :math:`\sum_j \theta_{ij} x_j + b_i` and variance :math:`\sum_j \alpha\,\theta_{ij}^2 x_j^2`,
+    independently for each example and output. ``eval()`` is exactly the linear layer. The input has shape (…,
+    in_features) and the output (…, out_features).
 
-    Shapes: (…, in_features) to (…, out_features). Raises ValueError for a keep probability that is not strictly
-    between 0 and 1 (at 1 log α is −∞ and cannot move; Gaussian noise has no limit at 0), and for inputs of another
-    width; TypeError for integer input.
+    Args:
+        in_features: the number of inputs.
+        out_features: the number of outputs.
+        bias: whether the layer has a bias.
+        keep_prob: where the learned keep probability p starts, with α = (1 − p)/p.
+        sharing: what has an α of its own: the whole "layer", each input "unit" (as dropout of that unit would), or each
+            "weight".
+        kl: the divergence: "exact" (:func:`exact_kl`), "cubic" (:func:`cubic_kl`) or "sigmoid" (:func:`sigmoid_kl`).
+        device: the device of the parameters.
+        dtype: the type of the parameters.
+
+    Raises ValueError for a keep probability that is not strictly between 0 and 1 (at 1 log α is −∞ and cannot move, and
+    Gaussian noise has no limit at 0), and for inputs of another width; TypeError for integer input. Source: Kingma,
+    Salimans and Welling 2015, sections 2.3 and 3.1.
 
     >>> layer = LearnedGaussianDropout(3, 2, keep_prob=0.8, sharing="unit")
     >>> layer.keep_prob
@@ -175,7 +107,14 @@ class LearnedGaussianDropout(Drawing, nn.Linear):
         sharing: Literal["layer", "unit", "weight"] = "layer",
         kl: Literal["exact", "cubic", "sigmoid"] = "exact",
     ) -> Self:
-        """The same layer with the trained weights (copied), dtype, device and mode of a linear layer."""
+        """Make the same layer from a linear layer, with its weights (copied), dtype, device and mode.
+
+        Args:
+            layer: the linear layer.
+            keep_prob: where the learned keep probability starts.
+            sharing: what has an α of its own, "layer", "unit" or "weight".
+            kl: the divergence, "exact", "cubic" or "sigmoid".
+        """
         weight, bias = layer.weight, layer.bias
         learned = cls(
             layer.in_features,
@@ -195,7 +134,10 @@ class LearnedGaussianDropout(Drawing, nn.Linear):
 
     @property
     def keep_prob(self) -> Tensor:
-        """The learned keep probabilities 1/(1 + α): shape (1, 1), (1, in_features) or (out_features, in_features)."""
+        """The learned keep probabilities 1/(1 + α).
+
+        Their shape is (1, 1), (1, in_features) or (out_features, in_features), by what shares an α.
+        """
         return torch.sigmoid(-self.log_alpha)
 
     def forward(self, x: Tensor, *, generator: Source | None = None) -> Tensor:
@@ -226,14 +168,20 @@ class LearnedGaussianDropout(Drawing, nn.Linear):
         return (weight.square() * log_alpha.exp()).clamp(max=torch.finfo(weight.dtype).max / self.in_features)
 
     def regularizer(self) -> Tensor:
-        """The divergence from the log-uniform prior of all weights together, in nats; 0 if every α were infinite."""
+        """Compute the divergence of all weights together from the log-uniform prior, in nats.
+
+        It is 0 if every α is infinite.
+        """
         # In half precision the quadrature would meet 0/0 and the sum its limits.
         log_alpha = self.log_alpha.to(torch.promote_types(self.log_alpha.dtype, torch.float32))
         return _KLS[self.kl](log_alpha).sum() * (self.weight.numel() // max(1, self.log_alpha.numel()))
 
     @torch.no_grad()
     def bound_alpha_(self, bound: float = 1.0) -> None:
-        """Bring every α down to ``bound``, in place, after the step: Kingma et al. keep α ≤ 1, which is p ≥ ½."""
+        """Bring every α down to ``bound``, in place; call it after the step.
+
+        Kingma et al. keep α at most 1, which is a keep probability of at least ½.
+        """
         self.log_alpha.clamp_(max=math.log(positive("bound", bound)))
 
     def extra_repr(self) -> str:
@@ -243,14 +191,23 @@ class LearnedGaussianDropout(Drawing, nn.Linear):
 def concrete_mask(
     shape: tuple[int, ...], logit: Tensor, temperature: float = 0.1, *, generator: Source | None = None
 ) -> Tensor:
-    """A keep mask between 0 and 1, smooth in its rate: σ((logit + log u − log(1 − u)) / temperature) with u uniform.
+    r"""Draw a mask of numbers between 0 and 1 that is a smooth function of its keep probability.
 
-    Gal, Hron and Kendall (2017, section 3), in terms of the keep probability's ``logit``, which broadcasts against
-    ``shape``. P(mask > ½) is the keep probability exactly; the mean is not, unless that is ½. Raises ValueError for a
-    temperature that is not positive and finite.
+    The mask is :math:`\sigma((\mathrm{logit} + \log u - \log(1-u))/\mathrm{temperature})` with u uniform on [0, 1]. It
+    exceeds ½ with exactly the keep probability. Its mean is another, unless the keep probability is ½.
 
-    >>> mask = concrete_mask((10_000,), torch.tensor(2.0), generator=torch.Generator().manual_seed(0))
-    >>> round((mask > 0.5).float().mean().item(), 2), round(torch.sigmoid(torch.tensor(2.0)).item(), 2)
+    Args:
+        shape: the shape of the mask.
+        logit: the logit of the keep probability, in a shape that broadcasts against ``shape``.
+        temperature: how smooth the mask is; as it goes to 0, the mask becomes Bernoulli.
+        generator: the source of the draws; None for torch's global generator.
+
+    Raises ValueError for a temperature that is not positive and finite. Source: Gal, Hron and Kendall 2017, section 3.
+
+    >>> seeded = torch.Generator().manual_seed(0)
+    >>> mask = concrete_mask((10_000,), torch.tensor(2.0), generator=seeded)
+    >>> keep_prob = torch.sigmoid(torch.tensor(2.0))
+    >>> round((mask > 0.5).float().mean().item(), 2), round(keep_prob.item(), 2)
     (0.88, 0.88)
     """
     temperature = positive("temperature", temperature)
@@ -265,17 +222,23 @@ def concrete_mask(
 
 
 class ConcreteDropout(Drawing):
-    """A layer with dropout before it whose keep probability is learned (Gal, Hron and Kendall 2017).
+    """A layer with dropout on its inputs whose keep probability is learned.
 
-    Wraps ``layer``, trained weights and all: a linear layer, whose input units are dropped, or a convolution
-    (transposed or not), whose input channels are. Training multiplies by relaxed masks (:func:`concrete_mask`), one
-    an example, divided by the keep probability if ``rescale``. A relaxed mask multiplies and does not
-    select, so unlike its relatives this layer does not stop an inf or a NaN. ``eval()`` is exactly ``layer`` (without
-    ``rescale``: on keep_prob · input).
+    In training the inputs are multiplied by relaxed masks (:func:`concrete_mask`), one for each example, divided by the
+    keep probability if ``rescale``. A relaxed mask multiplies and does not select, so unlike its relatives this layer
+    does not stop an inf or a NaN. ``eval()`` is exactly ``layer``, or without ``rescale`` the layer on keep_prob ·
+    input. Input and output have the shapes of the layer.
 
-    ``precision`` is the prior's: weights ~ N(0, 1/precision), the paper's l². ``keep_prob`` is where the learned one
-    starts. Raises TypeError for another kind of layer and for integer input; ValueError for a keep probability not
-    strictly between 0 and 1, a precision or temperature that is not positive and finite, and inputs of another shape.
+    Args:
+        layer: the trained layer to wrap: a linear layer, whose input units are dropped, or a convolution (transposed or
+            not), whose input channels are.
+        keep_prob: where the learned keep probability starts.
+        precision: the precision of the prior: weights have the variance 1/precision. It is the paper's l².
+        temperature: how smooth the masks are.
+
+    Raises TypeError for another kind of layer and for integer input; ValueError for a keep probability not strictly
+    between 0 and 1, a precision or temperature that is not positive and finite, and inputs of another shape. Source:
+    Gal, Hron and Kendall 2017.
 
     >>> layer = ConcreteDropout(nn.Linear(3, 2), keep_prob=0.8)
     >>> round(layer.keep_prob.item(), 2), layer.units, layer(torch.ones(5, 3)).shape
@@ -316,11 +279,19 @@ class ConcreteDropout(Drawing):
 
     @property
     def units(self) -> int:
-        """How many input units or channels have a mask of their own."""
+        """The number of input units or channels that have a mask of their own."""
         return self.layer.in_features if isinstance(self.layer, nn.Linear) else self.layer.in_channels
 
     def draw_mask(self, x: Tensor, *, generator: Source | None = None) -> Tensor:
-        """A relaxed mask for the input ``x``, divided by the keep probability if ``rescale``; one for each example."""
+        """Draw a relaxed mask for each example of ``x``, divided by the keep probability if ``rescale``.
+
+        Args:
+            x: the input of the layer.
+            generator: a source of draws for this call alone, instead of the layer's own.
+
+        Returns:
+            A mask that broadcasts against ``x``.
+        """
         is_linear = isinstance(self.layer, nn.Linear)
         shape = tuple(x.shape) if is_linear else (*x.shape[:2], *(1 for _ in x.shape[2:]))
         mask = concrete_mask(shape, self.logit, self.temperature, generator=self.source(generator))
@@ -343,20 +314,27 @@ class ConcreteDropout(Drawing):
         return self.layer(x)
 
     def regularizer(self) -> Tensor:
-        """The divergence of the weights under dropout from their Gaussian prior, in nats, up to a constant.
+        """Compute the divergence of the weights under dropout from their Gaussian prior, in nats, up to a constant.
 
-        Section 3 of the paper: ½ precision · p ‖M‖² − K H(p), for keep probability p and K units. M are the weights
-        that a kept unit has, which under ``rescale`` are the layer's divided by p. The bias has no prior.
+        It is ½ precision · p ‖M‖² − K H(p), for keep probability p and K units. M are the weights that a kept unit has,
+        which under ``rescale`` are the layer's divided by p. The bias has no prior. Source: Gal, Hron and Kendall 2017,
+        section 3.
         """
         return self.weight_term() + self.entropy_term()
 
     def weight_term(self) -> Tensor:
-        """½ precision · p ‖M‖² in nats. With the layer's own weights W under ``rescale`` it is ½ precision · ‖W‖²/p."""
+        """Compute the part ½ precision · p ‖M‖² of the regularizer, in nats.
+
+        With the layer's own weights W it is ½ precision · ‖W‖²/p under ``rescale``.
+        """
         squares = self.layer.weight.to(self.logit.dtype).square().sum()
         return self.precision / 2 * squares * (1 / self.keep_prob if self.rescale else self.keep_prob)
 
     def entropy_term(self) -> Tensor:
-        """−K H(p) in nats, with H the entropy of one mask: pulls p towards ½, the harder the more units there are."""
+        """Compute the part −K H(p) of the regularizer, in nats, with H the entropy of one mask.
+
+        It pulls p towards ½, the harder the more units there are.
+        """
         # H in logits, where no logarithm sees a 0: −log p = softplus(−logit) and −log(1 − p) = softplus(logit).
         keep_prob, softplus = self.keep_prob, nn.functional.softplus
         return -self.units * (keep_prob * softplus(-self.logit) + torch.sigmoid(-self.logit) * softplus(self.logit))
