@@ -40,7 +40,7 @@ def exact_kl(log_alpha: Tensor) -> Tensor:
     """The divergence of N(θ, α θ²) from the log-uniform prior ``p(|w|) ∝ 1/|w|``, in nats for each α given.
 
     The prior is improper, so the divergence is known up to a constant: here it is 0 at α = ∞, where the weight says
-    nothing. By Kingma, Salimans and Welling (2015, appendix C) it is −½ log α + E log|ε| with ε ~ N(1, α). Since ε²/α
+    nothing. By Kingma, Salimans and Welling (2015) it is −½ log α + E log|ε| with ε ~ N(1, α). Since ε²/α
     is a noncentral χ² with u = 1/α, whose E log has the derivative ∫₀¹ exp(−(1 − t²) u/2) dt in u, integrating over u
     gives
 
@@ -245,7 +245,7 @@ def concrete_mask(
 ) -> Tensor:
     """A keep mask between 0 and 1, smooth in its rate: σ((logit + log u − log(1 − u)) / temperature) with u uniform.
 
-    Gal, Hron and Kendall (2017, section 3), in terms of the keep probability's ``logit``, which broadcasts against
+    Gal, Hron and Kendall (2017), in terms of the keep probability's ``logit``, which broadcasts against
     ``shape``. P(mask > ½) is the keep probability exactly; the mean is not, unless that is ½. Raises ValueError for a
     temperature that is not positive and finite.
 
@@ -345,8 +345,8 @@ class ConcreteDropout(Drawing):
     def regularizer(self) -> Tensor:
         """The divergence of the weights under dropout from their Gaussian prior, in nats, up to a constant.
 
-        Section 3 of the paper: ½ precision · p ‖M‖² − K H(p), for keep probability p and K units. M are the weights
-        that a kept unit has, which under ``rescale`` are the layer's divided by p. The bias has no prior.
+        As in Gal, Hron and Kendall (2017): ½ precision · p ‖M‖² − K H(p), for keep probability p and K units. M are the
+        weights that a kept unit has, which under ``rescale`` are the layer's divided by p. The bias has no prior.
         """
         return self.weight_term() + self.entropy_term()
 

@@ -105,8 +105,8 @@ def early(keep_prob: float, steps: int, *, linear: bool = False) -> Schedule:
     """Early dropout: ``keep_prob`` in the first ``steps`` steps, 1 from then on.
 
     With ``linear`` the rate 1 − p falls on a straight line, from 1 − ``keep_prob`` at step 0 to 0 at step ``steps``.
-    Raises ValueError for a keep probability outside [0, 1] and ``steps`` below 0. Source: Liu et al. 2023, section 4
-    (their recipes take the falling line).
+    Raises ValueError for a keep probability outside [0, 1] and ``steps`` below 0. Source: Liu et al. 2023 (whose
+    recipes take the falling line).
 
     >>> [early(0.9, 100)(step) for step in (0, 99, 100)]
     [0.9, 0.9, 1.0]
@@ -120,7 +120,7 @@ def early(keep_prob: float, steps: int, *, linear: bool = False) -> Schedule:
 def late(keep_prob: float, start: int) -> Schedule:
     """Late dropout: 1 before step ``start``, ``keep_prob`` from it on.
 
-    Raises ValueError for a keep probability outside [0, 1] and a ``start`` below 0. Source: Liu et al. 2023, section 4.
+    Raises ValueError for a keep probability outside [0, 1] and a ``start`` below 0. Source: Liu et al. 2023.
 
     >>> [late(0.9, 100)(step) for step in (0, 99, 100)]
     [1.0, 1.0, 0.9]
@@ -133,7 +133,7 @@ def curriculum(keep_prob: float, gamma: float) -> Schedule:
 
     ``gamma`` is per step. The source advises 10/T for a training of T steps, at whose end p(T) is ``keep_prob`` up to
     (1 − p)/22 000. Raises ValueError for a keep probability outside [0, 1] and a ``gamma`` that is not positive and
-    finite. Source: Morerio et al. 2017, section 3.
+    finite. Source: Morerio et al. 2017.
 
     >>> [round(curriculum(0.5, 10 / 1000)(step), 3) for step in (0, 100, 1000)]
     [1.0, 0.684, 0.5]

@@ -46,7 +46,7 @@ def drop_block(
     others of its batch. Without ``rescale`` the same probabilities multiply ``x`` when ``training=False``.
 
     Raises ValueError for a block size that is not an integer from 1 to the smallest extent of the map, or another
-    ``gamma``. Source: Ghiasi, Lin and Le 2018, algorithm 1 and equation 1.
+    ``gamma``. Source: Ghiasi, Lin and Le 2018.
 
     >>> drop_block(torch.ones(1, 1, 4, 6), 0.7, 2, rescale=False, generator=torch.Generator().manual_seed(2))
     tensor([[[[1., 1., 1., 1., 1., 1.],
@@ -84,7 +84,7 @@ def block_gamma(
     """The probability γ of a seed at each place where a block fits into a map of extents ``sizes``.
 
     With n positions, of which position i lies in kᵢ of the possible blocks, it is kept with probability (1 − γ)^kᵢ.
-    "exact" solves Σᵢ (1 − γ)^kᵢ = n · ``keep_prob``; "published" is equation 1 of Ghiasi, Lin and Le 2018. Raises as
+    "exact" solves Σᵢ (1 − γ)^kᵢ = n · ``keep_prob``; "published" is the formula of Ghiasi, Lin and Le 2018. Raises as
     :func:`drop_block` does.
 
     >>> round(block_gamma((8, 8), 0.9, 3), 4), round(block_gamma((8, 8), 0.9, 3, rule="published"), 4)

@@ -80,7 +80,7 @@ def spatial_dropout(
 ) -> Tensor:
     """Drop whole channels, each by itself. ``x`` is (N, C, L), (N, C, H, W) or (N, C, D, H, W).
 
-    Source: Tompson et al. 2015, section 3.2.
+    Source: Tompson et al. 2015 (SpatialDropout).
 
     >>> spatial_dropout(torch.ones(1, 3, 4), 0.5, generator=torch.Generator().manual_seed(0))
     tensor([[[0., 0., 0., 0.],
@@ -112,7 +112,7 @@ def variational_dropout(
     """Drop features for a whole sequence: one mask, the same at every step along ``time_dim``.
 
     ``x`` has two axes or more, as (N, T, D), or (T, N, D) with ``time_dim=0``. Raises ValueError for a ``time_dim``
-    that ``x`` has not. Source: Gal and Ghahramani 2016, section 4.2.
+    that ``x`` has not. Source: Gal and Ghahramani 2016 (recurrent networks), section 4.1.
 
     >>> variational_dropout(torch.ones(1, 2, 3), 0.5, generator=torch.Generator().manual_seed(0))
     tensor([[[0., 2., 0.],
@@ -150,7 +150,7 @@ def drop_path(
 ) -> Tensor:
     """Drop the whole of ``x``, a residual branch, for each sample by itself. ``x`` is (N, …).
 
-    Source: Huang et al. 2016 (stochastic depth), equation 2.
+    Source: Huang et al. 2016 (stochastic depth).
 
     >>> drop_path(torch.ones(3, 2), 0.5, generator=torch.Generator().manual_seed(0))
     tensor([[0., 0.],

@@ -34,7 +34,7 @@ def drop_connect(
     Input without the axis N is one example.
 
     Drawn for each example, the masked weights take N times the memory of ``weight``. Without ``rescale`` and with
-    ``training=False`` the weights are multiplied by ``keep_prob``. Source: Wan et al. 2013, section 3.
+    ``training=False`` the weights are multiplied by ``keep_prob``. Source: Wan et al. 2013.
 
     >>> x, weight = torch.ones(3, 2), torch.tensor([[1.0, 10.0]])
     >>> drop_connect(x, weight, None, 0.5, generator=torch.Generator().manual_seed(1)).flatten()

@@ -12,7 +12,7 @@ from dropout_lab.recurrent.variational import ARGUMENTS, Variational
 
 
 class VariationalLSTM(Variational):
-    __doc__ = "An LSTM with masks that are fixed for the sequence (Gal and Ghahramani 2016, section 4.2)." + ARGUMENTS
+    __doc__ = "An LSTM with masks that are fixed for the sequence (Gal and Ghahramani 2016, section 4.1)." + ARGUMENTS
 
     variant = RECURRENT_DROPOUT
     gates = 4

@@ -33,7 +33,7 @@ class LayerDrop(Drawing):
     The layers are named as in a ``torch.nn.ModuleList``, and so are the entries of the ``state_dict``. Iterating gives
     all of them; :meth:`.LayerDrop.kept` those that a pass of your own has to run. Raises TypeError for what is no
     module, ValueError for no layers and for a keep probability outside [0, 1], and in a forward pass ValueError for a
-    layer that changes the shape. Source: Fan et al. 2020, section 3.
+    layer that changes the shape. Source: Fan et al. 2020 (LayerDrop).
 
     >>> layers = LayerDrop([torch.nn.Linear(4, 4) for _ in range(6)], 0.5)
     >>> len(layers), layers(torch.ones(2, 4)).shape

@@ -20,7 +20,7 @@ WORKS = """
 """
 PAGE = """# Prose
 
-One {cite}`first`, two {cite:p}`first,wide`, with a place {cite:p}`second{section 3}`.
+One {cite:p}`first`, two {cite:p}`first,wide`, with a place {cite:p}`second{section 3}`.
 Then {cite:t}`second` and {cite:t}`deep` and {cite:t}`alone` as subjects.
 """
 

@@ -20,7 +20,7 @@ def rectified_mean(layer: int, draws: int = 100, examples: int = 100) -> Callabl
     """A measure of two rules for the mean of a ReLU over DropConnect masks, in a dense hidden layer.
 
     ``gaussian_mse`` and ``one_pass_mse``, (S,), are mean squares of the errors of the Gaussian of the same moments (Wan
-    et al. 2013, section 4) and of the ReLU of the mean alone, over test examples and the units of hidden layer
+    et al. 2013) and of the ReLU of the mean alone, over test examples and the units of hidden layer
     ``layer``, counted from 1; both are divided by the mean square of the true mean. What is true is told by masks on
     the layer's weights at each replica's keep probability, drawn ``draws`` times in each of two halves: the error
     against one half is multiplied by that against the other, so that the noise of the draws adds nothing on average,
