@@ -31,6 +31,23 @@ def test_identifiers_have_the_form_of_identifiers():
         assert "arxiv.org" not in fields.get("url", ""), f"{key}: the number at arXiv is given as eprint"
 
 
+def test_entries_have_what_their_kind_needs_and_what_is_shown():
+    needed = {
+        "article": {"journal", "volume", "pages"},
+        "book": {"publisher"},
+        "inproceedings": {"booktitle"},
+        "misc": set(),
+    }
+    shown = {"number", "volume", "pages", "series", "publisher", "note", "howpublished", "doi", "eprint", "url"}
+    for key, entry in ENTRIES.items():
+        fields = set(entry.fields)
+        assert {"title", "year"} | needed[entry.type] <= fields <= {"title", "year"} | needed[entry.type] | shown, key
+        # Capital letters stay: the style would take them from a title that is not protected.
+        assert re.fullmatch(r"\{.*\}", entry.fields["title"]), key
+        named = [str(person) for person in entry.persons["author"]]
+        assert len(named) > 5 or "others" not in named, f"{key}: five authors or all of them"
+
+
 def test_no_work_has_two_entries():
     for field in ("doi", "eprint", "title"):
         found = [re.sub(r"\W", "", entry.fields[field].lower()) for entry in ENTRIES.values() if field in entry.fields]
