@@ -3,9 +3,9 @@
 This is what the package's layers are held against, so nothing of the package is used here: NumPy, one sequence at a
 time. Parameters have torch's names. The equations are those of
 
-- Gal and Ghahramani (2016), section 4: masks on what the two projections read, one for all gates or one a gate;
+- Gal and Ghahramani (2016), section 4.1: masks on what the two projections read, one for all gates or one a gate;
 - Semeniuta, Severyn and Barth (2016): a mask on the candidate g alone, at each step its own or one for all;
-- Krueger et al. (2017), section 3.1: h and c keep what they were, each by masks and probabilities of its own;
+- Krueger et al. (2017), section 3.2: h and c keep what they were, each by masks and probabilities of its own;
 - torch's documentation: the cells, projections of the hidden state, both directions, dropout between layers.
 """
 
@@ -76,7 +76,7 @@ def cell(kind: str, own: dict, x: np.ndarray, h: np.ndarray, c: np.ndarray, nois
         new_h = np.tanh(from_x(0) + from_h(0))
     if "weight_hr" in own:
         new_h = own["weight_hr"] @ new_h
-    # The output gate reads the cell as it would be without zoneout: equation 4 has f c + i g in both lines.
+    # The output gate reads the cell as it would be without zoneout: both lines of the paper have f c + i g.
     if noise.new_hidden is not None:
         new_h = noise.new_hidden[step] * new_h + (1 - noise.new_hidden[step]) * h
     if noise.new_cell is not None:

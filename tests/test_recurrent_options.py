@@ -123,9 +123,9 @@ def by_hand(layer: nn.Module, x: Tensor, masks: list[Masks]) -> Tensor:
     """Outputs (T, N, hidden) of a layer without projections, in one direction, from the equations of the papers.
 
     LSTM: c' = f ⊙ c + i ⊙ d(g) and h = o ⊙ tanh(c'), d a mask on the candidate divided by its keep probability
-    (Semeniuta et al. 2016, equation 14); GRU: h' = z ⊙ h + (1 − z) ⊙ d(n), in torch's order of z. Then zoneout: each
+    (Semeniuta et al. 2016); GRU: h' = z ⊙ h + (1 − z) ⊙ d(n), in torch's order of z. Then zoneout: each
     unit of c and of h takes the new value where its mask is 1, and keeps the old one where it is 0 (Krueger et al.
-    2017, equation 5). What goes to the next layer is dropped as activations are.
+    2017, section 3.2). What goes to the next layer is dropped as activations are.
     """
     weights = {name: value.detach() for name, value in layer.named_parameters()}
     signal = x

@@ -19,7 +19,7 @@ from dropout_lab.book.anywhere.setup_cell import setup_cell
 
 BASE = "https://book.example/dropout"
 #: A cell that writes MyST, for the page to read.
-MADE = re.compile(r"\{\{?(?:cite|claims?|doc|term|func|class|eq|numref|ref)\}\}?(?:`| )")
+MADE = re.compile(r"\{\{?(?:cite:p|claims?|doc|term|func|class|eq|numref|ref)\}\}?(?:`| )")
 CHAPTERS = [name for name in docnames(ROOT) if "{code-cell}" in (ROOT / f"{name}.md").read_text(encoding="utf-8")]
 
 
@@ -96,7 +96,8 @@ a = b
 c
 ```
 
-By {eq}`one`, `{eq}` and {cite}`a2000,b2001`; {cite:t}`c2002`; {doc}`sub/other`, {numref}`fig`, {ref}`there`.
+By {eq}`one`, `{eq}` and {cite:p}`a2000,{see}b2001{section 2}`; {cite:t}`c2002{p. 3}`;
+{doc}`sub/other`, {numref}`fig`, {ref}`there`.
 
 ```{exercise} Try
 :label: ex
@@ -119,6 +120,7 @@ Kept.
 ```
 """
 SOURCES = """@article{a2000, author = {One, A.}, title = {T}, year = 2000, journal = {J}}
+@article{z2000, author = {One, A.}, title = {U}, year = 2000, journal = {J}}
 @article{b2001, author = {One, A. and Two, B.}, title = {T}, year = 2001, journal = {J}}
 @article{c2002, author = {One, A. and van der Two, B. and Three, C.}, title = {T}, year = 2002, journal = {J}}
 """
@@ -139,7 +141,8 @@ a = b
 c \tag{1}
 $$
 
-By (1), `{eq}` and (One, 2000; One and Two, 2001); One et al. (2002); *Other*, Figure 1, *A section*.
+By (1), `{eq}` and (One, 2000a; see One and Two, 2001, section 2); One et al. (2002, p. 3);
+*Other*, Figure 1, *A section*.
 
 **Exercise 1 (Try)**
 

@@ -72,7 +72,15 @@ BROKEN = {
         {"corrected_by": ""},
         {"verdict": "true"},
     ],
-    "cite": [{"key": ""}, {"key": "two keys"}, {"key": "a,b"}, {"key": None}, {"locator": 3}, {"verdict": "open"}],
+    "cite": [
+        {"key": ""},
+        {"key": "two keys"},
+        {"key": "a,b"},
+        {"key": None},
+        {"locator": 3},
+        {"locator": "eq. {1}"},
+        {"verdict": "open"},
+    ],
     "none": [{"verdict": "true"}],
 }
 

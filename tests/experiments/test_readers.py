@@ -31,7 +31,7 @@ def penalty(trained):
 
 
 def divergence(weight, logit, units):
-    """½ ‖W‖²/p − K H(p), written out for one replica (Gal, Hron and Kendall 2017, section 3)."""
+    """½ ‖W‖²/p − K H(p), written out for one replica (Gal, Hron and Kendall 2017)."""
     p = torch.sigmoid(logit).item()
     entropy = -p * math.log(p) - (1 - p) * math.log(1 - p)
     return weight.double().square().sum().item() / (2 * p) - units * entropy

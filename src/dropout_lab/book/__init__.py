@@ -20,6 +20,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     from dropout_lab.book import (
         accessibility,
         api,
+        citations,
         claim_cells,
         directives,
         domain,
@@ -52,6 +53,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     for module in (
         leftovers,
         executor,
+        citations,
         domain,
         directives,
         claim_cells,

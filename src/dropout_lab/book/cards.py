@@ -141,7 +141,7 @@ class Cards:
             if citation.tooltip_entry is not None:
                 text = escape(citation.tooltip_entry.text.render(PlainText()).replace("\\url ", ""))
                 place = (citation.bibliography_key.docname, citation.citation_id)
-                yield place, Card("the bibliography", Markup("Source"), (text,))
+                yield place, Card("the bibliography", escape(citation.formatted_entry.label), (text,))
 
 
 def displayed(block: nodes.math_block) -> Markup:

@@ -110,7 +110,7 @@ def _sources(renderer: NbElementRenderer, evidence: Sequence[Evidence], line: in
     cited = [source for piece in evidence for source in piece.sources]
     if not cited:
         return []
-    links = [f"{{cite}}`{key}`" + (f", {locator}" if locator else "") for key, locator in cited]
+    links = [f"{{cite:p}}`{key}{f'{{{locator}}}' if locator else ''}`" for key, locator in cited]
     paragraph = nodes.paragraph(classes=["claim-sources"])
     with renderer.renderer.current_node_context(paragraph):
         renderer.renderer.nested_render_text("Source: " + "; ".join(links), line, inline=True)

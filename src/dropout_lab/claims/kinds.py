@@ -257,6 +257,8 @@ class Citation(Evidence, kind="cite", noun="citation", done="Cited", grades="tru
     def _check(self) -> None:
         if re.search(r"[\s,{}`]", self.key):
             raise ValueError(f"key is one key of the bibliography, got {self.key!r}")
+        if re.search(r"[{}`]", self.locator):
+            raise ValueError(f"locator is a place in the source, without braces and backticks, got {self.locator!r}")
 
     @property
     def strength(self) -> str:

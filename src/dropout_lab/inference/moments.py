@@ -1,4 +1,4 @@
-"""Gaussian moment matching for DropConnect (Wan et al. 2013, section 4.1)."""
+"""Gaussian moment matching for DropConnect (Wan et al. 2013)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 A cell is what its torch counterpart computes. Noise enters where a projection reads its operand, W (x ⊙ z_x) and
 U (h ⊙ z_h). Gal and Ghahramani (2016, "A theoretically grounded application of dropout in recurrent neural networks",
-section 4) call the weights *tied* when one mask serves all gates and *untied* when each gate has its own; input-only
+section 4.1) call the weights *tied* when one mask serves all gates and *untied* when each gate has its own; input-only
 leaves the recurrent projection alone. State that is carried past the projection (an LSTM's cell, a GRU's z ⊙ h) is
 never masked. Three more kinds of noise may be on: masks on the candidate alone, which forget nothing (Semeniuta,
 Severyn and Barth 2016), zoneout, in which units keep the state that they had (Krueger et al. 2017), and torch's dropout

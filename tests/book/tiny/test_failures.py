@@ -89,7 +89,7 @@ def test_a_source_that_the_bibliography_lacks(book):
 
 def test_entries_of_the_bibliography_that_nobody_cites(book):
     book.bibliography(BIBLIOGRAPHY + BIBLIOGRAPHY.replace("2012", "2013") + BIBLIOGRAPHY.replace("2012", "2014"))
-    one_claim(book, DERIVED, text="See {cite}`hinton2013`.\n\n```{bibliography}\n```\n")
+    one_claim(book, DERIVED, text="See {cite:p}`hinton2013`.\n\n```{bibliography}\n```\n")
     assert "no page cites these entries of the bibliography: hinton2012, hinton2014" in failure(book)
 
 
@@ -97,7 +97,7 @@ def test_entries_of_the_bibliography_that_nobody_cites(book):
     ("evidence", "text"),
     [
         ({**CITED, "key": "hinton2012"}, ""),
-        (DERIVED, "See {cite}`hinton2012`."),
+        (DERIVED, "See {cite:p}`hinton2012`."),
         ({**DERIVED, "cites": ["hinton2012"]}, ""),
     ],
     ids=["a citation", "prose", "a theorem of a chain"],

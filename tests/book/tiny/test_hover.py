@@ -15,7 +15,7 @@ from dropout_lab.book.hover import place_of
 
 PROSE = r"""# Prose
 
-The {term}`mask` of {claim}`1.1` under {claim:assumption}`linear`, in {eq}`the-mean`, found by {cite}`hinton2012`.
+The {term}`mask` of {claim}`1.1` under {claim:assumption}`linear`, in {eq}`the-mean`, found by {cite:p}`hinton2012`.
 Again the {term}`mask`, [a page](a-first), and [elsewhere](https://example.org/#claim-1-1).
 
 ```{glossary}

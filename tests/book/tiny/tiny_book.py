@@ -211,6 +211,8 @@ class Book:
         config = {
             "extensions": ["myst_nb", "sphinxcontrib.bibtex", "dropout_lab.book"],
             "bibtex_bibfiles": ["references.bib"],
+            "bibtex_default_style": "author_year_letters",
+            "bibtex_reference_style": "author_year_letters",
             "exclude_patterns": ["_build", "package"],
             "myst_enable_extensions": ["dollarmath"],
             "nb_execution_mode": "off",

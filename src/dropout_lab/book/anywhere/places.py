@@ -10,14 +10,16 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pybtex.backends.markdown import Backend as Markdown
 from pybtex.database import Entry, parse_file
-from pybtex.plugin import find_plugin
 
 from dropout_lab.book.anywhere.myst import Directive, pieces
+from dropout_lab.book.citations import Works, labels, parted
 
 #: The page that sources lead to.
 BIBLIOGRAPHY = "chapters/back/bibliography"
@@ -97,18 +99,16 @@ class Places:
 
     def cited(self, key: str) -> tuple[str, str]:
         """Who is cited and the year; raises KeyError if the bibliography has no such entry."""
-        entry = self.sources[key]
-        names = [" ".join(person.prelast_names + person.last_names) for person in entry.persons["author"]]
-        names = [name.replace("{", "").replace("}", "") for name in names]
-        who = names[0] if len(names) == 1 else " and ".join(names) if len(names) == 2 else f"{names[0]} et al."
-        return who, entry.fields.get("year", "n.d.")
+        return parted(self._labels[key])
 
     def reference(self, key: str) -> str:
         """An entry of the bibliography as a line of Markdown."""
-        style = find_plugin("pybtex.style.formatting", "unsrt")()
-        markdown = find_plugin("pybtex.backends", "markdown")()
-        formatted = next(iter(style.format_entries([self.sources[key]])))
-        return re.sub(r"\s+", " ", formatted.text.render(markdown)).strip()
+        formatted = Works().format_entry(self._labels[key], self.sources[key])
+        return re.sub(r"\s+", " ", formatted.text.render(Markdown())).strip()
+
+    @cached_property
+    def _labels(self) -> dict[str, str]:
+        return labels(self.sources.values())
 
 
 def docnames(folder: Path) -> list[str]:

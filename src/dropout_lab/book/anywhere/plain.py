@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from sphinxcontrib.bibtex.citation_target import CitationTarget, parse_citation_targets
+
 from dropout_lab import claims
 from dropout_lab.book.anywhere.myst import Directive, pieces, with_roles
 from dropout_lab.book.anywhere.places import NUMBERED, Place, Places
@@ -261,17 +263,24 @@ def _assumption_role(page: Plain, title: str, target: str) -> str:
 
 
 def _cite(page: Plain, title: str, target: str) -> str:
-    return f"({'; '.join(f'{who}, {year}' for who, year in _cited(page, target))})"
+    return f"({'; '.join(_placed(cited, f'{who}, {year}') for cited, who, year in _cited(page, target))})"
 
 
 def _cite_in_text(page: Plain, title: str, target: str) -> str:
-    return ", ".join(f"{who} ({year})" for who, year in _cited(page, target))
+    return ", ".join(f"{who} ({_placed(cited, year)})" for cited, who, year in _cited(page, target))
 
 
-def _cited(page: Plain, keys: str) -> list[tuple[str, str]]:
-    found = [key.strip() for key in keys.split(",") if key.strip() in page.places.sources]
-    page.cited.update(dict.fromkeys(found))
-    return [page.places.cited(key) for key in found]
+def _cited(page: Plain, targets: str) -> list[tuple[CitationTarget, str, str]]:
+    """What is cited, by whom it is and when, in the order of the keys."""
+    found = [cited for cited in parse_citation_targets(targets) if cited.key in page.places.sources]
+    page.cited.update(dict.fromkeys(cited.key for cited in found))
+    return [(cited, *page.places.cited(cited.key)) for cited in found]
+
+
+def _placed(cited: CitationTarget, text: str) -> str:
+    """A citation between the words that stand before it and the place in the work."""
+    before = f"{cited.pre} " if cited.pre else ""
+    return f"{before}{text}, {cited.post}" if cited.post else f"{before}{text}"
 
 
 def _name(page: Plain, title: str, target: str) -> str:
@@ -314,7 +323,6 @@ _ROLES: dict[str, Callable[[Plain, str, str], str]] = {
     "claim": _claim_role,
     "claim:claim": _claim_role,
     "claim:assumption": _assumption_role,
-    "cite": _cite,
     "cite:p": _cite,
     "cite:t": _cite_in_text,
     "math": _math_role,
@@ -333,7 +341,7 @@ _IN_CODE = re.compile(
 def code(source: str) -> str:
     r"""A cell's code whose output holds no MyST: of a role in a string what it names is left, of a directive nothing.
 
-    >>> code('f"{name} {{cite}}`{key}`" + "```{{claims}} rule {anchor}\\n```"')
+    >>> code('f"{name} {{cite:p}}`{key}`" + "```{{claims}} rule {anchor}\\n```"')
     'f"{name} {key}" + ""'
     """
     return _IN_CODE.sub(lambda found: found["role"] or "", source)

@@ -24,7 +24,8 @@ from dropout_lab.book.latex.derivation import PREAMBLE
 
 #: The name of the file.
 NAME = "dropout-book"
-#: The pages of the site have no numbers. Narrow columns are not stretched. The bibliography has its page's heading.
+#: The pages of the site have no numbers. Narrow columns are not stretched. The bibliography has its page's heading, and
+#: its lines begin below the first letters of a label, however long the longest label is.
 _LAYOUT = r"""
 \setcounter{secnumdepth}{-1}
 \setcounter{tocdepth}{1}
@@ -33,7 +34,7 @@ _LAYOUT = r"""
 -\spx@arrayrulewidth\relax}}
 \renewcommand{\@idxitem}{\par\hangindent 20pt}
 \renewcommand{\subitem}{\@idxitem\hspace*{10pt}}
-\renewenvironment{sphinxthebibliography}[1]{\let\chapter\@gobbletwo\begin{thebibliography}{#1}}{\end{thebibliography}}
+\renewenvironment{sphinxthebibliography}[1]{\let\chapter\@gobbletwo\begin{thebibliography}{Who}}{\end{thebibliography}}
 \makeatother
 """
 #: What is said behind the title, the heading of the contents, and the environments of classes.
