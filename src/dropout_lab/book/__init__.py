@@ -20,6 +20,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     from dropout_lab.book import (
         accessibility,
         api,
+        chains,
         claim_cells,
         directives,
         domain,
@@ -65,6 +66,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
         styles,
         accessibility,
         unbroken,
+        chains,
         hover,
         finder,
         preview,

@@ -26,13 +26,13 @@ from dropout_lab.symbolic.intervals import bounds
 from dropout_lab.symbolic.lines import HYPOTHESIS, Line, NotDerived, Remainder, agrees, aligned, in_columns, joined
 from dropout_lab.symbolic.masks import Masks, as_families
 from dropout_lab.symbolic.operators import Definition, Named, Operator, Random, Unknown
-from dropout_lab.symbolic.printing import in_text
-from dropout_lab.symbolic.rules.base import RELATIONS, Context, Rule
+from dropout_lab.symbolic.printing import in_text, in_words
+from dropout_lab.symbolic.rules.base import LEMMA, RELATIONS, Context, Rule
 from dropout_lab.symbolic.rules.given import substitution
 from dropout_lab.symbolic.valuation import Valuation
 
 #: Keys of the rules that put one side of an equation for the other.
-_EQUATIONS = {"a lemma", "given", "a cited theorem", HYPOTHESIS}
+_EQUATIONS = {LEMMA, "given", "a cited theorem", HYPOTHESIS}
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,11 @@ class Chain:
     :class:`~dropout_lab.symbolic.Masks` or a tuple of them; a chain without masks is an identity. ``definitions`` are
     the letters in it, ``unknowns`` its unknown functions, ``distinct`` pairs of indices that differ, ``within`` bounds
     for parameters that are restricted, ``tied`` values for letters that an assumption ties to each other (see
-    :mod:`dropout_lab.symbolic.tied`), ``name`` what messages call it. A ``shared`` chain is shown where it is settled
-    and not again where it is used as a lemma. A chain of equations has ``solve_for``, the symbol that is asked for;
-    its lines are equivalent, ``<=>``.
+    :mod:`dropout_lab.symbolic.tied`). ``name`` says in words what it shows, with formulas between dollars: it is the
+    heading of the chain, and the reason of a line that uses it. ``claim`` is the id of the claim that it settles, for
+    the lines of other claims that rest on it. A ``shared`` chain is shown where it is settled and not again where it
+    is used as a lemma. A chain of equations has ``solve_for``, the symbol that is asked for; its lines are equivalent,
+    ``<=>``.
 
     >>> from dropout_lab.symbolic import Masks, Mean, rules
     >>> n, i = sp.symbols("n i", integer=True, positive=True)
@@ -68,6 +70,7 @@ class Chain:
     within: Mapping[sp.Basic, tuple[Any, Any]] | None = None
     tied: Mapping[sp.Basic, Callable[[Draws], Any]] | None = None
     name: str = ""
+    claim: str = ""
     shared: bool = False
     solve_for: sp.Symbol | None = None
     #: Grows by :meth:`then` only, so that every line was checked.
@@ -235,9 +238,9 @@ class Chain:
         """This chain as a lemma: its first line in place of its last; random letters stand for any random
         expression."""
         if len(self.lines) < 2:
-            raise ValueError(f"the chain {self.name or self.start} has no line yet that could be used")
+            raise ValueError(f"the chain {self.called} has no line yet that could be used")
         if self.hypotheses:
-            raise ValueError(f"the chain {self.name or self.start} rests on an induction hypothesis: use the induction")
+            raise ValueError(f"the chain {self.called} rests on an induction hypothesis: use the induction")
         left, right, relation = self.start, self.end, self.relation
         if relation in (">=", ">"):
             left, right = right, left
@@ -245,7 +248,7 @@ class Chain:
         relation = "<=" if relation in (">=", ">", "<") else relation
         name = name or self.name or "the line above"
         return substitution(
-            left, right, name, "a lemma", relation=relation, assumes=self.assumes, own=self.context, sources=(self,)
+            left, right, name, LEMMA, relation=relation, assumes=self.assumes, own=self.context, sources=(self,)
         )
 
     @property
@@ -267,7 +270,13 @@ class Chain:
 
     @property
     def _place(self) -> str:
-        return f"{self.name}, line {len(self.lines) + 1}" if self.name else f"line {len(self.lines) + 1}"
+        line = f"line {len(self.lines) + 1}"
+        return f"{self.called}, {line}" if self.name else line
+
+    @property
+    def called(self) -> str:
+        """What messages call it: its name in plain text, or its first line if it has none."""
+        return in_words(self.name) or str(self.start)
 
     # -- the check by rules --------------------------------------------------------------------------------------------
 

@@ -13,15 +13,16 @@ from dropout_lab.symbolic.algebra import equal_by_algebra
 from dropout_lab.symbolic.binding import put
 from dropout_lab.symbolic.chain import Chain
 from dropout_lab.symbolic.lines import HYPOTHESIS, Line, NotDerived
+from dropout_lab.symbolic.printing import in_words
 from dropout_lab.symbolic.rules import no_terms, substitution
-from dropout_lab.symbolic.rules.base import Context, Rule
+from dropout_lab.symbolic.rules.base import LEMMA, Context, Rule
 from dropout_lab.symbolic.rules.given import one_law
 
 
 @dataclass(frozen=True)
 class Statement:
     """What is to be shown for every n: a ``quantity`` that has a ``closed`` form, both with the symbol ``n`` in
-    them."""
+    them. ``name`` says it in words, with formulas between dollars."""
 
     quantity: sp.Expr
     closed: sp.Expr
@@ -39,7 +40,7 @@ class Statement:
         return substitution(
             sp.sympify(self.quantity),
             sp.sympify(self.closed),
-            "the statement for n",
+            "the statement for $n$",
             HYPOTHESIS,
             relation=self.relation,
         )
@@ -70,25 +71,34 @@ class Induction:
             for own, wanted, where in ((chain.start, quantity, "starts from"), (chain.end, closed, "ends in")):
                 sides = (no_terms.rewrite(own, plain), no_terms.rewrite(wanted, plain))
                 if not equal_by_algebra(*sides):
-                    raise NotDerived(f"{self.name}: the {what} {where} {sp.sstr(own)}, expected {sp.sstr(wanted)}")
+                    raise NotDerived(
+                        f"{in_words(self.name)}: the {what} {where} {sp.sstr(own)}, expected {sp.sstr(wanted)}"
+                    )
             if chain.relation not in ("=", self.statement.relation):
                 raise NotDerived(
-                    f"{self.name}: the {what} leads to {chain.relation}, expected {self.statement.relation}"
+                    f"{in_words(self.name)}: the {what} leads to {chain.relation}, expected {self.statement.relation}"
                 )
         if not self.step.hypotheses:
-            raise NotDerived(f"{self.name}: the step never uses the statement for n, so nothing is shown by induction")
+            raise NotDerived(
+                f"{in_words(self.name)}: the step never uses the statement for n, so nothing is shown by induction"
+            )
         if self.base.hypotheses or any(rule != self.statement.hypothesis for rule in self.step.hypotheses):
-            raise NotDerived(f"{self.name}: only the step may use a statement for n, and only this one")
+            raise NotDerived(f"{in_words(self.name)}: only the step may use a statement for n, and only this one")
         for family in self.base.context.families:
             if not any(
                 one_law(family, other, False) for other in self.step.context.families if other.base == family.base
             ):
-                raise NotDerived(f"{self.name}: base and step have other masks {family.base}")
+                raise NotDerived(f"{in_words(self.name)}: base and step have other masks {family.base}")
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """What it shows, in words."""
         return self.statement.name or "induction"
+
+    @property
+    def claim(self) -> str:
+        """No claim: one that is settled by an induction is the lemma of no other."""
+        return ""
 
     @property
     def start(self) -> sp.Expr:
@@ -133,7 +143,7 @@ class Induction:
     @property
     def parts(self) -> tuple[tuple[str, Chain], ...]:
         """Base and step with their headings."""
-        return ("Base, n = 0", self.base), ("Step, from n to n + 1", self.step)
+        return ("Base, $n = 0$", self.base), ("Step, from $n$ to $n + 1$", self.step)
 
     def as_rule(self, name: str = "") -> Rule:
         """The statement as a lemma."""
@@ -141,7 +151,7 @@ class Induction:
             self.start,
             self.end,
             name or self.name,
-            "a lemma",
+            LEMMA,
             relation=self.relation,
             assumes=self.assumes,
             own=self.context,
@@ -167,7 +177,7 @@ class Induction:
         return "\n\n".join(rf"\text{{{heading}}} \\ {chain.latex()}" for heading, chain in self.parts)
 
     def __str__(self) -> str:
-        return "\n".join(f"{heading}\n{chain}" for heading, chain in self.parts)
+        return "\n".join(f"{in_words(heading)}\n{chain}" for heading, chain in self.parts)
 
     __repr__ = __str__
 

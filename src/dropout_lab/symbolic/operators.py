@@ -318,9 +318,18 @@ class Definition:
         >>> print(Definition(r"\\mathrm{KL}(G \\Vert P_{{0}})", sp.Integer(1), (sp.Symbol("s"),)).letter)
         KL(G ‖ P)
         """
+        upright = re.sub(r"\\math\w+\{(\w+)\}", r"\1", self.latex).replace(r"\Vert", "‖").replace(r"\|", "‖")
+        return re.sub(r"(?<=_)\{(\w+)\}", r"\1", plain(upright))
+
+    @property
+    def latex(self) -> str:
+        """The letter by itself, without its arguments, in LaTeX.
+
+        >>> Definition("S_{{{0}}}", sp.Integer(1), (sp.Symbol("n"),)).latex
+        'S'
+        """
         without = re.sub(r"\{\{\d\}\}", "", str(self.label))
-        upright = re.sub(r"\\math\w+\{(\w+)\}", r"\1", without).replace(r"\Vert", "‖").replace(r"\|", "‖")
-        return re.sub(r"_(\{[, ]*\})?(?=$|\))|\([, ]*\)$|(?<=_)\{(\w+)\}", r"\2", plain(upright))
+        return re.sub(r"_(\{[, ]*\})?(?=$|\))|\([, ]*\)$", "", without)
 
     @property
     def symbol(self) -> Named:

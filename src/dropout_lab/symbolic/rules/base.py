@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import sympy as sp
@@ -13,6 +14,7 @@ import sympy as sp
 from dropout_lab.symbolic.binding import BINDERS, Limit
 from dropout_lab.symbolic.masks import Masks
 from dropout_lab.symbolic.operators import Named, Operator, Random, Unknown, Weight, mentions, rebuilt
+from dropout_lab.symbolic.printing import in_words
 
 Rewriting = Callable[[sp.Expr, "Context"], sp.Expr]
 
@@ -29,6 +31,8 @@ RELATIONS = {
 SIGNS = {"=": "=", "<=": "≤", ">=": "≥", "<": "<", ">": ">", "~": "≈", "<=>": "⇔"}
 #: The relations that say as much as =: numbers decide them.
 EXACT_RELATIONS = frozenset({"=", "<=>"})
+#: The key of the rules that are chains which were shown before.
+LEMMA = "a lemma"
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ class Context:
 
 @dataclass(frozen=True)
 class Rule:
-    """A named rule.
+    """A named rule. ``title`` is what is printed beside a line, with formulas between dollars.
 
     ``rewrite`` does the one rewriting everywhere in an expression; for a rule with ``both`` the two sides of a line are
     rewritten and compared, so the rule may be read in either direction. ``relation`` is what a rewriting leads to:
@@ -121,7 +125,7 @@ class Rule:
     ids of the claims file. ``example`` is an expression to which the rule applies, for the page of rules.
     """
 
-    name: str
+    title: str
     statement: str
     rewrite: Rewriting = field(repr=False)
     assumes: tuple[str, ...] = ()
@@ -138,6 +142,11 @@ class Rule:
     def __str__(self) -> str:
         return self.name
 
+    @cached_property
+    def name(self) -> str:
+        """The title in plain text."""
+        return in_words(self.title)
+
     @property
     def slug(self) -> str:
         """The name as an anchor of the page of rules."""
@@ -149,6 +158,11 @@ class Rule:
         """The name without its parameters: ``definition of S`` is a ``definition``."""
         return self.key or self.name
 
+    @property
+    def heading(self) -> str:
+        """The title without its parameters, for the page of rules."""
+        return self.key or self.title
+
     def because(self, *assumes: str) -> Rule:
         """The same rule where it needs further assumptions, named by their ids."""
         return replace(self, assumes=(*self.assumes, *assumes))
@@ -158,14 +172,15 @@ class Rule:
 RULES: dict[str, Rule] = {}
 
 
-def rule(name: str, statement: str, *, example: Any = None, **options: Any) -> Callable[[Rewriting], Rule]:
+def rule(title: str, statement: str, *, example: Any = None, **options: Any) -> Callable[[Rewriting], Rule]:
     """Make a function that rewrites into a rule of the book, listed on the page of rules."""
 
     def made(rewrite: Rewriting) -> Rule:
-        if name in RULES:
-            raise ValueError(f"there are two rules called {name!r}")
-        RULES[name] = Rule(name, statement, rewrite, example=example, **options)
-        return RULES[name]
+        own = Rule(title, statement, rewrite, example=example, **options)
+        if own.name in RULES:
+            raise ValueError(f"there are two rules called {own.name!r}")
+        RULES[own.name] = own
+        return own
 
     return made
 

@@ -20,7 +20,8 @@ from dropout_lab.symbolic.operators import (
     Weight,
     walk,
 )
-from dropout_lab.symbolic.rules.base import Context, Rule, walk_within
+from dropout_lab.symbolic.printing import in_words
+from dropout_lab.symbolic.rules.base import LEMMA, Context, Rule, walk_within
 from dropout_lab.symbolic.rules.signs import is_nonnegative, is_positive, is_real, raised
 
 
@@ -51,6 +52,14 @@ class Lemma(Protocol):
     def restricted(self) -> bool:
         """Whether its numbers are those of certain values only, or of different indices."""
 
+    @property
+    def name(self) -> str:
+        """What it shows, in words."""
+
+    @property
+    def claim(self) -> str:
+        """The id of the claim that it settles, if it settles one."""
+
     def as_rule(self, name: str = "") -> Rule:
         """Its first line in place of its last."""
 
@@ -66,7 +75,7 @@ def definition(*definitions: Definition) -> Rule:
 
         return walk(expression, change)
 
-    letters = ", ".join(one.letter for one in definitions)
+    letters = ", ".join(f"${one.latex}$" for one in definitions)
     return Rule(
         f"definition of {letters}",
         "A letter stands for what it was defined as.",
@@ -115,7 +124,7 @@ def substitution(
 
     def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:
         if own is not None:
-            _check_known(name, sp.Tuple(left, right), own, context)
+            _check_known(in_words(name), sp.Tuple(left, right), own, context)
         if relation == "=":
             return walk_within(expression, context, change)
         return raised(expression, lambda part: change(part, context))
@@ -200,7 +209,10 @@ def theorem(
     assumes: tuple[str, ...] = (),
     relation: str = "=",
 ) -> Rule:
-    """A theorem of the literature as a step: ``key`` is its entry in the bibliography, and the page says so."""
+    """A theorem of the literature as a step: ``key`` is its entry in the bibliography, and the page says so.
+
+    ``name`` may have formulas between dollars, like that of every rule.
+    """
     step = substitution(
         left, right, f"{name} (cited)", "a cited theorem", statement=statement, relation=relation, assumes=assumes
     )
@@ -235,7 +247,7 @@ def in_letters(lemma: Lemma, letters: Mapping[sp.Basic, Any], name: str) -> Rule
     >>> Chain(Mean(R[m, i] * X[m, i]), masks=R).then(p * X[m, i], example).end
     p*X[m, i]
     """
-    plain = lemma.as_rule(name)
+    plain, title, name = lemma.as_rule(name), name, in_words(name)
     if lemma.restricted:
         raise ValueError(f"{name}: a lemma about letters that are restricted holds for these letters only")
     labels = {letter.label if isinstance(letter, sp.IndexedBase) else letter for letter in letters}
@@ -248,7 +260,7 @@ def in_letters(lemma: Lemma, letters: Mapping[sp.Basic, Any], name: str) -> Rule
     left, right = (put(side, laws) for side in sides)
     own = replace(lemma.context, families=())
     made = substitution(
-        left, right, name, "a lemma", relation=plain.relation, assumes=lemma.assumes, own=own, sources=(lemma,)
+        left, right, title, LEMMA, relation=plain.relation, assumes=lemma.assumes, own=own, sources=(lemma,)
     )
 
     def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:

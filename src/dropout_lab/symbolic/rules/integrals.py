@@ -6,6 +6,7 @@ import sympy as sp
 
 from dropout_lab.symbolic.binding import put
 from dropout_lab.symbolic.operators import Named, Operator, everywhere, mentions, walk
+from dropout_lab.symbolic.printing import printed
 from dropout_lab.symbolic.rules.base import Context, Rule, rule
 from dropout_lab.symbolic.rules.signs import is_positive
 
@@ -90,7 +91,7 @@ def by_substitution(old: sp.Symbol, image: sp.Expr, new: sp.Symbol, low: sp.Expr
         return walk(expression, change)
 
     return Rule(
-        f"substitution {sp.sstr(old)} = {sp.sstr(image)}",
+        f"substitution ${printed(old)} = {printed(image)}$",
         r"$\int f(x)\,dx = \int f(g(u))\,g'(u)\,du$ for $x = g(u)$, from end to end.",
         rewrite,
         both=False,
@@ -128,11 +129,10 @@ def below(threshold: sp.Expr) -> Rule:
         return walk(expression, change)
 
     return Rule(
-        "a uniform number below p",
+        "a uniform number below $p$",
         r"$\int_0^1 f(u)\,[u < p]\,du = \int_0^p f(u)\,du$ for a probability $p$, where $[u < p]$ is 1 if $u < p$ and "
         "0 otherwise.",
         rewrite,
-        key="a uniform number below p",
     )
 
 
