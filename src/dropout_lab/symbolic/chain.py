@@ -234,6 +234,16 @@ class Chain:
         object.__setattr__(longer, "lines", (*self.lines, line))
         return longer
 
+    def named(self, name: str) -> Chain:
+        """The same chain under another name: one that goes on after what its first lines show.
+
+        >>> Chain(sp.Integer(1), name="one").named("two").name
+        'two'
+        """
+        other = copy.copy(self)
+        object.__setattr__(other, "name", name)
+        return other
+
     def as_rule(self, name: str = "") -> Rule:
         """This chain as a lemma: its first line in place of its last; random letters stand for any random
         expression."""

@@ -120,7 +120,8 @@ def _parts(chain: Chain | Induction) -> list[_Part]:
     for place, one in enumerate(lemmas):
         found += _in_parts(f"{'Then' if place else 'First'}: {one.name}", one.name, one)
     own = "" if isinstance(chain, Induction) else chain.name
-    return found + _in_parts(f"So: {own}" if own and lemmas else "", own, chain)
+    so = f"So: {own}" if own else "So"
+    return found + _in_parts(so if lemmas and isinstance(chain, Chain) else "", own, chain)
 
 
 def _in_parts(heading: str, name: str, chain: Chain | Induction) -> list[_Part]:
