@@ -22,11 +22,18 @@ _REFERS = re.compile(
 )
 
 
+_LEMMA = re.compile(
+    r'<li class="derivation-heading" data-shows="(?P<chain>[^"]+)">(?P<role>First|Then): (?P<name>[^<]*)</li>'
+    r'(?P<lines>.*?)(?=<li class="derivation-heading"|</ol>)',
+    re.DOTALL,
+)
+
+
 def linked(body: str, place_of_claim: Callable[[str], str]) -> str:
     """The HTML of a page with an id where each chain is first shown, and links to it.
 
     ``place_of_claim`` gives the address of a claim's card, or nothing. A chain that is shown nowhere leaves its reason
-    with the link that it has, to the rule.
+    with the link that it has, to the rule. Of a lemma that the page has shown above only the heading is shown again.
 
     Example
     -------
@@ -35,6 +42,13 @@ def linked(body: str, place_of_claim: Callable[[str], str]) -> str:
     '<li id="chain-mean">The mean</li><a class="reference internal" href="#chain-mean">the mean</a>'
     """
     places: set[str] = set()
+
+    def once(found: re.Match[str]) -> str:
+        shown = body.find(f' data-shows="{found["chain"]}"') < found.start()
+        if not shown or "Base, " in found["name"]:
+            return found[0]
+        link = f'<a class="reference internal" href="#{found["chain"]}">{found["name"]}</a>'
+        return f'<li class="derivation-heading derivation-again">{found["role"]}: {link}, as shown above</li>'
 
     def mark(found: re.Match[str]) -> str:
         first = found[1] not in places
@@ -46,7 +60,7 @@ def linked(body: str, place_of_claim: Callable[[str], str]) -> str:
         href = place or found["href"]
         return f'<a class="reference internal" href="{href}">{found["words"]}</a>' if href else found["words"]
 
-    return _REFERS.sub(lead, _SHOWS.sub(mark, body))
+    return _REFERS.sub(lead, _SHOWS.sub(mark, _LEMMA.sub(once, body)))
 
 
 def _link(app: Sphinx, pagename: str, template: str, context: dict, doctree: nodes.document | None) -> None:

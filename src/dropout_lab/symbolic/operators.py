@@ -229,16 +229,20 @@ _GREEK = [
     "gamma",
     "delta",
     "epsilon",
+    "zeta",
     "eta",
+    "theta",
     "kappa",
     "lambda",
     "mu",
     "nu",
+    "xi",
     "pi",
     "rho",
     "sigma",
     "tau",
     "phi",
+    "chi",
     "psi",
     "omega",
 ]
@@ -264,7 +268,7 @@ def plain(latex: str) -> str:
     >>> print(plain(r"\tilde{h}_i"), plain(r"\tilde{\eta}'"))
     h̃_i η̃'
     """
-    text = latex.replace(r"\ell", "ℓ").replace(r"\varphi", "φ").replace(r"\Lambda", "Λ")
+    text = latex.replace(r"\ell", "ℓ").replace(r"\Lambda", "Λ").replace(r"\var", "\\")
     for name in _GREEK:
         text = text.replace(rf"\{name}", unicodedata.lookup("GREEK SMALL LETTER " + name.replace("lambda", "lamda")))
     accent = re.compile(r"\\(tilde|hat|bar)(?:\{(\w)\}|\s*(\w))")
