@@ -17,11 +17,11 @@ def line(formula: str, text: str, relation: str = "", *rules: str, assumes: tupl
         "relation": relation,
         "rule": " + ".join(rules),
         "assumes": list(assumes),
-        "rules": list(rules),
-        "anchors": [f"rule-{rule}" for rule in rules],
+        "reasons": [{"title": rule, "anchor": f"rule-{rule}", "chain": "", "claim": ""} for rule in rules],
         "why": "",
         "value": "1/2",
         "heading": "",
+        "name": "",
         "text": text,
     }
 

@@ -8,7 +8,9 @@ from dropout_lab import claims
 from dropout_lab.claims import NotEstablished, from_json
 from dropout_lab.claims.derivations import problems_of, weakest
 from dropout_lab.symbolic import Chain, Definition, Masks, Mean, Var, exceptions
+from dropout_lab.symbolic.lemmas import variance_of_mask
 from dropout_lab.symbolic.rules import (
+    algebra,
     cauchy_schwarz,
     constants_and_variance,
     definition,
@@ -53,6 +55,25 @@ def test_the_assumptions_are_those_of_the_chain():
     assert [one.rule for one in piece.lines] == ["", "definition of S", "linearity of the mean", "E r = p"]
     assert piece.slips.tried == piece.slips.refused > 10
     assert from_json(piece.to_json()) == piece
+
+
+def test_a_chain_of_a_claim_is_named_with_the_claim():
+    own = Chain(Mean(S()), masks=r, definitions=[S], name="the mean of $S$", claim="1").then(
+        Mean(r[i] * h[i]), definition(S)
+    )
+    piece = claims.derive("1", Chain(2 * Mean(S()), r, [S]).then(2 * own.end, own), says="Twice.").main
+    (reason,) = piece.lines[-1].reasons
+    assert (reason.title, reason.chain, reason.claim) == ("the mean of $S$", "the mean of $S$", "1")
+    assert [one.heading for one in piece.lines if one.heading] == ["First: the mean of $S$"]
+    assert [one.rule for one in piece.lines if one.rule] == ["definition of S", "the mean of S"]
+    assert "the mean of S]" in piece.plain and r"\text{the mean of $S$}" in piece.equation
+
+
+def test_a_rule_that_is_used_twice_in_a_line_is_named_once():
+    both = [variance_of_mask(r[place], r) for place in (1, 2)]
+    piece = claims.derive("1", Chain(Var(r[1]) + Var(r[2]), r).then(2 * p - 2 * p**2, *both, algebra), says="Two.").main
+    assert piece.lines[-1].rule == "variance of a mask + algebra"
+    assert [reason.title for reason in piece.lines[-1].reasons] == ["variance of a mask", "algebra"]
 
 
 def test_what_the_claim_states_itself_is_not_left_unsaid():
@@ -182,8 +203,9 @@ def test_uses_names_the_claims_whose_chains_are_taken_for_a_line():
     def entry(name, *uses):
         return claims.Claim(name, "1 A", "a mean", "I", "It is.", "true", "always", "R.", uses=uses)
 
-    lines = [line("a", "a"), line("b", "b", "=", "1, the mean", "algebra"), line("c", "c", "=", "2.1 step")]
-    chain = from_json(record("derive", lines=lines))
+    by_lemma = line("b", "b", "=", "the mean", "algebra")
+    by_lemma["reasons"][0] |= {"chain": "the mean", "claim": "1"}
+    chain = from_json(record("derive", lines=[line("a", "a"), by_lemma, line("c", "c", "=", "2.1 step")]))
     for uses, expected in (((), 1), (("1",), 0)):
         registry = claims.Registry([entry("1"), entry("2", *uses)], [])
         found = problems_of(registry["2"], [chain], registry)

@@ -58,7 +58,7 @@ def test_the_expected_loss_by_induction(statement, base, step):
     assert (shown.start, shown.end, shown.relation, shown.scope) == (loss(n), CLOSED, "=", "any n")
     assert shown.assumes == ("independent-masks",)
     assert len(shown.lines) == len(base.lines) + len(step.lines)
-    assert [heading for heading, _ in shown.parts] == ["Base, n = 0", "Step, from n to n + 1"]
+    assert [heading for heading, _ in shown.parts] == ["Base, $n = 0$", "Step, from $n$ to $n + 1$"]
     assert "Base, n = 0" in str(shown)
     assert len(set(map(str, shown.numbers(3)[len(base.lines) :]))) == 1
 

@@ -92,7 +92,7 @@ def test_a_section_shows_itself(title):
     page = shown._repr_markdown_()
     for kind in SECTIONS[title]:
         assert f'id="{catalogue()[kind].rule.slug}"' in page
-        assert f"**{kind}.**" in page
+        assert f"**{catalogue()[kind].rule.heading}.**" in page
         assert f"{kind}: " in repr(shown)
     assert page.count("$$") == 2 * len(SECTIONS[title])
     assert "#" not in page.replace("####", "")
@@ -235,3 +235,16 @@ def test_bernoullis_inequality_is_for_probabilities_and_whole_numbers():
     for left_alone in (1 - p * half, 1 - p * y, 2 - n * p, 1 + n * p, -(1 - n * p), n * p):
         assert bernoulli.rewrite(left_alone, masks) == left_alone
     assert bernoulli.rewrite(1 - n * p, Context()) == 1 - n * p
+
+
+def test_numbers_are_said_to_be_for_two_masks_only_where_there_is_an_n():
+    assert "\n\nAt $n = 2$: 40/11 = 40/11." in catalogue()["linearity of the mean"].markdown({})
+    assert "\n\nIn numbers: 6/11 = 6/11." in catalogue()["E r = p"].markdown({})
+
+
+def test_a_formula_in_a_title_is_typeset_and_read_as_text():
+    u, v = sp.symbols("u v", positive=True)
+    made = by_substitution(v, 1 / (2 * u**2) - 1, u, 0, 1)
+    assert made.title == r"substitution $v = \frac{1}{2 u^{2}} - 1$"
+    assert (made.name, str(made), made.kind) == ("substitution v = 1/(2 u²) − 1",) * 2 + ("substitution",)
+    assert RULES["E r = p"].heading == r"$\mathbb{E}\,r = p$"

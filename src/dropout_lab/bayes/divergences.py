@@ -41,7 +41,7 @@ def exact_kl(log_alpha: Tensor) -> Tensor:
     Returns:
         The divergence for each α, in the same shape.
 
-    Source: Kingma, Salimans and Welling 2015, appendix C.
+    Source: Kingma, Salimans and Welling 2015.
 
     >>> exact_kl(torch.tensor([0.0, 100.0])).round(decimals=4)
     tensor([0.4267, 0.0000])

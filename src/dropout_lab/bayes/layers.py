@@ -202,7 +202,7 @@ def concrete_mask(
         temperature: how smooth the mask is; as it goes to 0, the mask becomes Bernoulli.
         generator: the source of the draws; None for torch's global generator.
 
-    Raises ValueError for a temperature that is not positive and finite. Source: Gal, Hron and Kendall 2017, section 3.
+    Raises ValueError for a temperature that is not positive and finite. Source: Gal, Hron and Kendall 2017.
 
     >>> seeded = torch.Generator().manual_seed(0)
     >>> mask = concrete_mask((10_000,), torch.tensor(2.0), generator=seeded)
@@ -317,8 +317,8 @@ class ConcreteDropout(Drawing):
         """Compute the divergence of the weights under dropout from their Gaussian prior, in nats, up to a constant.
 
         It is ½ precision · p ‖M‖² − K H(p), for keep probability p and K units. M are the weights that a kept unit has,
-        which under ``rescale`` are the layer's divided by p. The bias has no prior. Source: Gal, Hron and Kendall 2017,
-        section 3.
+        which under ``rescale`` are the layer's divided by p. The bias has no prior. Source: Gal, Hron and Kendall
+        2017.
         """
         return self.weight_term() + self.entropy_term()
 

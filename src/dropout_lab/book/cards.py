@@ -21,7 +21,7 @@ from sphinxcontrib.bibtex.domain import BibtexDomain
 from dropout_lab.book.domain import domain_of
 from dropout_lab.book.figure_list import rows
 from dropout_lab.book.ledger import anchor_of, assumption_of, row_of
-from dropout_lab.book.notebook import inline_math, subscripts
+from dropout_lab.book.notebook import inline_math
 from dropout_lab.book.renderer import RULES
 from dropout_lab.book.view import VERDICT_WORDS
 from dropout_lab.symbolic.rules.catalogue import catalogue
@@ -102,7 +102,7 @@ class Cards:
         assumptions = domain_of(self._env).ledger.registry.assumptions
         for entry in catalogue().values():
             names = [assumptions[name].name if name in assumptions else name for name in entry.rule.assumes]
-            title = Markup("Rule: {}").format(subscripts(entry.rule.kind))
+            title = Markup("Rule: {}").format(inline_math(entry.rule.heading))
             note = inline_math(f"Needs: {'; '.join(names)}") if names else ""
             yield (RULES, entry.rule.slug), Card("the rule", title, (inline_math(entry.statement),), note=note)
 

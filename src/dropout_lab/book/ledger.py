@@ -168,7 +168,9 @@ class Ledger:
         return [
             entry
             for entry in self.entries.values()
-            if any(anchor in line.anchors for one in entry.derivations for line in one.lines)
+            if any(
+                anchor == reason.anchor for one in entry.derivations for line in one.lines for reason in line.reasons
+            )
         ]
 
     def empirical(self) -> list[Entry]:

@@ -19,6 +19,7 @@ from dropout_lab.claims import Evidence, Measurement, Settlement
 from dropout_lab.claims.derivations import RELATIONS, SIGNS
 from dropout_lab.claims.kinds import readable, true_minus
 from dropout_lab.symbolic import Chain, Induction
+from dropout_lab.symbolic.printing import in_words
 from dropout_lab.symbolic.report import shown
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -37,18 +38,15 @@ def inline_math(text: str) -> Markup:
     return Markup(re.sub(r"\$([^$]+)\$", r"\\(\1\\)", str(escape(true_minus(text)))))
 
 
-def subscripts(name: str) -> Markup:
-    """The name of a rule as HTML: an index below its letter, as a link's line would hide an underscore, a power above.
+def chain_id(name: str) -> str:
+    """The name of a chain as an id, by which :mod:`dropout_lab.book.chains` finds it on a page.
 
     Example
     -------
-    >>> subscripts("definition of P_r")
-    Markup('definition of P<sub>r</sub>')
-    >>> subscripts("length of M^0")
-    Markup('length of M<sup>0</sup>')
+    >>> chain_id("the variance of $S$, at $p = 1$")
+    'chain-the-variance-of-S-at-p-1'
     """
-    below = re.sub(r"(?<=\w)_(\w+)", r"<sub>\1</sub>", str(escape(true_minus(name))))
-    return Markup(re.sub(r"\^([\w+−]+)", r"<sup>\1</sup>", below))
+    return "chain-" + re.sub(r"\W+", "-", in_words(name)).strip("-")
 
 
 def render(template: str, **context: object) -> Markup:
@@ -97,4 +95,4 @@ def glue(settlement: Settlement, name: str) -> None:
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
-_ENVIRONMENT.filters |= {"math": inline_math, "minus": true_minus, "readable": readable, "subscripts": subscripts}
+_ENVIRONMENT.filters |= {"math": inline_math, "minus": true_minus, "readable": readable, "chain_id": chain_id}

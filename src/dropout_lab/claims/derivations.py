@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 from dropout_lab.claims.records import Evidence, Part
 from dropout_lab.claims.registry import Claim, Grade, Registry
+from dropout_lab.symbolic.printing import in_words
 from dropout_lab.symbolic.rules.base import RELATIONS, SIGNS
+
+
+@dataclass(frozen=True)
+class Reason(Part):
+    """A rule as it is named beside a line: its title with formulas between dollars, its anchor on the page of rules,
+    and, if it is a chain that was shown before, the name of that chain and the id of the claim that the chain settles
+    (else empty)."""
+
+    title: str
+    anchor: str
+    chain: str
+    claim: str
 
 
 @dataclass(frozen=True)
@@ -22,16 +34,16 @@ class Line(Part):
     rule: str
     #: The ids of the assumptions that these rules need.
     assumes: tuple[str, ...]
-    #: The names of the rules, one by one.
-    rules: tuple[str, ...]
-    #: The anchors of the rules on the page of rules.
-    anchors: tuple[str, ...]
+    #: The rules that lead to the line, one by one.
+    reasons: tuple[Reason, ...]
     #: Why one would take this step.
     why: str
     #: The value of the line at small numbers.
     value: str
     #: The heading of the part that begins here; empty for most lines.
     heading: str
+    #: The name of the chain that begins here; empty for most lines.
+    name: str
     #: The formula in plain text.
     text: str
 
@@ -160,7 +172,7 @@ class Derivation(
         shown = []
         for line in self.lines:
             if line.heading:
-                shown.append(line.heading)
+                shown.append(in_words(line.heading))
             sign = SIGNS.get(line.relation, line.relation)
             shown.append(f"  {sign:2} {line.text}" + (f"  [{line.rule}]" if line.rule else ""))
         return "\n".join(shown)
@@ -169,7 +181,8 @@ class Derivation(
     def equation(self) -> str:
         """The chain as an aligned environment of LaTeX, for a notebook that is printed."""
         rows = [
-            rf"{RELATIONS.get(line.relation, '')} & {line.formula} && \text{{{_escaped(line.rule)}}}"
+            rf"{RELATIONS.get(line.relation, '')} & {line.formula} && "
+            rf"\text{{{', '.join(reason.title for reason in line.reasons)}}}"
             for line in self.lines
         ]
         return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
@@ -220,8 +233,8 @@ def problems_of(claim: Claim, derivations: list[Derivation], registry: Registry)
                 f"claim {claim.id} ({claim.title}) names {', '.join(map(repr, needless))} in the claims file, "
                 "which no line of its derivation needs"
             )
-        taken = {word for one in derivations for line in one.lines for rule in line.rules for word in _claims_in(rule)}
-        if unsaid := sorted(taken.intersection(registry) - {claim.id, *claim.uses}):
+        taken = {reason.claim for one in derivations for line in one.lines for reason in line.reasons if reason.claim}
+        if unsaid := sorted(taken - {claim.id, *claim.uses}):
             found.append(
                 f"claim {claim.id} ({claim.title}) has the chain of claim {unsaid[0]} in a line of its derivation, "
                 "which its entry in the claims file does not use"
@@ -235,12 +248,3 @@ def problems_of(claim: Claim, derivations: list[Derivation], registry: Registry)
             )
         seen[lines] = one
     return found
-
-
-def _claims_in(rule: str) -> list[str]:
-    """What may be a claim's id in the name of a rule: a chain that serves as one has the id at its head."""
-    return re.split(r"[\s,]", rule, maxsplit=1)[:1]
-
-
-def _escaped(text: str) -> str:
-    return text.replace("_", r"\_").replace("²", "$^2$").replace("−", "$-$")

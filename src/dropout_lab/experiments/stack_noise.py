@@ -306,7 +306,7 @@ def with_moments(values: Tensor, weight: Tensor, bias: Tensor, variances: Tensor
 
     ``values`` are (S, B, in), ``weight`` (S, in, out), ``bias`` (S, out). ``variances`` are those of the noise relative
     to the squared weights, and broadcast against ``weight``. Source: Kingma, Salimans and Welling 2015, section 2.3;
-    Wan et al. 2013, section 4.
+    Wan et al. 2013.
 
     >>> normal = NormalDraws([np.random.default_rng(0)])
     >>> weight, bias, none = torch.ones(1, 3, 1), torch.zeros(1, 1), torch.zeros(1, 1, 1)

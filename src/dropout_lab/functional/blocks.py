@@ -51,7 +51,7 @@ def drop_block(
             blocks overlap.
 
     Raises ValueError for a block size that is not an integer or does not fit, and for another ``gamma``. Source:
-    Ghiasi, Lin and Le 2018, algorithm 1 and equation 1.
+    Ghiasi, Lin and Le 2018.
 
     >>> seeded = torch.Generator().manual_seed(2)
     >>> drop_block(torch.ones(1, 1, 4, 6), 0.7, 2, rescale=False, generator=seeded)
@@ -98,7 +98,7 @@ def block_gamma(
         block_size: the number of positions along a side of a block.
         rule: "exact", or "published" for equation 1 of the paper.
 
-    Raises what :func:`drop_block` raises. Source: Ghiasi, Lin and Le 2018, equation 1.
+    Raises what :func:`drop_block` raises. Source: Ghiasi, Lin and Le 2018.
 
     >>> exact, published = block_gamma((8, 8), 0.9, 3), block_gamma((8, 8), 0.9, 3, rule="published")
     >>> round(exact, 4), round(published, 4)

@@ -96,7 +96,7 @@ def spatial_dropout(
     Args:
         x: the input, of shape (N, C, L), (N, C, H, W) or (N, C, D, H, W).
 
-    Source: Tompson et al. 2015, section 3.2.
+    Source: Tompson et al. 2015 (SpatialDropout).
 
     >>> seeded = torch.Generator().manual_seed(0)
     >>> spatial_dropout(torch.ones(1, 3, 4), 0.5, generator=seeded)
@@ -132,7 +132,8 @@ def variational_dropout(
         x: the input, with two axes or more, such as (N, T, D), or (T, N, D) with ``time_dim=0``.
         time_dim: the axis of the time steps.
 
-    Raises ValueError for a ``time_dim`` that ``x`` does not have. Source: Gal and Ghahramani 2016, section 4.2.
+    Raises ValueError for a ``time_dim`` that ``x`` does not have. Source: Gal and Ghahramani 2016
+    (recurrent), section 4.1.
 
     >>> seeded = torch.Generator().manual_seed(0)
     >>> variational_dropout(torch.ones(1, 2, 3), 0.5, generator=seeded)

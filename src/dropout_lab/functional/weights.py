@@ -42,7 +42,7 @@ def drop_connect(
     Returns:
         What ``linear_map`` gives, such as a tensor of shape (N, …, outputs).
 
-    Source: Wan et al. 2013, section 3.
+    Source: Wan et al. 2013.
 
     >>> x, weight = torch.ones(3, 2), torch.tensor([[1.0, 10.0]])
     >>> seeded = torch.Generator().manual_seed(1)

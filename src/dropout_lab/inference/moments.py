@@ -89,7 +89,7 @@ def moment_matching(
         The moments, of shape (…, out_features).
 
     Raises ValueError for shapes that do not fit and for a keep probability outside [0, 1], and TypeError for integers.
-    Source: Wan et al. 2013, section 4.1.
+    Source: Wan et al. 2013.
 
     >>> x, weight = torch.tensor([1.0, 2.0]), torch.tensor([[3.0, 4.0]])
     >>> moment_matching(x, weight, keep_prob=0.5)

@@ -43,7 +43,7 @@ _COMMON = """
         dtype: the type of the parameters.
 
     Raises ValueError for a keep probability outside [0, 1], sizes below 1, and inputs, states or masks of another
-    shape; TypeError for integer input. Source: Gal and Ghahramani 2016, section 4.2.
+    shape; TypeError for integer input. Source: Gal and Ghahramani 2016 (recurrent), section 4.1.
     """
 
 

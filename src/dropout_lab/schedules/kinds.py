@@ -104,7 +104,7 @@ def early(keep_prob: float, steps: int, *, linear: bool = False) -> Schedule:
         linear: whether the rate 1 − p falls on a straight line, from 1 − ``keep_prob`` at step 0 to 0 at step
             ``steps``; the recipes of the source take this line.
 
-    Raises ValueError for a keep probability outside [0, 1] and ``steps`` below 0. Source: Liu et al. 2023, section 4.
+    Raises ValueError for a keep probability outside [0, 1] and ``steps`` below 0. Source: Liu et al. 2023.
 
     >>> [early(0.9, 100)(step) for step in (0, 99, 100)]
     [0.9, 0.9, 1.0]
@@ -122,7 +122,7 @@ def late(keep_prob: float, start: int) -> Schedule:
         keep_prob: the keep probability from step ``start`` on; before it is 1.
         start: the first step with dropout.
 
-    Raises ValueError for a keep probability outside [0, 1] and a ``start`` below 0. Source: Liu et al. 2023, section 4.
+    Raises ValueError for a keep probability outside [0, 1] and a ``start`` below 0. Source: Liu et al. 2023.
 
     >>> [late(0.9, 100)(step) for step in (0, 99, 100)]
     [1.0, 1.0, 0.9]
@@ -141,7 +141,7 @@ def curriculum(keep_prob: float, gamma: float) -> Schedule:
             end the keep probability is p up to (1 − p)/22 000.
 
     Raises ValueError for a keep probability outside [0, 1] and a ``gamma`` that is not positive and finite. Source:
-    Morerio et al. 2017, section 3.
+    Morerio et al. 2017.
 
     >>> [round(curriculum(0.5, 10 / 1000)(step), 3) for step in (0, 100, 1000)]
     [1.0, 0.684, 0.5]

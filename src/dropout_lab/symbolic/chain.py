@@ -27,13 +27,13 @@ from dropout_lab.symbolic.letters import Definition, Named, Random, Unknown
 from dropout_lab.symbolic.lines import HYPOTHESIS, Line, NotDerived, Remainder, agrees, aligned, in_columns, joined
 from dropout_lab.symbolic.masks import Masks, as_families
 from dropout_lab.symbolic.operators import Operator
-from dropout_lab.symbolic.printing import in_text
-from dropout_lab.symbolic.rules.base import RELATIONS, Context, Rule
+from dropout_lab.symbolic.printing import in_text, in_words
+from dropout_lab.symbolic.rules.base import LEMMA, RELATIONS, Context, Rule
 from dropout_lab.symbolic.rules.given import substitution
 from dropout_lab.symbolic.valuation import Valuation
 
 #: Keys of the rules that put one side of an equation for the other.
-_EQUATIONS = {"a lemma", "given", "a cited theorem", HYPOTHESIS}
+_EQUATIONS = {LEMMA, "given", "a cited theorem", HYPOTHESIS}
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,10 @@ class Chain:
         How to compute the values of letters that an assumption ties to each other: see
         :mod:`dropout_lab.symbolic.tied`.
     name:
-        What messages call the chain.
+        What the chain shows, in words, with formulas between dollars. It is the heading of the chain, and the reason of
+        a line that uses the chain.
+    claim:
+        The id of the claim that the chain settles, for the lines of other claims that rest on it.
     shared:
         True for a chain that is shown where it is settled, and not again where it is used as a lemma.
     solve_for:
@@ -91,6 +94,7 @@ class Chain:
     within: Mapping[sp.Basic, tuple[Any, Any]] | None = None
     tied: Mapping[sp.Basic, Callable[[Draws], Any]] | None = None
     name: str = ""
+    claim: str = ""
     shared: bool = False
     solve_for: sp.Symbol | None = None
     lines: tuple[Line, ...] = field(default=(), init=False)
@@ -256,6 +260,16 @@ class Chain:
         object.__setattr__(longer, "lines", (*self.lines, line))
         return longer
 
+    def named(self, name: str) -> Chain:
+        """The same chain under another name: one that goes on after what its first lines show.
+
+        >>> Chain(sp.Integer(1), name="one").named("two").name
+        'two'
+        """
+        other = copy.copy(self)
+        object.__setattr__(other, "name", name)
+        return other
+
     def as_rule(self, name: str = "") -> Rule:
         """Return this chain as a lemma, which puts its last line in the place of its first.
 
@@ -263,9 +277,9 @@ class Chain:
         without it, that is the name of the chain.
         """
         if len(self.lines) < 2:
-            raise ValueError(f"the chain {self.name or self.start} has no line yet that could be used")
+            raise ValueError(f"the chain {self.called} has no line yet that could be used")
         if self.hypotheses:
-            raise ValueError(f"the chain {self.name or self.start} rests on an induction hypothesis: use the induction")
+            raise ValueError(f"the chain {self.called} rests on an induction hypothesis: use the induction")
         left, right, relation = self.start, self.end, self.relation
         if relation in (">=", ">"):
             left, right = right, left
@@ -273,7 +287,7 @@ class Chain:
         relation = "<=" if relation in (">=", ">", "<") else relation
         name = name or self.name or "the line above"
         return substitution(
-            left, right, name, "a lemma", relation=relation, assumes=self.assumes, own=self.context, sources=(self,)
+            left, right, name, LEMMA, relation=relation, assumes=self.assumes, own=self.context, sources=(self,)
         )
 
     @property
@@ -298,7 +312,13 @@ class Chain:
 
     @property
     def _place(self) -> str:
-        return f"{self.name}, line {len(self.lines) + 1}" if self.name else f"line {len(self.lines) + 1}"
+        line = f"line {len(self.lines) + 1}"
+        return f"{self.called}, {line}" if self.name else line
+
+    @property
+    def called(self) -> str:
+        """What messages call it: its name in plain text, or its first line if it has none."""
+        return in_words(self.name) or str(self.start)
 
     # -- the check by rules --------------------------------------------------------------------------------------------
 

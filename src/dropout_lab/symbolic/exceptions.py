@@ -59,7 +59,7 @@ def open_ends(chain: Chain, attack: Attack) -> list[str]:
     >>> open_ends(chain, attacked(chain))
     []
     """
-    name = chain.name or str(chain.start)
+    name = chain.called
     found = [
         f"{name}, line {slip.line}: with {slip.kind} altered it is accepted as {slip.formula}"
         for slip in attack.survivors

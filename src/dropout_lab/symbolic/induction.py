@@ -13,8 +13,9 @@ from dropout_lab.symbolic.algebra import equal_by_algebra
 from dropout_lab.symbolic.binding import put
 from dropout_lab.symbolic.chain import Chain
 from dropout_lab.symbolic.lines import HYPOTHESIS, Line, NotDerived
+from dropout_lab.symbolic.printing import in_words
 from dropout_lab.symbolic.rules import no_terms, substitution
-from dropout_lab.symbolic.rules.base import Context, Rule
+from dropout_lab.symbolic.rules.base import LEMMA, Context, Rule
 from dropout_lab.symbolic.rules.given import one_law
 
 
@@ -33,7 +34,7 @@ class Statement:
     n:
         The symbol for the number of units.
     name:
-        What messages call the statement.
+        What the statement says, in words, with formulas between dollars.
     relation:
         The relation of the quantity to its closed form.
 
@@ -59,7 +60,7 @@ class Statement:
         return substitution(
             sp.sympify(self.quantity),
             sp.sympify(self.closed),
-            "the statement for n",
+            "the statement for $n$",
             HYPOTHESIS,
             relation=self.relation,
         )
@@ -109,25 +110,34 @@ class Induction:
             for own, wanted, where in ((chain.start, quantity, "starts from"), (chain.end, closed, "ends in")):
                 sides = (no_terms.rewrite(own, plain), no_terms.rewrite(wanted, plain))
                 if not equal_by_algebra(*sides):
-                    raise NotDerived(f"{self.name}: the {what} {where} {sp.sstr(own)}, expected {sp.sstr(wanted)}")
+                    raise NotDerived(
+                        f"{in_words(self.name)}: the {what} {where} {sp.sstr(own)}, expected {sp.sstr(wanted)}"
+                    )
             if chain.relation not in ("=", self.statement.relation):
                 raise NotDerived(
-                    f"{self.name}: the {what} leads to {chain.relation}, expected {self.statement.relation}"
+                    f"{in_words(self.name)}: the {what} leads to {chain.relation}, expected {self.statement.relation}"
                 )
         if not self.step.hypotheses:
-            raise NotDerived(f"{self.name}: the step never uses the statement for n, so nothing is shown by induction")
+            raise NotDerived(
+                f"{in_words(self.name)}: the step never uses the statement for n, so nothing is shown by induction"
+            )
         if self.base.hypotheses or any(rule != self.statement.hypothesis for rule in self.step.hypotheses):
-            raise NotDerived(f"{self.name}: only the step may use a statement for n, and only this one")
+            raise NotDerived(f"{in_words(self.name)}: only the step may use a statement for n, and only this one")
         for family in self.base.context.families:
             if not any(
                 one_law(family, other, False) for other in self.step.context.families if other.base == family.base
             ):
-                raise NotDerived(f"{self.name}: base and step have other masks {family.base}")
+                raise NotDerived(f"{in_words(self.name)}: base and step have other masks {family.base}")
 
     @property
     def name(self) -> str:
-        """The name of the statement, by which messages call the proof."""
+        """What the proof shows, in words, with formulas between dollars."""
         return self.statement.name or "induction"
+
+    @property
+    def claim(self) -> str:
+        """No claim: one that is settled by an induction is the lemma of no other."""
+        return ""
 
     @property
     def start(self) -> sp.Expr:
@@ -172,7 +182,7 @@ class Induction:
     @property
     def parts(self) -> tuple[tuple[str, Chain], ...]:
         """The base and the step, each with its heading."""
-        return ("Base, n = 0", self.base), ("Step, from n to n + 1", self.step)
+        return ("Base, $n = 0$", self.base), ("Step, from $n$ to $n + 1$", self.step)
 
     def as_rule(self, name: str = "") -> Rule:
         """Return the statement as a lemma, which puts the closed form in the place of the quantity."""
@@ -180,7 +190,7 @@ class Induction:
             self.start,
             self.end,
             name or self.name,
-            "a lemma",
+            LEMMA,
             relation=self.relation,
             assumes=self.assumes,
             own=self.context,
@@ -206,7 +216,7 @@ class Induction:
         return "\n\n".join(rf"\text{{{heading}}} \\ {chain.latex()}" for heading, chain in self.parts)
 
     def __str__(self) -> str:
-        return "\n".join(f"{heading}\n{chain}" for heading, chain in self.parts)
+        return "\n".join(f"{in_words(heading)}\n{chain}" for heading, chain in self.parts)
 
     __repr__ = __str__
 

@@ -104,16 +104,20 @@ _GREEK = [
     "gamma",
     "delta",
     "epsilon",
+    "zeta",
     "eta",
+    "theta",
     "kappa",
     "lambda",
     "mu",
     "nu",
+    "xi",
     "pi",
     "rho",
     "sigma",
     "tau",
     "phi",
+    "chi",
     "psi",
     "omega",
 ]
@@ -125,7 +129,7 @@ def plain(latex: str) -> str:
     >>> print(plain(r"\tilde{h}_i"), plain(r"\tilde{\eta}'"))
     h̃_i η̃'
     """
-    text = latex.replace(r"\ell", "ℓ").replace(r"\varphi", "φ").replace(r"\Lambda", "Λ")
+    text = latex.replace(r"\ell", "ℓ").replace(r"\Lambda", "Λ").replace(r"\var", "\\")
     for name in _GREEK:
         text = text.replace(rf"\{name}", unicodedata.lookup("GREEK SMALL LETTER " + name.replace("lambda", "lamda")))
     accent = re.compile(r"\\(tilde|hat|bar)(?:\{(\w)\}|\s*(\w))")
@@ -191,9 +195,18 @@ class Definition:
         >>> print(Definition(r"\mathrm{KL}(G \Vert P_{{0}})", sp.Integer(1), (sp.Symbol("s"),)).letter)
         KL(G ‖ P)
         """
+        upright = re.sub(r"\\math\w+\{(\w+)\}", r"\1", self.latex).replace(r"\Vert", "‖").replace(r"\|", "‖")
+        return re.sub(r"(?<=_)\{(\w+)\}", r"\1", plain(upright))
+
+    @property
+    def latex(self) -> str:
+        """The letter by itself, without its arguments, in LaTeX.
+
+        >>> Definition("S_{{{0}}}", sp.Integer(1), (sp.Symbol("n"),)).latex
+        'S'
+        """
         without = re.sub(r"\{\{\d\}\}", "", str(self.label))
-        upright = re.sub(r"\\math\w+\{(\w+)\}", r"\1", without).replace(r"\Vert", "‖").replace(r"\|", "‖")
-        return re.sub(r"_(\{[, ]*\})?(?=$|\))|\([, ]*\)$|(?<=_)\{(\w+)\}", r"\2", plain(upright))
+        return re.sub(r"_(\{[, ]*\})?(?=$|\))|\([, ]*\)$", "", without)
 
     @property
     def symbol(self) -> Named:

@@ -93,9 +93,14 @@ class Line:
     remainder: Remainder | None = None
 
     @property
+    def reasons(self) -> tuple[Rule, ...]:
+        """The rules in their order, each once: what was used twice in a line is named once."""
+        return tuple({rule.title: rule for rule in self.rules}.values())
+
+    @property
     def rule(self) -> str:
-        """The names of the rules in their order, joined by " + "."""
-        return " + ".join(rule.name for rule in self.rules)
+        """The names of the rules in plain text, in their order, each once, joined by " + "."""
+        return " + ".join(rule.name for rule in self.reasons)
 
     @property
     def assumes(self) -> tuple[str, ...]:
@@ -128,7 +133,7 @@ def aligned(lines: Sequence[Line]) -> str:
     """Lines as an aligned LaTeX environment, each with its reason."""
     rows = [rf"& {printed(lines[0].formula)}"]
     for line in lines[1:]:
-        reason = line.rule.replace("_", r"\_")
+        reason = ", ".join(rule.title for rule in line.reasons)
         rows.append(rf"{RELATIONS[line.relation]}\; & {printed(line.formula)} && \text{{{reason}}}")
     return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 

@@ -1,13 +1,15 @@
-"""The formulas of a chain in print: LaTeX, and plain text."""
+"""The formulas of a chain in print, and words with formulas between them: LaTeX, and plain text."""
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import Any
 
 import sympy as sp
 from sympy.printing.latex import LatexPrinter
 
-from dropout_lab.symbolic.letters import Named
+from dropout_lab.symbolic.letters import Named, plain
 from dropout_lab.symbolic.operators import ImaginaryPart, Operator, ProductOverMasks, SumOverMasks
 
 
@@ -147,8 +149,12 @@ def _by_range(limits: list[Any]) -> list[list[Any]]:
 
 
 def printed(expression: sp.Basic) -> str:
-    """LaTeX of a formula."""
-    return _Printer({"fold_short_frac": False}).doprint(expression)
+    r"""LaTeX of a formula; the Greek letter epsilon is the same everywhere.
+
+    >>> print(printed(sp.Symbol("epsilon")))
+    \varepsilon
+    """
+    return re.sub(r"\\epsilon(?![a-zA-Z])", r"\\varepsilon", _Printer({"fold_short_frac": False}).doprint(expression))
 
 
 def in_text(formula: sp.Basic) -> str:
@@ -158,3 +164,44 @@ def in_text(formula: sp.Basic) -> str:
     'v = 2'
     """
     return " = ".join(map(sp.sstr, formula.args)) if isinstance(formula, sp.Eq) else sp.sstr(formula)
+
+
+#: What LaTeX of a short formula becomes in plain text, one after the other; letters are left to :func:`plain`.
+_AS_TEXT = (
+    (r"\\(?:left|right)(?![a-z])", ""),
+    (r"\\math\w+\{(\w+)\}|\\operatorname\{(\w+)\}", r"\1\2"),
+    (r"\\tfrac\s*(\d)\s*(\d)", r"\1/\2"),
+    (r"\^\{?2\}?(?!\w)", "²"),
+    (r"\^\{?3\}?(?!\w)", "³"),
+    (r"_\{(\w+)\}", r"_\1"),
+    (r"_\{([^{}]* [^{}]*)\}", r"_(\1)"),
+    (r"\\d?frac\{([^{} ]*)\}\{([^{} ]*)\}", r"\1/\2"),
+    (r"\\d?frac\{([^{} ]*)\}\{([^{}]*)\}", r"\1/(\2)"),
+    (r"\\d?frac\{([^{}]*)\}\{([^{} ]*)\}", r"(\1)/\2"),
+    (r"\\d?frac\{([^{}]*)\}\{([^{}]*)\}", r"(\1)/(\2)"),
+    (r"\\infty", "∞"),
+    (r"\\Vert|\\\|", "‖"),
+    (r"\\log", "log "),
+    (r"\\[,;: ]", " "),
+    ("[{}]", ""),
+    (" +", " "),
+    ("-", "−"),
+)
+
+
+@lru_cache(maxsize=1 << 10)
+def in_words(title: str) -> str:
+    r"""A title with formulas between dollars as plain text.
+
+    >>> print(in_words(r"substitution $s = \frac{1}{2 t^{2}} - \frac{1}{2}$"))
+    substitution s = 1/(2 t²) − 1/2
+    >>> print(in_words(r"the mask $r_{1}$ is 1 or 0"))
+    the mask r_1 is 1 or 0
+    """
+    return re.sub(r"\$([^$]+)\$", lambda found: _formula_in_words(found[1]), title)
+
+
+def _formula_in_words(latex: str) -> str:
+    for pattern, shown in _AS_TEXT:
+        latex = re.sub(pattern, shown, latex)
+    return plain(latex).strip()

@@ -39,7 +39,7 @@ class LayerDrop(Drawing):
             rescale it, put a :class:`~dropout_lab.nn.DropPath` into the layers instead.
 
     Raises TypeError for what is no module, ValueError for no layers and for a keep probability outside [0, 1], and in a
-    forward pass ValueError for a layer that changes the shape. Source: Fan et al. 2020, section 3.
+    forward pass ValueError for a layer that changes the shape. Source: Fan et al. 2020 (LayerDrop).
 
     >>> layers = LayerDrop([torch.nn.Linear(4, 4) for _ in range(6)], 0.5)
     >>> len(layers), layers(torch.ones(2, 4)).shape

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from bs4 import Tag
+from bs4 import PageElement, Tag
 from docutils import nodes
 from sphinx.util.texescape import escape
 
@@ -20,14 +20,19 @@ PREAMBLE = r"""
 _MATH = re.compile(r"(\\\(.*?\\\))", re.S)
 
 
-def aligned(lines: Iterable[Tag]) -> Iterator[nodes.Node]:
-    """The lines of a derivation as they stand on the page, as one aligned formula for each part with a heading."""
+def aligned(
+    lines: Iterable[Tag], told: Callable[[Sequence[PageElement]], Iterable[nodes.Node]]
+) -> Iterator[nodes.Node]:
+    """The lines of a derivation as they stand on the page, as one aligned formula for each part with a heading.
+
+    ``told`` makes nodes of the words of a heading and the formulas between them.
+    """
     rows: list[str] = []
     for line in lines:
         if "derivation-heading" in line.get_attribute_list("class"):
             yield from _block(rows)
             rows = []
-            yield nodes.paragraph("", "", nodes.emphasis("", line.get_text(" ", strip=True)))
+            yield nodes.paragraph("", "", nodes.emphasis("", "", *told(list(line.children))))
         else:
             rows.append(_row(line))
     yield from _block(rows)

@@ -85,7 +85,7 @@ class FromHtml:
         if name in _SCREEN_ONLY or element.has_attr("hidden"):
             return
         if "derivation-lines" in classes:
-            yield from aligned(element.find_all("li", recursive=False))
+            yield from aligned(element.find_all("li", recursive=False), self._lines)
         elif "passport" in classes:
             yield nodes.container("", *self._blocks(children), classes=[SMALL])
         elif name == "svg":

@@ -20,7 +20,7 @@ def rectified_mean(layer: int, draws: int = 100, examples: int = 100) -> Callabl
     """Make a measure of two rules for the mean of a ReLU over DropConnect masks, in a dense hidden layer.
 
     The measure returns ``gaussian_mse`` and ``one_pass_mse``, each (S,): the mean squared errors of the Gaussian of the
-    same moments (Wan et al. 2013, section 4) and of the ReLU of the mean alone, over test examples and the units of
+    same moments (Wan et al. 2013) and of the ReLU of the mean alone, over test examples and the units of
     hidden layer ``layer``, counted from 1. Both are divided by the mean square of the true mean.
 
     The true mean is estimated by masks on the layer's weights at each replica's keep probability, drawn ``draws`` times

@@ -19,7 +19,7 @@ STAGES = (1, 3, 10, 30, 100, 300)
 def regularizers(base: Recipe = MNIST) -> dict[str, Recipe]:
     """Make the arms for dropout beside and together with other regularizers (claim 6.7).
 
-    They are those of table 9 of Srivastava et al. (2014). Each has the best of the 18 settings that
+    They are those of Srivastava et al. (2014, table 9). Each has the best of the 18 settings that
     :func:`~.practice.strengths` tried for it on tuning seeds, learning rate included. Dropout keeps inputs with 0.8 in
     all arms; its p below is that of hidden units.
 

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import sympy as sp
@@ -15,6 +16,7 @@ from dropout_lab.symbolic.letters import Named, Random, Unknown
 from dropout_lab.symbolic.masks import Masks
 from dropout_lab.symbolic.operators import Operator, Weight, mentions
 from dropout_lab.symbolic.parts import rebuilt
+from dropout_lab.symbolic.printing import in_words
 
 Rewriting = Callable[[sp.Expr, "Context"], sp.Expr]
 
@@ -31,6 +33,8 @@ RELATIONS = {
 SIGNS = {"=": "=", "<=": "≤", ">=": "≥", "<": "<", ">": ">", "~": "≈", "<=>": "⇔"}
 #: The relations that say as much as =: numbers decide them.
 EXACT_RELATIONS = frozenset({"=", "<=>"})
+#: The key of the rules that are chains which were shown before.
+LEMMA = "a lemma"
 
 
 @dataclass(frozen=True)
@@ -130,8 +134,8 @@ class Rule:
 
     Attributes
     ----------
-    name:
-        The name in print.
+    title:
+        What is printed beside a line, with formulas between dollars.
     statement:
         What the rule says, in Markdown with LaTeX.
     rewrite:
@@ -154,7 +158,7 @@ class Rule:
         The key of the bibliography, if it is a theorem of the literature.
     """
 
-    name: str
+    title: str
     statement: str
     rewrite: Rewriting = field(repr=False)
     assumes: tuple[str, ...] = ()
@@ -169,6 +173,11 @@ class Rule:
     def __str__(self) -> str:
         return self.name
 
+    @cached_property
+    def name(self) -> str:
+        """The title in plain text."""
+        return in_words(self.title)
+
     @property
     def slug(self) -> str:
         """The name as an anchor of the page of rules."""
@@ -180,6 +189,11 @@ class Rule:
         """The name without its parameters: the kind of ``definition of S`` is ``definition``."""
         return self.key or self.name
 
+    @property
+    def heading(self) -> str:
+        """The title without its parameters, for the page of rules."""
+        return self.key or self.title
+
     def because(self, *assumes: str) -> Rule:
         """Return the same rule where it needs further assumptions, named by their ids."""
         return replace(self, assumes=(*self.assumes, *assumes))
@@ -189,14 +203,15 @@ class Rule:
 RULES: dict[str, Rule] = {}
 
 
-def rule(name: str, statement: str, *, example: Any = None, **options: Any) -> Callable[[Rewriting], Rule]:
+def rule(title: str, statement: str, *, example: Any = None, **options: Any) -> Callable[[Rewriting], Rule]:
     """Make a function that rewrites into a rule of the book, listed on the page of rules."""
 
     def made(rewrite: Rewriting) -> Rule:
-        if name in RULES:
-            raise ValueError(f"there are two rules called {name!r}")
-        RULES[name] = Rule(name, statement, rewrite, example=example, **options)
-        return RULES[name]
+        own = Rule(title, statement, rewrite, example=example, **options)
+        if own.name in RULES:
+            raise ValueError(f"there are two rules called {own.name!r}")
+        RULES[own.name] = own
+        return own
 
     return made
 

@@ -27,6 +27,7 @@ from dropout_lab.symbolic.lemmas import mean_of_square
 from dropout_lab.symbolic.letters import Definition, Unknown
 from dropout_lab.symbolic.masks import Masks
 from dropout_lab.symbolic.operators import Mean
+from dropout_lab.symbolic.parts import everywhere
 from dropout_lab.symbolic.printing import printed
 from dropout_lab.symbolic.rules.approximations import expansion, taylor
 from dropout_lab.symbolic.rules.base import RELATIONS, RULES, Context, Rule
@@ -153,6 +154,12 @@ class Entry:
         one, other = (pretty(value if exact else inexact(value)) for value in sides)
         return one, other
 
+    @property
+    def place(self) -> str:
+        """Where the numbers of both sides are taken, in words: at an n only where there is one."""
+        counted = any(part == n for side in (self.before, self.after) for part in everywhere(side))
+        return "At $n = 2$" if counted else "In numbers"
+
     def value(self, side: sp.Expr, size: int) -> object:
         """The value of one side for ``size`` masks; that of an equation is its solution."""
         evaluator = Evaluator(self.context.families, self.context.unknowns)
@@ -171,9 +178,9 @@ class Entry:
         sign = {"~": "≈", "<=": "≤", "<=>": "and"}.get(self.rule.relation, self.rule.relation)
         lines = [
             f'<div class="rule" id="{self.rule.slug}">',
-            f"**{self.rule.kind}.** {self.statement}",
+            f"**{self.rule.heading}.** {self.statement}",
             f"$$\n{printed(self.before)} \\;{relation}\\; {printed(self.after)}\n$$",
-            f"At n = 2: {one} {sign} {other}.",
+            f"{self.place}: {one} {sign} {other}.",
             *([f"*Needs:* {'; '.join(needs)}."] if needs else []),
             *([beneath.format(anchor=self.rule.slug)] if beneath else []),
             "</div>",

@@ -8,6 +8,7 @@ from dropout_lab.symbolic.letters import Unknown
 from dropout_lab.symbolic.masks import Masks
 from dropout_lab.symbolic.operators import ImaginaryPart, Mean, ProductOverMasks, SumOverMasks
 from dropout_lab.symbolic.parts import walk
+from dropout_lab.symbolic.printing import printed
 from dropout_lab.symbolic.rules.base import Context, Rule, rule
 from dropout_lab.symbolic.rules.signs import is_nonnegative, is_positive, is_real
 
@@ -237,7 +238,7 @@ def _imaginary(inside: sp.Expr) -> sp.Expr:
 
 
 @rule(
-    "cos² + sin² = 1",
+    r"$\cos^2 + \sin^2 = 1$",
     r"$\cos^2 t + \sin^2 t = 1$, the theorem of Pythagoras in a circle of radius 1.",
     example=lambda: (sp.cos(_t) ** 2 * _x + _x * sp.sin(_t) ** 2, _plain),
 )
@@ -280,7 +281,7 @@ def homogeneity(function: Unknown) -> Rule:
         return walk(expression, change)
 
     return Rule(
-        f"homogeneity of {function.function}",
+        f"homogeneity of ${printed(sp.Symbol(str(function.function)))}$",
         r"$a(cz) = c\,a(z)$ for $c > 0$ and a function that is positively homogeneous of degree one: ReLU, leaky "
         r"ReLU, the identity.",
         rewrite,

@@ -14,7 +14,8 @@ from dropout_lab.symbolic.letters import Definition, Named, Random
 from dropout_lab.symbolic.masks import Masks
 from dropout_lab.symbolic.operators import ProductOverMasks, SumOverMasks, Weight
 from dropout_lab.symbolic.parts import walk
-from dropout_lab.symbolic.rules.base import Context, Rule, walk_within
+from dropout_lab.symbolic.printing import in_words
+from dropout_lab.symbolic.rules.base import LEMMA, Context, Rule, walk_within
 from dropout_lab.symbolic.rules.signs import is_nonnegative, is_positive, is_real, raised
 
 
@@ -45,6 +46,14 @@ class Lemma(Protocol):
     def restricted(self) -> bool:
         """Whether its numbers are those of certain values only, or of different indices."""
 
+    @property
+    def name(self) -> str:
+        """What it shows, in words."""
+
+    @property
+    def claim(self) -> str:
+        """The id of the claim that it settles, if it settles one."""
+
     def as_rule(self, name: str = "") -> Rule:
         """Its first line in place of its last."""
 
@@ -65,7 +74,7 @@ def definition(*definitions: Definition) -> Rule:
 
         return walk(expression, change)
 
-    letters = ", ".join(one.letter for one in definitions)
+    letters = ", ".join(f"${one.latex}$" for one in definitions)
     return Rule(
         f"definition of {letters}",
         "A letter stands for what it was defined as.",
@@ -113,7 +122,7 @@ def substitution(
 
     def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:
         if own is not None:
-            _check_known(name, sp.Tuple(left, right), own, context)
+            _check_known(in_words(name), sp.Tuple(left, right), own, context)
         if relation == "=":
             return walk_within(expression, context, change)
         return raised(expression, lambda part: change(part, context))
@@ -201,7 +210,8 @@ def theorem(
     """Make the rule of a theorem of the literature, which puts ``right`` in place of ``left``.
 
     ``key`` is its entry in the bibliography, and the page says so; ``statement`` is the theorem in Markdown with LaTeX,
-    ``assumes`` are the ids of the assumptions that it makes.
+    ``assumes`` are the ids of the assumptions that it makes. ``name`` may have formulas between dollars, like that of
+    every rule.
 
     >>> t = sp.Symbol("t", positive=True)
     >>> known = theorem("Euler's sine product", sp.sinc(t), t, key="euler", statement="…")
@@ -246,7 +256,7 @@ def in_letters(lemma: Lemma, letters: Mapping[sp.Basic, Any], name: str) -> Rule
     >>> Chain(Mean(R[m, i] * X[m, i]), masks=R).then(p * X[m, i], example).end
     p*X[m, i]
     """
-    plain = lemma.as_rule(name)
+    plain, title, name = lemma.as_rule(name), name, in_words(name)
     if lemma.restricted:
         raise ValueError(f"{name}: a lemma about letters that are restricted holds for these letters only")
     labels = {letter.label if isinstance(letter, sp.IndexedBase) else letter for letter in letters}
@@ -259,7 +269,7 @@ def in_letters(lemma: Lemma, letters: Mapping[sp.Basic, Any], name: str) -> Rule
     left, right = (put(side, laws) for side in sides)
     own = replace(lemma.context, families=())
     made = substitution(
-        left, right, name, "a lemma", relation=plain.relation, assumes=lemma.assumes, own=own, sources=(lemma,)
+        left, right, title, LEMMA, relation=plain.relation, assumes=lemma.assumes, own=own, sources=(lemma,)
     )
 
     def rewrite(expression: sp.Expr, context: Context) -> sp.Expr:

@@ -8,6 +8,7 @@ from dropout_lab.symbolic.binding import put
 from dropout_lab.symbolic.letters import Named
 from dropout_lab.symbolic.operators import Operator, mentions
 from dropout_lab.symbolic.parts import everywhere, walk
+from dropout_lab.symbolic.printing import printed
 from dropout_lab.symbolic.rules.base import Context, Rule, rule
 from dropout_lab.symbolic.rules.signs import is_positive
 
@@ -94,7 +95,7 @@ def by_substitution(old: sp.Symbol, image: sp.Expr, new: sp.Symbol, low: sp.Expr
         return walk(expression, change)
 
     return Rule(
-        f"substitution {sp.sstr(old)} = {sp.sstr(image)}",
+        f"substitution ${printed(old)} = {printed(image)}$",
         r"$\int f(x)\,dx = \int f(g(u))\,g'(u)\,du$ for $x = g(u)$, from end to end.",
         rewrite,
         both=False,
@@ -134,11 +135,10 @@ def below(threshold: sp.Expr) -> Rule:
         return walk(expression, change)
 
     return Rule(
-        "a uniform number below p",
+        "a uniform number below $p$",
         r"$\int_0^1 f(u)\,[u < p]\,du = \int_0^p f(u)\,du$ for a probability $p$, where $[u < p]$ is 1 if $u < p$ and "
         "0 otherwise.",
         rewrite,
-        key="a uniform number below p",
     )
 
 

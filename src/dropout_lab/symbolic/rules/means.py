@@ -11,6 +11,7 @@ from dropout_lab.symbolic.letters import Named
 from dropout_lab.symbolic.masks import Masks
 from dropout_lab.symbolic.operators import Mean, Operator, SumOverMasks, Weight
 from dropout_lab.symbolic.parts import rebuilt, walk
+from dropout_lab.symbolic.printing import printed
 from dropout_lab.symbolic.rules.base import Context, Rule, rule, walk_within
 from dropout_lab.symbolic.rules.disjoint import disjoint
 
@@ -88,7 +89,7 @@ def mean_of_integral(expression: sp.Expr, context: Context) -> sp.Expr:
 
 
 @rule(
-    "E r = p",
+    r"$\mathbb{E}\,r = p$",
     r"A mask is 1 with its keep probability: $\mathbb{E}[r_i] = p$.",
     example=lambda: (Mean(_example_masks()[0][_i]), _example_masks()[1]),
 )
@@ -104,7 +105,7 @@ def mean_of_mask(expression: sp.Expr, context: Context) -> sp.Expr:
 
 
 @rule(
-    "r² = r",
+    "$r^2 = r$",
     r"A mask is 0 or 1, so every power of it is itself: $r_i^k = r_i$ for $k \ge 1$. The same holds for $1 - r_i$ and "
     "for products of these.",
     example=lambda: (Mean(_example_masks()[0][_i] ** 2), _example_masks()[1]),
@@ -259,7 +260,7 @@ def _fair_example() -> tuple[sp.Expr, Context]:
 
 
 @rule(
-    "r and 1 − r have the same law",
+    "$r$ and $1 - r$ have the same law",
     r"At $p = \tfrac12$ independent masks and their complements have the same law, so "
     r"$\mathbb{E}[f(r)] = \tfrac12\,\mathbb{E}[f(r) + f(1 - r)]$.",
     assumes=("fair-masks", "independent-masks"),
@@ -324,7 +325,7 @@ def two_outcomes(mask: sp.Indexed, *, alone: bool = False) -> Rule:
         return walk_within(expression, context, change)
 
     return Rule(
-        f"the mask {sp.sstr(mask)} is 1 or 0",
+        f"the mask ${printed(mask)}$ is 1 or 0",
         r"$\mathbb{E}[X] = p\,\mathbb{E}[X \text{ at } r = 1] + (1 - p)\,\mathbb{E}[X \text{ at } r = 0]$ for a mask "
         "$r$ that is independent of everything else in $X$, if anything else in it is random.",
         rewrite,
