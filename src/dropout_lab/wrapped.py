@@ -1,4 +1,4 @@
-"""The check of what a layer does beyond its weights when it is called, which a rule that reads the weights would miss."""
+"""Code that torch wraps: what it was before `torch.compile`, and where a model was wrapped."""
 
 from __future__ import annotations
 

@@ -20,8 +20,8 @@ def setup(app: Sphinx) -> dict[str, bool]:
     from dropout_lab.book import (
         accessibility,
         api,
-        citations,
         chains,
+        citations,
         claim_cells,
         directives,
         domain,
