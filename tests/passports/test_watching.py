@@ -48,7 +48,10 @@ def test_a_figure_rests_on_the_cells_before_it(run: Run) -> None:
 def test_an_experiment_gives_its_recipe_and_its_rule(run: Run) -> None:
     found = run(TRAIN, "y = nets['all']['none']['error'][:2]", DRAW)
     (described,) = found.runs
-    assert described["data"].startswith("digits: 1797 examples") and described["seeds"] == "seeds 0 to 2"
+    assert (
+        described["data"].startswith("digits of scikit-learn: 1797 examples of 8 × 8 pixels")
+        and described["seeds"] == "seeds 0 to 2"
+    )
     assert ["network", "MLP(hidden=(4,), batch_norm=False)"] in described["shared"]
     assert ["steps", "2"] in described["shared"] and ["optimizer", "sgd"] in described["shared"]
     assert described["arms"] == [["none", []]] and described["measures"] == ["error"]

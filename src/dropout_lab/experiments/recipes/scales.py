@@ -28,8 +28,8 @@ HIDDEN_SWEEP = (1.0, 0.9, 0.7, 0.5, 0.3)
 class Scale:
     """Where an experiment runs: on which data, varying which recipe, with how many seeds, on which device.
 
-    >>> book().dataset.name, len(book().seeds)
-    ('mnist 14', 10)
+    >>> book().dataset.name, book().dataset.shape, len(book().seeds)
+    ('MNIST digits', (1, 14, 14), 10)
     """
 
     dataset: Dataset
