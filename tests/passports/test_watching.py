@@ -58,6 +58,23 @@ def test_an_experiment_gives_its_recipe_and_its_rule(run: Run) -> None:
     assert len(described["digest"]) == 64 and found.rules == ("the 95 % interval lies above 0.5",)
 
 
+def test_of_the_comparisons_those_count_that_rest_on_what_is_drawn(run: Run) -> None:
+    """One name holds two comparisons of one experiment, and the figure draws the quantity of one of them."""
+    judged = """
+rule, lower = statistics.Rule.above(0.5), statistics.Rule.below(9)
+own = {
+    "error": statistics.compare(nets["all"]["none"]["error"], rule=rule, unit="points"),
+    "nll": statistics.compare(nets["all"]["none"]["nll"], rule=lower, unit="nats"),
+}
+"""
+    trained = TRAIN.replace("measures.error,", "[measures.error, measures.nll],")
+    drawn = run(trained, judged, "y = nets['all']['none']['nll'][:2]", DRAW)
+    assert drawn.runs[0]["quantities"] == ["error", "nll"]
+    assert drawn.rules == ("the 95 % interval lies below 9",)
+    both = run(trained, judged, "y = nets['all']['none']['nll'][:2] + nets['all']['none']['error'][:2]", DRAW)
+    assert set(both.rules) == {"the 95 % interval lies below 9", "the 95 % interval lies above 0.5"}
+
+
 def test_the_digest_changes_with_numbers_and_code(run: Run) -> None:
     first, other = run("y = [3, 4]", DRAW), run("y = [3, 5]", DRAW)
     again = run("y = [3, 4]", DRAW)
