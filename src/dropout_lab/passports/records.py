@@ -17,7 +17,8 @@ class Passport:
 
     ``cells`` are the digests (``cell_digest``) of the cells that it comes from, its own the last. ``runs`` holds the
     description of each experiment (:mod:`dropout_lab.experiments.described`), ``rules`` the decision rules of the
-    comparisons, ``panels`` the names of the axes, ``csv`` the numbers as a table. Raises ValueError for no cell.
+    comparisons that rest on what is drawn, ``panels`` the names of the axes, ``csv`` the numbers as a table. Raises
+    ValueError for no cell.
 
     >>> passport = Passport((cell_digest("plt.plot([1])"),), (), (), ({"x": "", "y": ""},), "panel,mark\\n1,line\\n")
     >>> passport.rows, len(passport.digest), Passport.from_json(passport.to_json()) == passport
