@@ -301,7 +301,8 @@ def difference(
     ax.set_yticks(range(len(labels)), labels)
     ax.set_ylim(len(labels) - 0.5, -0.5)
     ax.grid(False, axis="y")
-    ax.set_xlabel(f"difference ({units.pop()})")
+    # Some units stand in brackets already, such as "(ratio of variances)".
+    ax.set_xlabel(f"difference ({units.pop().strip('()')})")
 
 
 def bars_of_masks(ax: Axes, table: ArrayLike, values: ArrayLike, *, color: str = PALETTE[0]) -> None:

@@ -1,4 +1,4 @@
-"""Code that torch wraps: what it was before `torch.compile`, and where a model was wrapped."""
+"""The check of what a layer does beyond its weights, which a rule that reads the weights alone would miss."""
 
 from __future__ import annotations
 

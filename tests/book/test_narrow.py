@@ -1,4 +1,4 @@
-"""Phones, paper and the dark: tables of many columns become lists, no box is printed empty, nothing stays white."""
+"""Phones, paper and the dark: tables become lists, letters stay legible, no box is empty, and nothing stays white."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ _SLIDERS = """() => [...document.querySelectorAll(".explorable-controls label:ha
   const slider = label.querySelector("input").getBoundingClientRect();
   return [value.bottom <= slider.top + 1, value.right <= innerWidth, slider.width > innerWidth / 2];
 })"""
+#: Pages with drawings and figures that move, of several widths.
+DRAWN = ("index", "03-the-ensemble-interpretation", "07-variants/variational-dropout", "07-variants/dropconnect")
+_LETTERS = """() => [...document.querySelectorAll("svg.drawing")].map(svg => Math.min(
+  ...[...svg.querySelectorAll("text, tspan")].map(
+    part => parseFloat(getComputedStyle(part).fontSize) * svg.getScreenCTM().a)))"""
 _PRINTED = """() => {
   const shown = element => element.getClientRects().length > 0;
   const inside = (box, part) => box.getBoundingClientRect().right >= part.getBoundingClientRect().right - 1;
@@ -79,6 +84,14 @@ def test_a_slider_stands_below_its_name_and_value(browser: Browser) -> None:
     browser.page.set_viewport_size(PHONE)
     found = browser.page.evaluate(_SLIDERS)
     assert found and all(all(one) for one in found)
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_the_letters_of_a_drawing_can_be_read_on_a_phone(name: str, browser: Browser) -> None:
+    browser.open(CHAPTERS / f"{name}.html")
+    browser.page.set_viewport_size(PHONE)
+    smallest = browser.page.evaluate(_LETTERS)
+    assert smallest and min(smallest) >= 11, smallest
 
 
 def test_paper_shows_what_can_be_read_there(browser: Browser) -> None:

@@ -76,14 +76,27 @@ def test_an_assumption_that_is_not_needed_is_told_so():
 
 
 @pytest.mark.parametrize("name", [name for name, entry in EXERCISES.items() if isinstance(entry.answer, Proof)])
-def test_each_proof_starts_from_its_own_line_and_ends_in_a_closed_form(name):
+def test_each_proof_starts_from_its_own_line_and_masks(name):
     proof = EXERCISES[name].answer
     assert "a first line only" in str(check(name, Chain(proof.start, proof.masks)))
     other = Chain(Mean(1 - proof.masks[(1,) * len(proof.masks.size)]), proof.masks)
     assert "first line is not the quantity" in str(check(name, other))
     third = Masks(proof.masks.size, sp.Rational(1, 3), name=str(proof.masks.base))
     assert "its masks are others" in str(check(name, Chain(proof.start, third)))
-    assert not proof.right().atoms(Mean, Var, Cov)
+
+
+def test_where_a_variance_is_asked_for_the_chain_ends_in_it():
+    proofs = {name: entry.answer for name, entry in EXERCISES.items() if isinstance(entry.answer, Proof)}
+    assert [name for name, proof in proofs.items() if proof.right().atoms(Mean, Var, Cov)] == ["derive-ex-shorter"]
+    A, T = Definition("A", sp.Sum(w[j] * r[j], (j, 1, n))), sp.Symbol("T", real=True)
+    start = Chain(Cov(A(), T - A()), r, [A])
+    assert check("derive-ex-shorter", start.then(-Var(A()), rules.variance_of_sum))
+    # The longer way assumes that the masks are uncorrelated; a step short of it is not the end.
+    pairs = sp.Sum(-w[i] * w[j] * Cov(r[i], r[j]), (i, 1, n), (j, 1, n))
+    longer = start.then(pairs, rules.definition(A), rules.variance_of_sum)
+    assert "not what is asked for" in str(check("derive-ex-shorter", longer))
+    diagonal = longer.then(sp.Sum(-(w[i] ** 2) * Var(r[i]), (i, 1, n)), rules.zero_covariance)
+    assert not check("derive-ex-shorter", diagonal)
 
 
 @pytest.mark.parametrize("line", [p * h[i], -p * h[i]])

@@ -35,7 +35,7 @@ def test_pooled_pixels_are_means_of_two_by_two():
     images = full.inputs.reshape(-1, 28, 28)
     by_hand = (images[:, ::2, ::2] + images[:, 1::2, ::2] + images[:, ::2, 1::2] + images[:, 1::2, 1::2]) / 4
     np.testing.assert_allclose(half.inputs.reshape(-1, 14, 14), by_hand, atol=1e-6)
-    assert half.name == "mnist 14" and half.shape == (1, 14, 14)
+    assert half.name == "MNIST digits" and half.shape == (1, 14, 14)
     with pytest.raises(ValueError, match="side must be 28, or 14"):
         data.mnist(7)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from dropout_lab.passports.slices import names, runs_in, sources
+from dropout_lab.passports.calls import runs_in
+from dropout_lab.passports.slices import slice_of, sources
+from dropout_lab.passports.statements import names, statements, uses
 
 NOTEBOOK = [
     "import numpy as np\nfrom dropout_lab.experiments import replicas",
@@ -33,14 +35,41 @@ def test_a_slice_follows_names_through_functions_and_changes() -> None:
         ("for b in c:\n    a = b", "c", "ab"),
         ("f = lambda b, *c, **d: a + b + len(c)", "a", "f"),
         ("with open(a) as b:\n    b.read()", "a", "b"),
-        ("%matplotlib inline", "", ""),
         ("a: int = b", "b", "a"),
-        ("b = 1\na = b", "", "ab"),
     ],
 )
-def test_names_of_a_cell(cell: str, needs: str, binds: str) -> None:
-    found = names(cell)
-    assert (found.needs, found.binds) == (set(needs), set(binds))
+def test_names_of_a_statement(cell: str, needs: str, binds: str) -> None:
+    (statement,) = statements(cell)
+    found = names(statement)
+    read = {name for name, _ in uses(statement)} - found.own - {"len", "open", "int"}
+    assert (read, found.binds) == (set(needs), set(binds))
+
+
+def test_what_is_no_python_has_no_statements() -> None:
+    assert statements("%matplotlib inline") == ()
+
+
+def test_of_a_cell_only_the_statements_count_that_are_needed() -> None:
+    """Another name that the same cell binds brings nothing with it."""
+    assert sources(["a = 1", "b = 2", "c = a\nd = b\nb = 3", "print(d)"]) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        # Of a dictionary the entries that are read, also through a call that keeps its entries.
+        (["a = 1", "b = 2", "c = {'a': a, 'b': b}", "print(c['a'])"], [0, 2, 3]),
+        (["a = 1", "b = 2", "c = holm({'a': a, 'b': b})", "print(c['a'])"], [0, 2, 3]),
+        (["a = 1", "c = {'b': 2}", "c['a'] = a", "c['b'] = 3", "c = holm(c)", "print(c['b'])"], [1, 3, 4, 5]),
+        # Where it is not known which, all of them.
+        (["a = 1", "b = 2", "c = {'a': a, 'b': b}", "print(c[d])"], [0, 1, 2, 3]),
+        (["a = 1", "b = 2", "c = {'a': a, **b}", "print(c['a'])"], [0, 1, 2, 3]),
+        (["a = 1", "b = 2", "c = {'a': a, 'b': b}", "print(c['a'], c)"], [0, 1, 2, 3]),
+        (["a = 1", "b = 2", "c = mixed({'a': a}, b)", "print(c['a'])"], [0, 1, 2, 3]),
+    ],
+)
+def test_entries_that_are_not_read_do_not_count(cells: list[str], expected: list[int]) -> None:
+    assert sources(cells) == expected
 
 
 def test_an_import_is_no_source_and_hides_an_older_name() -> None:
@@ -53,7 +82,7 @@ def test_only_the_latest_binding_counts() -> None:
 
 def test_no_cell_is_refused() -> None:
     with pytest.raises(ValueError, match="one cell or more"):
-        sources([])
+        slice_of([])
 
 
 def test_training_is_seen_by_its_call_alone() -> None:

@@ -48,11 +48,31 @@ def test_a_figure_rests_on_the_cells_before_it(run: Run) -> None:
 def test_an_experiment_gives_its_recipe_and_its_rule(run: Run) -> None:
     found = run(TRAIN, "y = nets['all']['none']['error'][:2]", DRAW)
     (described,) = found.runs
-    assert described["data"].startswith("digits: 1797 examples") and described["seeds"] == "seeds 0 to 2"
+    assert (
+        described["data"].startswith("digits of scikit-learn: 1797 examples of 8 × 8 pixels")
+        and described["seeds"] == "seeds 0 to 2"
+    )
     assert ["network", "MLP(hidden=(4,), batch_norm=False)"] in described["shared"]
     assert ["steps", "2"] in described["shared"] and ["optimizer", "sgd"] in described["shared"]
     assert described["arms"] == [["none", []]] and described["measures"] == ["error"]
     assert len(described["digest"]) == 64 and found.rules == ("the 95 % interval lies above 0.5",)
+
+
+def test_of_the_comparisons_those_count_that_rest_on_what_is_drawn(run: Run) -> None:
+    """One name holds two comparisons of one experiment, and the figure draws the quantity of one of them."""
+    judged = """
+rule, lower = statistics.Rule.above(0.5), statistics.Rule.below(9)
+own = {
+    "error": statistics.compare(nets["all"]["none"]["error"], rule=rule, unit="points"),
+    "nll": statistics.compare(nets["all"]["none"]["nll"], rule=lower, unit="nats"),
+}
+"""
+    trained = TRAIN.replace("measures.error,", "[measures.error, measures.nll],")
+    drawn = run(trained, judged, "y = nets['all']['none']['nll'][:2]", DRAW)
+    assert drawn.runs[0]["quantities"] == ["error", "nll"]
+    assert drawn.rules == ("the 95 % interval lies below 9",)
+    both = run(trained, judged, "y = nets['all']['none']['nll'][:2] + nets['all']['none']['error'][:2]", DRAW)
+    assert set(both.rules) == {"the 95 % interval lies below 9", "the 95 % interval lies above 0.5"}
 
 
 def test_the_digest_changes_with_numbers_and_code(run: Run) -> None:

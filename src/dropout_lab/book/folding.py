@@ -94,6 +94,9 @@ def _records(statement: ast.stmt) -> bool:
 
 
 def _is_record(value: ast.expr) -> bool:
+    if isinstance(value, ast.Starred) and isinstance(value.value, ast.GeneratorExp):
+        # A record for each of what was computed before.
+        return _is_record(value.value.elt)
     if not isinstance(value, ast.Call):
         return False
     function = value.func

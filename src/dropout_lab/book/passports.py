@@ -17,8 +17,10 @@ from dropout_lab.book.notebook import render
 from dropout_lab.book.problems import BookError
 from dropout_lab.book.reading import Drawn, Settled
 from dropout_lab.claims.kinds import Measurement
+from dropout_lab.passports.calls import draws_in, runs_in, seeds_in
+from dropout_lab.passports.quantities import measured, quantities
 from dropout_lab.passports.records import Passport, cell_digest
-from dropout_lab.passports.slices import draws_in, runs_in, seeds_in
+from dropout_lab.passports.slices import slice_of
 
 #: The folder of the numbers, in the site.
 FOLDER = "passports"
@@ -50,10 +52,12 @@ def fill(app: Sphinx, doctree: nodes.document) -> None:
     name = str(env.doc2path(env.docname, base=False))
     links: dict[str, Link] = {}
     code: dict[str, str] = {}
+    listed: list[str] = []
     read: list[tuple[PassportNode, Passport, str, int]] = []
     for number, cell in enumerate(cells, 1):
         source = _source(cell)
         digest = cell_digest(source)
+        listed.append(source)
         code[digest], links[digest] = source, Link(f"code-cell-{number}", f"cell {number}")
         cell["ids"].append(f"code-cell-{number}")
         for place, (holder, bundle) in enumerate(_pictures(cell), 1):
@@ -88,7 +92,7 @@ def fill(app: Sphinx, doctree: nodes.document) -> None:
             "passport",
             it=passport,
             cells=[links[digest] for digest in passport.cells if digest in links],
-            rules=_rules(page.settled, passport, known),
+            rules=_rules(page.settled, passport, known, listed, number),
             file=f"{'../' * env.docname.count('/')}{FOLDER}/{figure}.csv",
             name=figure,
             number=number,
@@ -175,26 +179,35 @@ def _moved(node: PassportNode, above: nodes.Element) -> PassportNode:
     return node
 
 
-def _rules(settled: Sequence[Settled], passport: Passport, known: Sequence[str]) -> list[Mapping[str, str]]:
-    """Each decision rule of the figure: those that claims of the page applied to its experiments, then its others.
+def _rules(
+    settled: Sequence[Settled], passport: Passport, known: Sequence[str], code: Sequence[str], number: int
+) -> list[Mapping[str, str]]:
+    """Each decision rule of the figure: those that claims of the page applied to what it shows, then its others.
 
-    A measurement keeps a digest of its experiments, its rule and its unit; the experiments are those of ``known`` from
-    which this digest comes out.
+    A claim's measurement belongs to the figure if the figure shows all that it rests on: its experiments and, of what
+    was measured there, its quantities. ``code`` holds the cells of the page, of which the ``number``-th draws.
     """
     own = {str(run["digest"]) for run in passport.runs}
+    names = {name for run in passport.runs for name in run["quantities"]}
+    shown = quantities(slice_of(code[:number]), names)
+    rests_on = measured(code, names)
     anchors = {one.claim: one.anchor for one in settled if one.anchor}
-    found = {
-        (one.claim, piece.rule): anchors.get(one.claim, "")
-        for one in settled
-        for piece in one.evidence
-        if isinstance(piece, Measurement) and own & set(_experiments(piece, known))
-    }
+    found = {}
+    for one in settled:
+        pieces = [piece for piece in one.evidence if isinstance(piece, Measurement)]
+        read = rests_on.get(one.claim, [])
+        for place, piece in enumerate(pieces):
+            experiments = set(_experiments(piece, known))
+            asked = read[place] if len(read) == len(pieces) else frozenset().union(*read)
+            if experiments and experiments <= own and asked <= shown:
+                found[one.claim, piece.rule] = anchors.get(one.claim, "")
     said = {rule for _, rule in found}
     found |= {("", rule): "" for rule in passport.rules if rule not in said}
     return [{"claim": claim, "rule": rule, "anchor": anchor} for (claim, rule), anchor in found.items()]
 
 
 def _experiments(piece: Measurement, known: Sequence[str]) -> tuple[str, ...]:
+    """Those of the ``known`` experiments from which, with its rule and its unit, the recipe of a measurement comes."""
     for count in range(1, _MOST_RUNS + 1):
         for digests in itertools.permutations(known, count):
             recipe = repr((list(digests), piece.rule, piece.unit))

@@ -65,7 +65,8 @@ def path(points: Iterable[tuple[float, float]]) -> str:
 class Axes:
     """A plotting area: a range of numbers on each axis, and the rectangle that it fills.
 
-    The script draws in the same area: it reads the ranges from the attributes of the group.
+    The script draws in the same area: it reads the ranges from the attributes of the group. Left of it is room for
+    numbers of four characters and a label in the larger letters of a phone.
 
     >>> Axes((0, 1), (0, 2), left=10, top=0, width=100, height=50).at(0.5, 1)
     (60.0, 25.0)
@@ -73,9 +74,9 @@ class Axes:
 
     x: tuple[float, float]
     y: tuple[float, float]
-    left: float = 46
+    left: float = 62
     top: float = 12
-    width: float = 400
+    width: float = 384
     height: float = 200
 
     def at(self, x: float, y: float) -> tuple[float, float]:

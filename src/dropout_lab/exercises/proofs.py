@@ -23,7 +23,9 @@ class Proof:
     """An answer that is a derivation: a :class:`dropout_lab.symbolic.Chain` to a closed form.
 
     The lines need no check here: a chain takes none that its rules do not lead to. What is checked is that it shows
-    what was asked for: the masks and the first line, the last line, and that no line was taken as given.
+    what was asked for: the masks and the first line, the last line, and that no line was taken as given. Where
+    ``right`` makes a mean or a variance, no closed form is asked for: then the last line has to be ``right`` itself, but
+    for letters and names of indices.
 
     Attributes
     ----------
@@ -63,15 +65,22 @@ class Proof:
             return "it has a first line only"
         if given.relation != "=":
             return f"an equality is asked for, and its lines are joined by {given.relation}"
-        if given.end.atoms(Operator, Named):
-            return "its last line is no closed form yet: a mean, a variance or a letter is left"
         if any(rule.key in _FROM_OUTSIDE for line in given.lines for rule in line.rules):
             return "one of its lines is taken as given"
-        if (wrong := Formula(self.right).judge(given.end)) is not None:
-            return f"its last line is not what is asked for: {wrong}"
+        if (wrong := self._wrong_end(given.end)) is not None:
+            return wrong
         if self.assumes is not None and (more := sorted(set(given.assumes) - self.assumes)):
             return f"it assumes {more[0]}, and the question asks for a derivation without that"
         return None
+
+    def _wrong_end(self, end: sp.Expr) -> str | None:
+        right = self.right()
+        if right.atoms(Operator):
+            return None if same(_plain(end), _plain(right)) else "its last line is not what is asked for"
+        if end.atoms(Operator, Named):
+            return "its last line is no closed form yet: a mean, a variance or a letter is left"
+        wrong = Formula(self.right).judge(end)
+        return None if wrong is None else f"its last line is not what is asked for: {wrong}"
 
 
 def _law(masks: Masks) -> tuple[str, ...]:

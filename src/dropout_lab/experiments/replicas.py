@@ -175,7 +175,9 @@ def run(
         values[arm] = {name: np.stack([one[name] for one in of_seeds]) for name in of_seeds[0]}
     digest = _digest(dataset, arms, seeds, measures)
     known = digest if isinstance(digest, str) else None
-    return Results(seeds, values, digest, described(dataset, arms, seeds, measures, known))
+    return Results(
+        seeds, values, digest, described(dataset, arms, seeds, measures, list(next(iter(values.values()))), known)
+    )
 
 
 def stacks(arms: Mapping[str, Recipe], seeds: Sequence[int]) -> list[list[Replica]]:

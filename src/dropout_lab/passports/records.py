@@ -24,7 +24,7 @@ class Passport:
     runs:
         The descriptions of the experiments, as :func:`dropout_lab.experiments.replicas.run` gives them.
     rules:
-        The decision rules of the comparisons, in words.
+        The decision rules of the comparisons that rest on what is drawn, in words.
     panels:
         The names of the axes of each panel.
     csv:

@@ -1,197 +1,115 @@
-"""Which cells a cell rests on: a slice of the notebook, read from the code of the cells alone."""
+"""Which code a cell rests on: a slice of the notebook, read from the code of the cells alone."""
 
 from __future__ import annotations
 
 import ast
-import builtins
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-_BUILTINS = frozenset(dir(builtins))
-_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+from dropout_lab.passports.statements import BUILTINS, entry, names, statements, uses
+
+#: Entries of what a name stands for; with None among them, all of it.
+_Keys = frozenset[str | None]
+_ALL: _Keys = frozenset({None})
+_NONE: _Keys = frozenset()
 
 
 @dataclass(frozen=True)
-class Names:
-    """What a cell does with names."""
-
-    #: The names that the cell takes from cells before it.
-    needs: frozenset[str]
-    #: The names that it binds.
-    binds: frozenset[str]
-    #: The names that it imports.
-    imports: frozenset[str]
-    #: The names that others have bound and that it changes.
-    changes: frozenset[str]
-
-
-def names(cell: str) -> Names:
-    r"""Return the names of one cell; what is no Python has none.
-
-    >>> found = names("import numpy as np\nmean = np.mean(values)")
-    >>> sorted(found.needs), sorted(found.binds), sorted(found.imports)
-    (['values'], ['mean'], ['np'])
+class Piece:
+    """A statement that a cell rests on: the ``place`` of its cell, the ``parts`` of it that count, and what it
+    ``gives``: the names that are needed, each with the entries that are.
     """
-    try:
-        statements = ast.parse(cell).body
-    except SyntaxError:
-        statements = []
-    needs: set[str] = set()
-    binds: set[str] = set()
-    imports: set[str] = set()
-    changes: set[str] = set()
-    for statement in statements:
-        own = _bound(statement)
-        simple = isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr))
-        # A loop or a function binds what its body reads.
-        local = _inner(statement) if simple else _inner(statement) | own
-        needs |= _loaded(statement) - local - binds - imports - _BUILTINS
-        changes |= _changed(statement) - binds
-        if isinstance(statement, (ast.Import, ast.ImportFrom)):
-            imports |= own
+
+    place: int
+    parts: tuple[ast.AST, ...]
+    gives: Mapping[str, _Keys]
+
+
+def slice_of(cells: Sequence[str]) -> list[Piece]:
+    """The statements that the last of ``cells`` rests on, its own included, in their order.
+
+    A statement counts if it binds or changes a name that is needed; one that only imports it does not. Where one entry
+    of a dictionary is needed, the others do not count. Raises ValueError for no cell.
+
+    >>> cells = ["low, high = 1, 2", "found = {'a': low, 'b': high}", "print(found['a'])"]
+    >>> [(piece.place, [ast.unparse(part) for part in piece.parts]) for piece in slice_of(cells)]
+    [(0, ['low, high = (1, 2)']), (1, ['low']), (2, ["print(found['a'])"])]
+    """
+    if not cells:
+        raise ValueError("a slice needs one cell or more, got none")
+    last = len(cells) - 1
+    found: list[Piece] = []
+    wanted: dict[str, set[str | None]] = {}
+    lines = [(place, statement) for place, cell in enumerate(cells) for statement in statements(cell)]
+    for place, statement in reversed(lines):
+        here = names(statement)
+        touched = here.binds | here.changes
+        parts: tuple[ast.AST, ...]
+        for name in here.imports:
+            wanted.pop(name, None)
+        if place == last:
+            parts, gives = (statement,), dict.fromkeys(touched, _ALL)
         else:
-            binds |= own
-    return Names(*map(frozenset, (needs, binds, imports, changes)))
+            gives = {name: frozenset(wanted[name]) for name in touched & wanted.keys()}
+            parts = _that_count(statement, gives) if gives else ()
+        if not parts:
+            continue
+        found.append(Piece(place, parts, gives))
+        passed_on = _passed_on(statement, gives)
+        for name in here.binds:
+            wanted.pop(name, None)
+        for name, key in (*passed_on, *(use for part in parts for use in uses(part))):
+            if name not in here.own | BUILTINS:
+                wanted.setdefault(name, set()).add(key)
+    return found[::-1]
 
 
 def sources(cells: Sequence[str]) -> list[int]:
-    """Return the places of the cells that the last of ``cells`` rests on, itself included, in their order.
-
-    A cell counts if it binds or changes a name that is needed; one that only imports it does not. Raises ValueError for
-    no cell.
+    """The places of the cells that the last of ``cells`` rests on, itself included, in their order.
 
     >>> sources(["import numpy as np", "a = np.ones(2)", "b = 3", "c = a + 1", "print(c)"])
     [1, 3, 4]
     """
-    if not cells:
-        raise ValueError("sources needs one cell or more, got none")
-    last = len(cells) - 1
-    found, wanted = [last], set(names(cells[last]).needs)
-    for place in range(last - 1, -1, -1):
-        own = names(cells[place])
-        wanted -= own.imports
-        if (own.binds | own.changes) & wanted:
-            found.append(place)
-            wanted = (wanted - own.binds) | own.needs
-    return found[::-1]
+    return sorted({len(cells) - 1, *(piece.place for piece in slice_of(cells))})
 
 
-def runs_in(cells: Sequence[str]) -> bool:
-    """Tell whether one of the cells trains networks with :func:`dropout_lab.experiments.replicas.run`.
-
-    >>> runs_in(["nets = replicas.run(digits, arms, seeds, error)"]), runs_in(["asyncio.run(main())"])
-    (True, False)
-    """
-    return any(_asked_of_replicas(cell, "run") for cell in cells)
-
-
-def seeds_in(cells: Sequence[str]) -> list[str]:
-    """Return the calls for the seeds that the book reports, each once.
-
-    >>> seeds_in(["found = linear.run(patients, arms, replicas.reported(50))", "a = replicas.tuning(4)"])
-    ['replicas.reported(50)']
-    """
-    return list(dict.fromkeys(ast.unparse(call) for cell in cells for call in _asked_of_replicas(cell, "reported")))
-
-
-def draws_in(cells: Sequence[str]) -> bool:
-    """Tell whether one of the cells draws random numbers, as far as its own code says so.
-
-    >>> draws_in(["random = np.random.default_rng(0)"]), draws_in(["dropout(x, 0.5, generator=g)"]), draws_in(["x + 1"])
-    (True, True, False)
-    """
-    found = (node for cell in cells for node in _nodes(cell))
-    return any(getattr(node, name, None) in _DRAWING for node in found for name in ("id", "attr", "arg"))
+def _that_count(statement: ast.stmt, gives: Mapping[str, _Keys]) -> tuple[ast.AST, ...]:
+    """The parts of a statement that the entries which are needed come from; none if it sets other entries."""
+    if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
+        return (statement,)
+    target, value = statement.targets[0], statement.value
+    if (one := entry(target)) is not None:
+        return (value,) if gives.get(one[0], _NONE) & {one[1], None} else ()
+    if not isinstance(target, ast.Name) or None in gives[target.id]:
+        return (statement,)
+    around: tuple[ast.AST, ...] = ()
+    if (inner := _passing(value)) is not None:
+        around, value = (value.func,), inner  # type: ignore[attr-defined]
+    if isinstance(value, ast.Name) and around:
+        return around
+    if isinstance(value, ast.Dict):
+        entries = {key.value: own for key, own in zip(value.keys, value.values, strict=True) if _is_text(key)}  # type: ignore[union-attr]
+        if len(entries) == len(value.keys) and gives[target.id] <= entries.keys():
+            return (*around, *(entries[key] for key in entries if key in gives[target.id]))
+    return (statement,)
 
 
-#: Names, attributes and keywords of what draws random numbers.
-_DRAWING = frozenset(
-    """Generator RandomState bernoulli default_rng generator manual_seed monte_carlo rand randint randn random
-    random_state randperm reported""".split()  # noqa: SIM905
-)
-
-
-def _asked_of_replicas(cell: str, what: str) -> list[ast.Call]:
-    """The calls ``replicas.what(…)`` of a cell."""
-    return [
-        node
-        for node in _nodes(cell)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr == what
-        and isinstance(node.func.value, ast.Name)
-        and node.func.value.id == "replicas"
-    ]
-
-
-def _nodes(cell: str) -> list[ast.AST]:
-    try:
-        return list(ast.walk(ast.parse(cell)))
-    except SyntaxError:
+def _passed_on(statement: ast.stmt, gives: Mapping[str, _Keys]) -> list[tuple[str, str | None]]:
+    """The entries that a statement such as ``b = holm(a)`` takes from the ones of another name."""
+    if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Name):
         return []
+    keys, inner = gives.get(statement.targets[0].id, _NONE), _passing(statement.value)
+    if None in keys or not isinstance(inner, ast.Name):
+        return []
+    return [(inner.id, key) for key in sorted(map(str, keys))]
 
 
-def _bound(statement: ast.stmt) -> set[str]:
-    """The names that a statement binds in the notebook: not those inside of its functions and comprehensions."""
-    found: set[str] = set()
-    waiting: list[ast.AST] = [statement]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            found.add(node.id)
-        elif isinstance(node, ast.alias):
-            found.add((node.asname or node.name).partition(".")[0])
-        elif isinstance(node, _SCOPES):
-            if not isinstance(node, ast.Lambda):
-                found.add(node.name)
-            continue
-        elif isinstance(node, ast.comprehension):
-            waiting.extend([node.iter, *node.ifs])
-            continue
-        waiting.extend(ast.iter_child_nodes(node))
-    return found
+def _passing(value: ast.expr) -> ast.expr | None:
+    """The argument of a call such as ``statistics.holm(found)``, whose result has the entries of its argument."""
+    if isinstance(value, ast.Call) and len(value.args) == 1 and not value.keywords:
+        return value.args[0]
+    return None
 
 
-def _inner(statement: ast.stmt) -> set[str]:
-    """The names that only functions and comprehensions inside of a statement bind."""
-    found: set[str] = set()
-    for node in ast.walk(statement):
-        if isinstance(node, _SCOPES):
-            if not isinstance(node, ast.ClassDef):
-                given = node.args
-                found.update(one.arg for one in (*given.posonlyargs, *given.args, *given.kwonlyargs))
-                found.update(one.arg for one in (given.vararg, given.kwarg) if one is not None)
-            found.update(
-                one.id for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)
-            )
-        elif isinstance(node, ast.comprehension):
-            found.update(one.id for one in ast.walk(node.target) if isinstance(one, ast.Name))
-    return found
-
-
-def _loaded(statement: ast.stmt) -> set[str]:
-    """The names that a statement reads, also those that it adds to."""
-    read = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-    if isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Name):
-        read.add(statement.target.id)
-    return read
-
-
-def _changed(statement: ast.stmt) -> set[str]:
-    """The names whose parts or attributes a statement sets, or adds to by a method that says so."""
-    found = set()
-    for node in ast.walk(statement):
-        if isinstance(node, (ast.Subscript, ast.Attribute)) and isinstance(node.ctx, ast.Store):
-            found |= _root(node)
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _ADDING:
-            found |= _root(node.func)
-    return found
-
-
-_ADDING = ("append", "extend", "update", "add", "insert", "setdefault")
-
-
-def _root(node: ast.expr) -> set[str]:
-    while isinstance(node, (ast.Subscript, ast.Attribute)):
-        node = node.value
-    return {node.id} if isinstance(node, ast.Name) else set()
+def _is_text(key: ast.expr | None) -> bool:
+    return isinstance(key, ast.Constant) and isinstance(key.value, str)

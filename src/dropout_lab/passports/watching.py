@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import inspect
 import linecache
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from matplotlib.figure import Figure
 
 from dropout_lab.passports.drawn import panels, table
+from dropout_lab.passports.quantities import quantities
 from dropout_lab.passports.records import MIME_TYPE, Passport, cell_digest
-from dropout_lab.passports.slices import names, sources
+from dropout_lab.passports.slices import Piece, slice_of, sources
+from dropout_lab.passports.statements import names, statements
 
 
 @runtime_checkable
@@ -79,23 +81,52 @@ class _Watcher:
 
     def passport(self, figure: Figure) -> tuple[dict[str, Any], dict[str, Any]]:
         """What a figure's output carries beside its looks, and no metadata."""
-        rests_on = [self._cells[place] for place in sources([self._python(cell) for cell in self._cells])]
-        values = list(self._values(rests_on))
-        runs = {id(value): value.description for value in values if isinstance(value, Described)}
-        rules = dict.fromkeys(str(value.rule) for value in values if isinstance(value, Judged))
-        known = tuple(description for description in runs.values() if description is not None)
-        cells, axes = tuple(map(cell_digest, rests_on)), tuple(panels(figure))
-        found = Passport(cells, known, tuple(rules), axes, table(figure))
+        code = [str(self._shell.transform_cell(cell)) for cell in self._cells]
+        pieces = slice_of(code)
+        runs = self._runs(pieces)
+        cells = tuple(cell_digest(self._cells[place]) for place in sources(code))
+        axes = tuple(panels(figure))
+        found = Passport(cells, tuple(runs.values()), self._rules(code, pieces, runs), axes, table(figure))
         return {MIME_TYPE: found.to_json()}, {}
 
-    def _python(self, cell: str) -> str:
-        return str(self._shell.transform_cell(cell))
+    def _runs(self, pieces: Iterable[Piece]) -> dict[int, Mapping[str, Any]]:
+        """The descriptions of the experiments among the values of a slice, by the identity of their results."""
+        values = [value for value in self._values(pieces) if isinstance(value, Described)]
+        return {id(value): value.description for value in values if value.description is not None}
 
-    def _values(self, cells: list[str]) -> Iterator[object]:
-        """What the names of the cells stand for, and what is in dictionaries, lists and tuples among it."""
-        for cell in cells:
-            for name in sorted(names(self._python(cell)).binds):
-                yield from _inside(self._shell.user_ns.get(name))
+    def _rules(
+        self, code: Sequence[str], pieces: Sequence[Piece], runs: Mapping[int, Mapping[str, Any]]
+    ) -> tuple[str, ...]:
+        """The rules of the comparisons that are drawn, and of those before that rest on nothing but what is drawn."""
+        drawn = [value for value in self._values(pieces) if isinstance(value, Judged)]
+        known = {name for run in runs.values() for name in run["quantities"]}
+        shown = quantities(pieces, known)
+        for expression, value in self._judged(code):
+            rest = slice_of([*code, expression])
+            read = quantities(rest, known)
+            if read and read <= shown and self._runs(rest).keys() <= runs.keys():
+                drawn.append(value)
+        return tuple(dict.fromkeys(str(value.rule) for value in drawn))
+
+    def _judged(self, code: Sequence[str]) -> Iterator[tuple[str, Judged]]:
+        """The comparisons that names or their entries stand for, each with the expression that gives it."""
+        bound = {name for cell in code for statement in statements(cell) for name in names(statement).binds}
+        for name in sorted(bound):
+            value = self._shell.user_ns.get(name)
+            entries = value if isinstance(value, dict) else {None: value}
+            for key, one in entries.items():
+                if isinstance(one, Judged):
+                    yield name if key is None else f"{name}[{key!r}]", one
+
+    def _values(self, pieces: Iterable[Piece]) -> Iterator[object]:
+        """What the names of a slice stand for, and what is in dictionaries, lists and tuples among it."""
+        for piece in pieces:
+            for name in sorted(piece.gives):
+                value = self._shell.user_ns.get(name)
+                keys = piece.gives[name]
+                if isinstance(value, dict) and keys <= value.keys():
+                    value = [value[key] for key in sorted(map(str, keys))]
+                yield from _inside(value)
 
 
 def _running(shell: Any) -> str:

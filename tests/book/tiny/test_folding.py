@@ -23,6 +23,8 @@ SYMBOLS = 'n, i = sp.symbols("n i", integer=True)\nr = symbolic.Masks(size=n, ke
         (MEASURE, "record"),
         (COMPARED, "record"),
         (TOGETHER, "record"),
+        (f"claims.together(*({MEASURE} for says, it in judged.items()))", "record"),
+        ("claims.together(*(judge(it) for it in judged))", ""),
         (MEASURE.replace('judged["a"]', "over_settings(gains)"), "record"),
         (DERIVE, "record"),
         (f"averaged = {DERIVE}", "record"),

@@ -20,6 +20,7 @@ RUN = {
     "shared": [["steps", "800"], ["optimizer", "sgd"]],
     "arms": [["none", []], ["<b>", [["noise", "hidden: Bernoulli(0.5)"]]]],
     "measures": ["error"],
+    "quantities": ["error", "nll"],
     "digest": "ab" * 32,
 }
 CSV = "panel,mark,x,y\n1,line,0,2.5\n1,line,1,3.5\n"
@@ -79,6 +80,21 @@ def test_a_rule_of_other_experiments_is_not_the_figures(book: Book) -> None:
     built = build(book, figure("fig-one", passport(RUN)), cell("1.1", MEASURED))
     rows = BeautifulSoup(built.page("a-first"), "html.parser").select("details.passport dt")
     assert [row.text for row in rows] == ["cells", "trained", "numbers", "digest"]
+
+
+def test_a_rule_about_what_the_figure_does_not_show_is_not_the_figures(book: Book) -> None:
+    """Two claims are measured on one experiment; the figure draws the quantity of one of them."""
+    book.claims(claim("1.1", "supported", kind="E"), claim("1.2", "supported", kind="E"))
+    recipe = hashlib.sha256(repr(([RUN["digest"]], MEASURED["rule"], MEASURED["unit"])).encode()).hexdigest()
+    settled = []
+    for name, quantity in (("1.1", "error"), ("1.2", "nll")):
+        measuring = cell(name, {**MEASURED, "recipe": recipe})
+        measuring.source = f"claims.measure({name!r}, of('{quantity}'), runs=nets, says='Less.')"
+        settled.append(measuring)
+    built = build(book, *settled, figure("fig-one", passport(RUN)))
+    assert built.status == 0, (built.error, built.warnings)
+    rules = [row.text for row in BeautifulSoup(built.page("a-first"), "html.parser").select("details.passport dd")]
+    assert [row for row in rules if "claim 1." in row] == [f"claim 1.1: {MEASURED['rule']}"]
 
 
 def test_numbers_of_a_figure_that_is_gone_are_removed(book: Book) -> None:

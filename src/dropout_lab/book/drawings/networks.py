@@ -38,7 +38,7 @@ def unrolled_rnn() -> Markup:
     for step in range(3):
         x = 60 + step * 140
         parts += [
-            box(x, 70, 74, f"cell, t = {step + 1}"),
+            box(x, 70, 74, f"t = {step + 1}"),
             text(f"x_{step + 1}", x + 37, 176),
             arrow((x + 37, 162), (x + 37, 148)),
             box(x + 13, 122, 48, "z_x", "noise"),

@@ -16,7 +16,7 @@ _OPTIMIZERS: Mapping[str, Callable[..., Any]] = {"sgd": torch.optim.SGD, "adam":
 #: By which power of p the learning rate of the original convention has to be divided.
 _POWER = {"sgd": 2, "adam": 1}
 _START, _TARGET = 1.0, 3.0
-_AXES = Axes((0, 4), (0, 4), left=120, width=320, height=130)
+_AXES = Axes((0, 4), (0, 4), left=152, width=288, height=130)
 
 
 def _after(state: State, *, rescale: bool, translated: bool = False) -> float:
@@ -51,7 +51,7 @@ def drawing(state: State) -> Markup:
     """The weights on one line each."""
     found = numbers(state)
     words = [
-        element("text", word, x=112.0, y=_AXES.at(0, row)[1] + 4, class_="tick end")
+        element("text", word, x=_AXES.left - 8, y=_AXES.at(0, row)[1] + 4, class_="tick end")
         for word, row in zip(_WORDS, _ROWS.values(), strict=True)
     ]
     points = [

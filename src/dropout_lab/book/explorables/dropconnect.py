@@ -14,7 +14,7 @@ from dropout_lab.book.svg import element as _element
 
 #: Contributions of four inputs to the first unit, and a direction that is orthogonal to them and of the same length.
 FIRST, ACROSS = (1.0, 0.5, -1.0, 0.5), (0.5, 1.0, 0.5, -1.0)
-_AXES = Axes((-3, 3), (-3, 3), width=240, height=240)
+_AXES = Axes((-3, 3), (-3, 3), left=46, width=240, height=240)
 
 
 def _second(state: State) -> list[float]:

@@ -12,7 +12,7 @@ from dropout_lab import functional
 from dropout_lab.book.explorables.parts import Explorable, Shown, Slider, State
 from dropout_lab.book.svg import Axes, picture
 
-_AXES = Axes((-2.2, 2.2), (-2.2, 2.2), width=280, height=280)
+_AXES = Axes((-2.2, 2.2), (-2.2, 2.2), left=46, width=280, height=280)
 _P = Slider("p", "keep probability $p$", 0.3, 1, 0.1, 0.5)
 _STEPS, _CLOUD, _RATE = 4000, 80, 0.05
 

@@ -51,7 +51,7 @@ def drawing(state: State) -> Markup:
         for place in (1, 2, 3)
     ]
     legend = [
-        element("text", name, x=_AXES.left + 130.0 * which, y=262.0, class_=f"tick legend {style}")
+        element("text", name, x=10 + 150.0 * which, y=262.0, class_=f"tick legend {style}")
         for which, (name, style) in enumerate(
             zip(("■ arithmetic mean", "■ geometric mean", "■ one pass"), ("first", "second", "third"), strict=True)
         )

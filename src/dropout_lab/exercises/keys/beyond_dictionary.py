@@ -12,7 +12,7 @@ import torch
 from dropout_lab.exercises.answers import Array, Formula
 from dropout_lab.exercises.keys.base import Exercise, Quiz, h, i, k, over_units, p, r, vector, w
 from dropout_lab.exercises.proofs import Proof
-from dropout_lab.symbolic import Mean, expectation
+from dropout_lab.symbolic import Cov, Mean, Var, expectation
 
 _weights = sp.IndexedBase("V")
 _target = sp.Symbol("y", real=True)
@@ -70,6 +70,7 @@ def _convention() -> sp.Expr:
 _power, _degree = sp.symbols("a d", positive=True)
 _gradient = (over_units(_weights[i] * r[i] / p * h[i]) - _target) * r[k] * h[k] / p
 _dropped = over_units(w[i] * (1 - r[i]) / (1 - p))
+_kept, _constant = over_units(w[i] * r[i]), sp.Symbol("T", real=True)
 
 EXERCISES = {
     "dictionary-ex-rmsprop": Exercise(
@@ -96,6 +97,9 @@ EXERCISES = {
             lambda: expectation(_gradient, r),
             frozenset({"uncorrelated-masks", "independent-masks"}),
         ),
+    ),
+    "derive-ex-shorter": Exercise(
+        "a `Chain`", Proof(r, Cov(_kept, _constant - _kept), lambda: -Var(_kept), frozenset())
     ),
     "derive-ex-inverted": Exercise(
         "a `Chain`", Proof(r, Mean(_dropped), lambda: expectation(_dropped, r), frozenset())

@@ -41,8 +41,8 @@ class Scale:
     device:
         torch's name of the device.
 
-    >>> book().dataset.name, len(book().seeds)
-    ('mnist 14', 10)
+    >>> book().dataset.name, book().dataset.shape, len(book().seeds)
+    ('MNIST digits', (1, 14, 14), 10)
     """
 
     dataset: Dataset
