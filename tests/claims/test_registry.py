@@ -1,5 +1,7 @@
 """The claims file: what is in it, and what is refused."""
 
+import re
+
 import pytest
 
 from dropout_lab import claims
@@ -34,6 +36,17 @@ def test_statements_are_sentences_and_corrections_are_written_down():
         assert len(entry.statement.split()) >= 5, entry.id
         if entry.expected in ("wrong", "imprecise", "true-under"):
             assert entry.note, f"claim {entry.id} is {entry.expected} but has no better statement"
+
+
+def test_texts_are_whole_sentences_whose_formulas_are_set():
+    bare = re.compile(r"\b[a-zA-Z] ?[=<>]|[×²√Σ≥≤σμρλγ]|\d/\d|\bp\b")
+    for entry in claims.load().values():
+        texts = [entry.statement, entry.reason, *filter(None, (entry.change, entry.note)), *entry.readings]
+        for text in texts:
+            words = re.sub(r"\$[^$]*\$", "Formula", text)
+            assert re.fullmatch(r"[A-Z“].*[.]”?", words), f"claim {entry.id}: {text}"
+            assert not bare.search(words), f"claim {entry.id}: {text}"
+        assert "$" not in entry.title and not bare.search(entry.title), f"claim {entry.id}: {entry.title}"
 
 
 def test_grades_say_why_and_of_which_reading():

@@ -22,6 +22,8 @@ EDGE = 0.5
 _DIGEST = re.compile("[0-9a-f]{64}")
 #: A formula, or a hyphen that stands for a minus sign.
 _HYPHEN = re.compile(r"(\$[^$]*\$)|(?<![\w.)\]}-])-(?=\.?\d)")
+#: Whole sentences, the first of which may begin with a formula.
+_SENTENCES = re.compile(r"[A-Z0-9$“].*[.?!]", re.DOTALL)
 _NO_NUMBER = re.compile(r"\b(?:nan|inf|infinity|zoo|oo)\b", re.IGNORECASE)
 
 
@@ -139,11 +141,12 @@ class Refutation(
 ):
     """A counterexample: what the claim gives there, what comes out, and the right statement in its place.
 
-    ``claimed_formula`` is what the source says and ``claimed_at`` the values of its symbols, both as LaTeX.
+    ``counterexample`` tells the case and asks for a quantity, in whole sentences; its two values are ``claimed`` and
+    ``actual``. ``claimed_formula`` is what the source says and ``claimed_at`` the values of its symbols, both as LaTeX.
 
     Example
     -------
-    >>> Refutation(verdict=Grade.WRONG, says="No.", counterexample="p = 4/5", claimed_formula="2^{-n}",
+    >>> Refutation(verdict=Grade.WRONG, says="No.", counterexample="Let $p = 4/5$.", claimed_formula="2^{-n}",
     ...            claimed_at="n = 1", claimed="1/2", actual="0.5", correction="The weights are p.", corrected_by="2.2")
     Traceback (most recent call last):
     ...
@@ -159,6 +162,8 @@ class Refutation(
     corrected_by: str
 
     def _check(self) -> None:
+        if not _SENTENCES.fullmatch(self.counterexample):
+            raise ValueError(f"a counterexample is told in whole sentences, got {self.counterexample!r}")
         for name in ("claimed", "actual"):
             if _NO_NUMBER.search(text := getattr(self, name)):
                 raise ValueError(f"{name} is no number: {text}")
@@ -166,9 +171,9 @@ class Refutation(
             raise ValueError(f"no counterexample, since the claimed {self.claimed} is what comes out: {self.actual}")
 
     def details(self, registry: Registry) -> list[tuple[str, str]]:
-        """The counterexample, what the claim gives there by which formula, and what comes out."""
+        """The case, what the claim gives there by which formula, and what comes out."""
         claimed = f"{self.claimed}, which is ${self.claimed_formula}$ at ${self.claimed_at}$"
-        return [("counterexample", self.counterexample), ("claimed", claimed), ("actual", self.actual)]
+        return [("case", self.counterexample), ("by the sentence", claimed), ("computed", self.actual)]
 
     def problems(self, claim: Claim, registry: Registry) -> list[str]:
         """A correction by a claim that does not exist."""
