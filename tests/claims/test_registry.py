@@ -40,13 +40,14 @@ def test_statements_are_sentences_and_corrections_are_written_down():
 
 def test_texts_are_whole_sentences_whose_formulas_are_set():
     bare = re.compile(r"\b[a-zA-Z] ?[=<>]|[×²√Σ≥≤σμρλγ]|\d/\d|\bp\b")
-    for entry in claims.load().values():
-        texts = [entry.statement, entry.reason, *filter(None, (entry.change, entry.note)), *entry.readings]
-        for text in texts:
-            words = re.sub(r"\$[^$]*\$", "Formula", text)
-            assert re.fullmatch(r"[A-Z“].*[.]”?", words), f"claim {entry.id}: {text}"
-            assert not bare.search(words), f"claim {entry.id}: {text}"
-        assert "$" not in entry.title and not bare.search(entry.title), f"claim {entry.id}: {entry.title}"
+    registry = claims.load()
+    texts = [one.statement for one in registry.assumptions.values()]
+    for entry in registry.values():
+        texts += [entry.statement, entry.reason, *filter(None, (entry.change, entry.note)), *entry.readings]
+        assert "$" not in entry.title and not bare.search(entry.title), entry.title
+    for text in texts:
+        words = re.sub(r"\$[^$]*\$", "Formula", text)
+        assert re.fullmatch(r"[A-Z“].*[.]”?", words) and not bare.search(words), text
 
 
 def test_grades_say_why_and_of_which_reading():
