@@ -17,6 +17,8 @@ _ROLES = """() => Object.fromEntries([...document.querySelectorAll("#claim-map .
 _ROWS = """() => [...document.querySelectorAll(".claim-map-chosen ul")].map(
   row => [...row.querySelectorAll("[data-node]")].map(chip => chip.dataset.node))"""
 _ARROWS = "() => document.querySelectorAll('.claim-map-chosen .claim-map-rows > svg path').length"
+_VISIBLE = """() => [...document.querySelectorAll(".claim-map-all [data-node]")]
+  .filter(chip => chip.checkVisibility({ contentVisibilityAuto: true })).map(chip => chip.dataset.node)"""
 _CHOOSE = """([list, name]) => {
   const field = document.querySelector(`#claim-map select[name=${list}]`);
   field.value = name;
@@ -76,6 +78,11 @@ def check(browser: Browser, name: str) -> None:
 
 def test_every_claim_and_every_assumption_shows_its_part_of_the_graph(browser: Browser) -> None:
     assert browser.open(MAP).console == []
+    # The page begins with an example that has claims on both sides.
+    start = browser.page.get_attribute("#claim-map", "data-start")
+    check(browser, start)
+    assert above(start) and "falls" in expected(start).values()
+    assert browser.page.locator(".claim-map-said").inner_text().startswith(f"For example, claim {start}, ")
     for name in REGISTRY:
         browser.page.evaluate(_CHOOSE, ["claim", name])
         check(browser, name)
@@ -95,6 +102,7 @@ def test_a_chip_is_chosen_by_pointer_by_keyboard_and_by_address(browser: Browser
     browser.open(MAP)
     browser.page.click(".claim-map-all [data-node='6.4']")
     check(browser, "6.4")
+    browser.page.click(".claim-map-all summary")
     browser.page.focus(".claim-map-all [data-node='uncorrelated-masks']")
     browser.page.keyboard.press("Enter")
     check(browser, "uncorrelated-masks")
@@ -109,6 +117,23 @@ def test_a_chip_is_chosen_by_pointer_by_keyboard_and_by_address(browser: Browser
     browser.page.goto(f"{MAP.as_uri()}#{row_on_map('2.2')}")
     browser.page.wait_for_timeout(100)
     check(browser, "2.2")
+
+
+def test_words_narrow_the_chips(browser: Browser) -> None:
+    browser.open(MAP)
+    assert not browser.page.is_visible(".claim-map-all [data-node='linear-model']")
+    browser.page.fill("#claim-map input[type=search]", "linear MODEL")
+    found = browser.page.evaluate(_VISIBLE)
+    assert "linear-model" in found and all(
+        word in (REGISTRY[name].title if name in REGISTRY else f"{name} {REGISTRY.assumptions[name].statement}").lower()
+        for name in found
+        for word in ("linear", "model")
+    )
+    browser.page.fill("#claim-map input[type=search]", "no such words")
+    assert browser.page.evaluate(_VISIBLE) == [] and browser.page.is_visible(".claim-map-none")
+    browser.page.click("#claim-map button[type=reset]")
+    browser.page.wait_for_timeout(50)
+    assert set(browser.page.evaluate(_VISIBLE)) == set(REGISTRY)
 
 
 @pytest.mark.parametrize("name", ["2.2", "inverted-scaling"])

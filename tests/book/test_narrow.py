@@ -44,6 +44,10 @@ _PRINTED = """() => {
     scrolls: [...document.querySelectorAll("article pre")].filter(box => box.scrollWidth > box.clientWidth + 1).length,
   };
 }"""
+_FIGURES = """() => [...document.querySelectorAll(".figure-scroll")].map(box => ({
+  scale: box.firstChild.getBoundingClientRect().width / box.firstChild.naturalWidth,
+  wider: box.scrollWidth > box.clientWidth + 1, reached: box.tabIndex === 0, name: box.getAttribute("aria-label"),
+}))"""
 #: The width of what A4 leaves between the margins, in CSS pixels.
 PAPER = {"width": 703, "height": 1000}
 #: Pages whose derivations have long lines.
@@ -121,6 +125,22 @@ def test_a_table_that_an_object_shows_has_the_colors_of_a_dark_page(browser: Bro
     boxes = "[...document.querySelectorAll('.text_html:has(table)')]"
     grounds = f"() => {boxes}.map(box => getComputedStyle(box).backgroundColor)"
     assert set(browser.page.evaluate(grounds)) == {"rgba(0, 0, 0, 0)"}
+
+
+def test_the_letters_of_a_figure_can_be_read_on_a_phone(browser: Browser) -> None:
+    browser.open(CHAPTERS / "02-the-dropout-operation.html")
+    assert browser.page.evaluate(_FIGURES)
+    browser.page.set_viewport_size(PHONE)
+    browser.page.wait_for_selector(".figure-scroll.scrolls")
+    found = browser.page.evaluate(_FIGURES)
+    for figure in found:
+        # The style draws letters of 16 pixels.
+        assert 16 * figure["scale"] >= 11 - 0.01, figure
+        assert figure["reached"] == figure["wider"] and figure["name"].startswith("Figure"), figure
+    # At its end nothing more is announced.
+    browser.page.evaluate("document.querySelector('.figure-scroll.scrolls').scrollLeft = 10000")
+    browser.page.wait_for_timeout(100)
+    assert not browser.page.evaluate("document.querySelector('.figure-scroll').matches('.scrolls')")
 
 
 @pytest.mark.parametrize("name", LONG)

@@ -57,7 +57,7 @@ RECORDS: dict[str, dict[str, Any]] = {
     },
     "refute": {
         "verdict": "wrong",
-        "counterexample": "one unit, p = 4/5",
+        "counterexample": "One unit is kept with $p = 4/5$.",
         "claimed_formula": "2^{-n}",
         "claimed_at": "n = 1",
         "claimed": "1/2",

@@ -166,7 +166,14 @@ def test_a_claim_that_gives_no_number_refutes_nothing(formula, at):
     right = claims.enumerate("2.4", 1, 1, masks=1, says="Right.")
     with pytest.raises(NotEstablished, match=r"claim 2\.4: .* NaN or infinite"):
         claims.refute(
-            "2.4", claimed=formula, at=at, actual=2, counterexample="x", correction=right, degree="wrong", says="No."
+            "2.4",
+            claimed=formula,
+            at=at,
+            actual=2,
+            counterexample="It is x.",
+            correction=right,
+            degree="wrong",
+            says="No.",
         )
 
 
@@ -177,7 +184,7 @@ def test_the_card_shows_the_formula_and_where_it_was_evaluated():
         claimed=p * sp.sqrt(total(x[i] ** 2)),
         at={p: sp.Rational(1, 4), n: 2, x: [3, 4]},
         actual=sp.Rational(5, 2),
-        counterexample="two units",
+        counterexample="There are two units.",
         correction=right,
         degree="imprecise",
         says="The amplitude keeps the root of p.",
@@ -186,7 +193,7 @@ def test_the_card_shows_the_formula_and_where_it_was_evaluated():
     assert found.record["claimed_formula"] == r"p \sqrt{\sum_{i=1}^{n} x_{i}^{2}}"
     assert found.record["claimed_at"] == r"p = \frac{1}{4}, n = 2, x = \left(3, 4\right)"
     assert (
-        "claimed",
+        "by the sentence",
         r"5/4, which is $p \sqrt{\sum_{i=1}^{n} x_{i}^{2}}$ at $p = \frac{1}{4}, n = 2, x = "
         r"\left(3, 4\right)$",
     ) in found.main.details(claims.load())

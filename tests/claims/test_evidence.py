@@ -167,7 +167,7 @@ def test_refute_needs_a_difference_and_carries_its_correction():
         "1",
         **as_formula(0),
         actual=Fraction(1, 4),
-        counterexample="one unit",
+        counterexample="It is one unit.",
         correction=correction,
         degree="wrong",
         says="No.",
@@ -184,7 +184,7 @@ def refuted(**changes):
     given = {
         **as_formula(0),
         "actual": Fraction(1, 4),
-        "counterexample": "one unit",
+        "counterexample": "It is one unit.",
         "correction": derived("The right statement."),
         "degree": "wrong",
         "says": "No.",
@@ -243,7 +243,13 @@ def test_what_cannot_judge_a_claim_does_not():
         claims.cite("1", key="somebody1999", says="No.", degree="wrong")
     with pytest.raises(NotEstablished, match="of kind empirical: a counterexample cannot call it wrong"):
         claims.refute(
-            "2", **as_formula(1), actual=2, counterexample="one run", correction=right, degree="wrong", says="No."
+            "2",
+            **as_formula(1),
+            actual=2,
+            counterexample="It is one run.",
+            correction=right,
+            degree="wrong",
+            says="No.",
         )
 
 

@@ -61,6 +61,9 @@ BROKEN = {
     ],
     "refute": [
         {"counterexample": "  "},
+        {"counterexample": "one unit at p = 4/5"},
+        {"counterexample": "one unit."},
+        {"counterexample": "One unit"},
         {"claimed": "4/5"},
         {"claimed": "0.8"},
         {"claimed": "[ 1., 2.]", "actual": "[ 1., 2.]"},

@@ -1,5 +1,7 @@
 """The claims file: what is in it, and what is refused."""
 
+import re
+
 import pytest
 
 from dropout_lab import claims
@@ -34,6 +36,18 @@ def test_statements_are_sentences_and_corrections_are_written_down():
         assert len(entry.statement.split()) >= 5, entry.id
         if entry.expected in ("wrong", "imprecise", "true-under"):
             assert entry.note, f"claim {entry.id} is {entry.expected} but has no better statement"
+
+
+def test_texts_are_whole_sentences_whose_formulas_are_set():
+    bare = re.compile(r"\b[a-zA-Z] ?[=<>]|[×²√Σ≥≤σμρλγ]|\d/\d|\bp\b")
+    registry = claims.load()
+    texts = [one.statement for one in registry.assumptions.values()]
+    for entry in registry.values():
+        texts += [entry.statement, entry.reason, *filter(None, (entry.change, entry.note)), *entry.readings]
+        assert "$" not in entry.title and not bare.search(entry.title), entry.title
+    for text in texts:
+        words = re.sub(r"\$[^$]*\$", "Formula", text)
+        assert re.fullmatch(r"[A-Z“].*[.]”?", words) and not bare.search(words), text
 
 
 def test_grades_say_why_and_of_which_reading():

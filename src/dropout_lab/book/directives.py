@@ -17,7 +17,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from dropout_lab.book.domain import domain_of
-from dropout_lab.book.faces import ERRATA
+from dropout_lab.book.faces import ERRATA, MAP_TABLES
 from dropout_lab.book.reading import Mention
 
 
@@ -100,7 +100,8 @@ def _errata(directive: ClaimsDirective) -> list[nodes.Node]:
 def _map(directive: ClaimsDirective) -> list[nodes.Node]:
     section = directive.options.get("section", "").strip()
     if not section:
-        return [directive.placeholder("map")]
+        tables = [directive.section(title, directive.placeholder(face)) for face, title in MAP_TABLES.items()]
+        return [directive.placeholder("map"), *tables]
     directive.mention(section, what="section")
     return [directive.placeholder("section-map", section)]
 
@@ -115,6 +116,7 @@ WIDGETS = {
     "ledger": Widget(_ledger),
     "errata": Widget(_errata),
     "map": Widget(_map, options=("section",)),
+    "page-map": Widget(lambda directive: [directive.placeholder("page-map")]),
     "rule": Widget(
         lambda directive: [directive.placeholder("rule", directive.arguments[1])], argument="the anchor of a rule"
     ),

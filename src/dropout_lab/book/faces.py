@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from dropout_lab.book.ledger import Entry
-from dropout_lab.book.maps import claim_map, section_map
+from dropout_lab.book.maps import assumption_table, claim_map, claim_table, page_map, section_map
 from dropout_lab.book.view import VERDICT_WORDS, View
 from dropout_lab.claims import EVIDENCE, Grade
 from dropout_lab.claims.registry import CORRECTED, MISLEADS
 
 #: The parts of the errata, by how much a sentence misleads.
 ERRATA = dict(zip(MISLEADS, ("What misleads most", "What misleads in some cases", "Small print"), strict=True))
+#: The tables that say in words what the whole map shows, by their names among the faces.
+MAP_TABLES = {"map-claims": "Claim by claim", "map-assumptions": "Assumption by assumption"}
 
 
 def statement(view: View, claim_id: str) -> str:
@@ -128,5 +130,8 @@ FACES: dict[str, Callable[[View, str], str]] = {
     "empirical": empirical,
     "rule": rule,
     "map": claim_map,
+    "map-claims": claim_table,
+    "map-assumptions": assumption_table,
     "section-map": section_map,
+    "page-map": page_map,
 }

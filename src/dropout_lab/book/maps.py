@@ -26,27 +26,51 @@ class Node:
 
 
 def claim_map(view: View, _: str = "") -> str:
-    """Every claim and every assumption: chips to choose from, and two tables that say all without a script."""
+    """Every claim and every assumption as chips to choose from; the first choice is made by the page itself."""
     claims, assumptions = _claims(view, view.docname), _assumptions(view)
     if not claims:
         return ""
-    sections = {
-        section: [claims[entry.claim.id] for entry in entries] for section, entries in view.ledger.sections().items()
-    }
-    return view.render("claim-map", sections=sections, assumptions=assumptions, falsifiers=_falsifiers(view))
+    assumptions.sort(key=lambda node: -len(node.falls))
+    # The one that shows most: with claims above it and below it, as many as there are on the poorer side.
+    start = max(claims.values(), key=lambda node: min(len(node.uses) + len(node.through), len(node.falls)))
+    return view.render("claim-map", sections=_by_section(view, claims), assumptions=assumptions, start=start.name)
+
+
+def claim_table(view: View, _: str = "") -> str:
+    """What each claim needs, what it rests on, and what falls with it, in words."""
+    return view.render("claim-map-claims", sections=_by_section(view, _claims(view, view.docname)))
+
+
+def assumption_table(view: View, _: str = "") -> str:
+    """What falls with each assumption, and what shows that it is needed."""
+    return view.render("claim-map-assumptions", assumptions=_assumptions(view), falsifiers=_falsifiers(view))
 
 
 def section_map(view: View, section: str) -> str:
     """The claims of a section and all that they rest on, in layers: each stands below what it uses."""
+    return _small_map(view, [entry.claim.id for entry in view.ledger.of_section(section)], f"of section {section}")
+
+
+def page_map(view: View, _: str = "") -> str:
+    """The claims that a page settles and all that they rest on, in layers."""
+    return _small_map(view, [entry.claim.id for entry in view.ledger.of_page(view.docname)], "settled on this page")
+
+
+def _small_map(view: View, own: list[str], which: str) -> str:
     known = view.ledger.registry
-    own = [entry.claim.id for entry in view.ledger.of_section(section)]
     claims = _claims(view, "", own)
     shown = {name for one in own for name in (one, *claims[one].uses, *claims[one].through)}
     uses = {name: node.uses for name, node in claims.items()}
     needed = {name for one in own for name in claims[one].needs}
     found = [node for node in _assumptions(view) if node.name in needed]
     rows = [[claims[name] for name in row] for row in layers(uses, [name for name in known if name in shown])]
-    return view.render("claim-map-section", section=section, rows=[found, *rows] if found else rows) if own else ""
+    return view.render("claim-map-small", which=which, rows=[found, *rows] if found else rows) if own else ""
+
+
+def _by_section(view: View, claims: dict[str, Node]) -> dict[str, list[Node]]:
+    return {
+        section: [claims[entry.claim.id] for entry in entries] for section, entries in view.ledger.sections().items()
+    }
 
 
 def _claims(view: View, page: str, own: list[str] | None = None) -> dict[str, Node]:

@@ -129,5 +129,5 @@ def _add_script(app: Sphinx, pagename: str, templatename: str, context: dict, do
     found = domain_of(app.env).pages.get(pagename)
     if found and "filter" in found.widgets:
         app.add_js_file("claim-ledger.js", loading_method="defer")
-    if found and found.widgets & {"map", "section-map"}:
+    if found and found.widgets & {"map", "section-map", "page-map"}:
         app.add_js_file("claim-map.js", loading_method="defer")

@@ -268,7 +268,7 @@ def refute(
     >>> p, h = sympy.symbols("p h", positive=True)
     >>> right = enumerate_masks("2.4", 4, 4, masks=2, says="The mean energy is p h².")
     >>> found = refute("2.4", claimed=p * h, at={p: sympy.Rational(1, 4), h: 4}, actual=2, degree="imprecise",
-    ...                counterexample="the amplitude of one unit", correction=right, says="It is √p times h.")
+    ...                counterexample="How large is the amplitude of one unit?", correction=right, says="It is larger.")
     >>> [piece.kind for piece in found.evidence], found.main.claimed_formula, found.main.claimed
     (['enumerate', 'refute'], 'h p', '1')
     """

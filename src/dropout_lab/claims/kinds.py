@@ -22,6 +22,8 @@ EDGE = 0.5
 _DIGEST = re.compile("[0-9a-f]{64}")
 #: A formula, or a hyphen that stands for a minus sign.
 _HYPHEN = re.compile(r"(\$[^$]*\$)|(?<![\w.)\]}-])-(?=\.?\d)")
+#: Whole sentences, the first of which may begin with a formula.
+_SENTENCES = re.compile(r"[A-Z0-9$“].*[.?!]", re.DOTALL)
 _NO_NUMBER = re.compile(r"\b(?:nan|inf|infinity|zoo|oo)\b", re.IGNORECASE)
 
 
@@ -181,7 +183,7 @@ class Refutation(
     Attributes
     ----------
     counterexample:
-        The case, in words.
+        The case, and the quantity that is asked for, in whole sentences; its two values are ``claimed`` and ``actual``.
     claimed_formula:
         What the source says, as a formula in LaTeX.
     claimed_at:
@@ -197,7 +199,7 @@ class Refutation(
 
     Example
     -------
-    >>> Refutation(verdict=Grade.WRONG, says="No.", counterexample="p = 4/5", claimed_formula="2^{-n}",
+    >>> Refutation(verdict=Grade.WRONG, says="No.", counterexample="Let $p = 4/5$.", claimed_formula="2^{-n}",
     ...            claimed_at="n = 1", claimed="1/2", actual="0.5", correction="The weights are p.", corrected_by="2.2")
     Traceback (most recent call last):
     ...
@@ -213,6 +215,8 @@ class Refutation(
     corrected_by: str
 
     def _check(self) -> None:
+        if not _SENTENCES.fullmatch(self.counterexample):
+            raise ValueError(f"a counterexample is told in whole sentences, got {self.counterexample!r}")
         for name in ("claimed", "actual"):
             if _NO_NUMBER.search(text := getattr(self, name)):
                 raise ValueError(f"{name} is no number: {text}")
@@ -222,7 +226,7 @@ class Refutation(
     def details(self, registry: Registry) -> list[tuple[str, str]]:
         """Return the counterexample, what the claim gives there by which formula, and what comes out."""
         claimed = f"{self.claimed}, which is ${self.claimed_formula}$ at ${self.claimed_at}$"
-        return [("counterexample", self.counterexample), ("claimed", claimed), ("actual", self.actual)]
+        return [("case", self.counterexample), ("by the sentence", claimed), ("computed", self.actual)]
 
     def problems(self, claim: Claim, registry: Registry) -> list[str]:
         """Return a sentence if no claim has the id of the correction."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 import nbformat
 import pytest
@@ -109,7 +110,9 @@ def test_the_tables_say_what_rests_on_what_and_what_falls(mapped: Book) -> None:
 def test_the_chips_lead_to_the_rows_and_carry_the_arrows(mapped: Book) -> None:
     page = shown(mapped, "e-map")
     chips = {chip["data-node"]: chip for chip in page.select(".claim-map-all .claim-chip")}
-    assert list(chips) == ["independent-masks", "linear", "1.1", "1.2", "2.1"]
+    assert list(chips) == ["1.1", "1.2", "2.1", "linear", "independent-masks"]
+    # The second claim has one claim above it and one below.
+    assert page.select_one("#claim-map")["data-start"] == "1.2"
     ids = {found["id"] for found in page.select("[id]")}
     assert all(chip["href"].removeprefix("#") in ids for chip in chips.values())
     assert (chips["1.2"]["data-uses"], chips["1.2"]["data-needs"]) == ("1.1", "linear")
@@ -132,6 +135,15 @@ def test_a_section_shows_what_it_rests_on_in_rows(mapped: Book) -> None:
         "1.2": "#claim-1-2",
         "2.1": "#claim-2-1",
     }
+
+
+def test_a_page_shows_what_its_own_claims_rest_on(mapped: Book) -> None:
+    mapped.notebook("b-second", "# Second\n", cell("2.1", ENUMERATED), "```{claims} page-map\n```\n")
+    page = shown(mapped, "b-second")
+    rows = [[chip["data-node"] for chip in row.select(".claim-chip")] for row in page.select(".claim-map-rows ul")]
+    assert rows == [["linear"], ["1.1"], ["1.2"], ["2.1"]]
+    assert [chip["data-node"] for chip in page.select(".claim-chip-elsewhere")] == ["1.1", "1.2"]
+    assert page.find("script", src=re.compile("claim-map.js"))
 
 
 def test_a_place_that_drops_an_assumption_stands_on_the_map(mapped: Book) -> None:

@@ -103,7 +103,7 @@ REFUTED = {
     "kind": "refute",
     "verdict": "wrong",
     "says": "It is not.",
-    "counterexample": "$n = 1$, $p = 4/5$",
+    "counterexample": "Let $n = 1$.",
     "claimed_formula": "2^{-n}",
     "claimed_at": "n = 1",
     "claimed": "1/2",

@@ -1,19 +1,32 @@
-// Boxes that scroll sideways can be reached with the Tab key; a formula that is wider than its line gets such a box.
+// Boxes that scroll sideways can be reached with the Tab key; a formula that is wider than its line gets such a box, and
+// so does a figure, whose letters could not be read on a phone if it were as narrow as the page (narrow.css).
 // The arrows of the table of contents, which the theme leaves without words, get a name. The cells of a table with four
 // columns or more get the name of their column, since on a phone they stand one below the other (narrow.css). Paper is white: a page in
 // dark mode is printed in the light one.
 (() => {
   "use strict";
   // The boxes around the claims' tables and maps are focusable from the start.
-  const BOXES = "pre, .cell_output .output, .pst-scrollable-table-container, .claim-formula, mjx-container[display]";
+  const BOXES = "pre, .cell_output .output, .pst-scrollable-table-container, .claim-formula, .figure-scroll, mjx-container[display]";
   const INLINE = "mjx-container:not([display])";
 
   const overflows = box => box.scrollWidth > box.clientWidth + 1;
-  const show = box => box.classList.toggle("scrolls", overflows(box));
+  // Whether there is more to the right.
+  const show = box => box.classList.toggle("scrolls", box.scrollWidth > box.clientWidth + box.scrollLeft + 1);
 
   const mark = box => {
-    if (show(box)) box.tabIndex = 0;
+    show(box);
+    if (overflows(box)) box.tabIndex = 0;
     else if (box.getAttribute("tabindex") === "0") box.removeAttribute("tabindex");
+  };
+
+  const frame = image => {
+    const box = document.createElement("div"), number = image.closest("figure")?.querySelector(".caption-number");
+    box.className = "figure-scroll";
+    box.style.setProperty("--drawn", image.naturalWidth);
+    box.setAttribute("role", "group");
+    box.setAttribute("aria-label", number?.textContent.trim() || "Figure");
+    image.replaceWith(box);
+    box.append(image);
   };
 
   const fit = formula => {
@@ -66,6 +79,8 @@
   addEventListener("load", async () => {
     nameArrows();
     nameCells();
+    document.querySelectorAll(".bd-article :is(figure, .cell_output) img:not(a img)").forEach(frame);
+    addEventListener("scroll", event => { if (event.target.matches?.(".scrolls, [tabindex]")) show(event.target); }, true);
     await window.MathJax?.startup?.promise;
     document.querySelectorAll(BOXES).forEach(box => boxes.observe(box));
     page.observe(document.querySelector("main") ?? document.body);

@@ -1,5 +1,6 @@
 // The map of the claims: draws the arrows between chips, and shows for one claim or assumption what it rests on and
-// what falls with it. What is used by what is read from the chips. Without this script the tables say the same.
+// what falls with it; first for the one that the page names. What is used by what is read from the chips. Words narrow
+// the chips. Without this script the tables say the same.
 (() => {
   "use strict";
   const SVG = "http://www.w3.org/2000/svg";
@@ -60,7 +61,8 @@
     return rows.filter(Boolean);
   };
 
-  const label = name => isAssumption(name) ? `the assumption “${chips.get(name).textContent}”` : `claim ${name}`;
+  const label = name => isAssumption(name)
+    ? `the assumption “${chips.get(name).textContent}”` : `claim ${name}, ${chips.get(name).dataset.title}`;
   const counted = (number, noun) => `${number || "no"} ${noun}${number === 1 ? "" : "s"}`;
   const copy = (name, role) => {
     const item = document.createElement("li"), chip = chips.get(name).cloneNode(true);
@@ -69,7 +71,7 @@
     return item;
   };
 
-  const show = name => {
+  const show = (name, opening = "You chose") => {
     const rests = name ? [...closure(name, uses), ...needs(name)] : [];
     const falls = name ? (isAssumption(name) ? names.filter(other => needs(other).includes(name)) : closure(name, users)) : [];
     const role = other => other === name ? "chosen" : rests.includes(other) ? "rests" : falls.includes(other) ? "falls" : "";
@@ -84,7 +86,7 @@
     const [claims, assumptions] = [false, true].map(kind => rests.filter(other => isAssumption(other) === kind).length);
     const said = isAssumption(name) ? "" : ` It rests on ${counted(claims, "claim")} and needs ${counted(assumptions, "assumption")}.`;
     chosen.querySelector(".claim-map-said").textContent =
-      `You chose ${label(name)}.${said} What falls with it, crossed out below: ${counted(falls.length, "claim")}.`;
+      `${opening} ${label(name)}.${said} What falls with it, crossed out below: ${counted(falls.length, "claim")}.`;
     const rows = chosen.querySelector(".claim-map-rows");
     rows.replaceChildren(...layers(names.filter(other => role(other))).map(row => {
       const list = document.createElement("ul");
@@ -115,11 +117,33 @@
     chosen.scrollIntoView({ block: "nearest" });
     if (inside) chosen.querySelector("[data-role=chosen]").focus();
   });
-  form.addEventListener("change", event => choose(event.target.value));
+
+  // Chips with all the words, in the groups that have any, with their titles; the assumptions unfold for it.
+  const texts = new Map([...chips].map(([name, chip]) => [name, `${name} ${chip.title} ${chip.textContent}`.toLowerCase()]));
+  const groups = [...map.querySelectorAll(".claim-map-group")], folded = map.querySelector("details.claim-map-group");
+  const narrow = () => {
+    const wanted = words(form.elements.words.value.toLowerCase().replace(/\s+/g, " "));
+    chips.forEach((chip, name) => { chip.closest("li").hidden = !wanted.every(word => texts.get(name).includes(word)); });
+    groups.forEach(group => { group.hidden = !group.querySelector("li:not([hidden])"); });
+    if (folded) folded.open = wanted.length > 0;
+    map.classList.toggle("claim-map-searched", wanted.length > 0);
+    map.querySelector(".claim-map-none").hidden = groups.some(group => !group.hidden);
+  };
+
+  form.addEventListener("change", event => { if (event.target.matches("select")) choose(event.target.value); });
+  form.elements.words.addEventListener("input", narrow);
   form.addEventListener("submit", event => event.preventDefault());
-  form.addEventListener("reset", () => choose(""));
-  const fromAddress = () => show(names.find(name => location.hash && chips.get(name).hash === location.hash) ?? "");
+  form.addEventListener("reset", () => {
+    choose("");
+    setTimeout(narrow);
+  });
+  const fromAddress = () => {
+    const named = names.find(name => location.hash && chips.get(name).hash === location.hash);
+    if (named || location.hash) show(named ?? "");
+    else show(map.dataset.start, "For example,");
+  };
   addEventListener("hashchange", fromAddress);
   form.hidden = false;
+  narrow();
   fromAddress();
 })();
