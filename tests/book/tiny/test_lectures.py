@@ -41,5 +41,5 @@ def test_a_page_that_is_not_there_fails_the_build(book: Book) -> None:
 def test_no_time_is_typed_into_the_page_for_teachers() -> None:
     text = (ROOT / "chapters" / "for-teachers.md").read_text(encoding="utf-8")
     rows = [line for line in text.splitlines() if line.startswith("| ") and "{doc}`" in line]
-    assert len(rows) == text.count("{takes}`") == 19 and all(row.endswith("` |") and "{takes}`" in row for row in rows)
+    assert len(rows) == text.count("{takes}`") == 20 and all(row.endswith("` |") and "{takes}`" in row for row in rows)
     assert not re.search(r"\d+(?:\.\d+)? ?(?:s|seconds?|min|minutes|MiB|GB)\b", text.replace("ninety minutes", ""))
