@@ -24,8 +24,8 @@ class Proof:
 
     The lines need no check here: a chain takes none that its rules do not lead to. What is checked is that it shows
     what was asked for: the masks and the first line, the last line, and that no line was taken as given. Where
-    ``right`` makes a mean or a variance, no closed form is asked for: then the last line has to be ``right`` itself, but
-    for letters and names of indices.
+    ``right`` makes a mean or a variance, no closed form is asked for: then the last line has to be ``right`` itself,
+    but for letters and names of indices.
 
     Attributes
     ----------
