@@ -1,4 +1,4 @@
-"""The check of what a layer does beyond its weights, which a rule that reads the weights alone would miss."""
+"""The check of what a layer does beyond its weights when called, which a rule that reads the weights would miss."""
 
 from __future__ import annotations
 
