@@ -108,7 +108,7 @@ def _show(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: li
 def _without_headings(lines: list[str]) -> list[str]:
     """The lines with an underlined "Parameters" as ``Args:``, and without one over the example, which some have."""
     found, indent = [], ""
-    for line, below in zip(lines, [*lines[1:], ""], strict=True):
+    for line, below in zip(lines, [*lines[1:], ""], strict=False):
         if _UNDERLINE.match(below):
             indent = "    " if line == "Parameters" else ""
             found += ["Args:"] if indent else []

@@ -162,6 +162,7 @@ def test_an_underlined_heading_is_read_as_the_section_that_it_is() -> None:
     lines = ["Draw.", "", "Parameters", "----------", "size:", "    How many.", "", "Raises ValueError for none.", ""]
     lines += ["Example", "-------", ">>> draw(1)"]
     found = [line for line in docstrings.labelled(lines) if line]
+    assert docstrings.labelled([]) == []
     assert found == ["Draw.", ":param size: How many.", ":Raises: ValueError for none.", ">>> draw(1)"]
 
 
