@@ -261,26 +261,16 @@ class Draws:
         return replace(self, place=place)
 
     def levels(self, shape: Sequence[int], device: torch.device | str | None = None) -> Tensor:
-        """Return independent uniform integers from 0 to 2³² − 1, in int64, of ``shape``.
-
-        Args:
-            shape: the shape of the tensor that is drawn.
-            device: the device of the tensor that is drawn, by default torch's default device.
+        """Return independent uniform integers from 0 to 2³² − 1, in int64, of ``shape`` and on ``device``.
 
         Raises ValueError if there are not as many examples as the axis is long.
         """
         return self._drawn(shape, device, None)
 
     def below(self, shape: Sequence[int], bound: int, device: torch.device | str | None = None) -> Tensor:
-        """Return where :meth:`.Draws.levels` are below ``bound``, as 0 and 1.
+        """Return where :meth:`.Draws.levels` of ``shape`` on ``device`` are below ``bound``, as 0 and 1.
 
-        Args:
-            shape: the shape of the tensor that is drawn.
-            bound: the number that a level has to stay below, from 0 to 2³².
-            device: the device of the tensor that is drawn, by default torch's default device.
-
-        Returns:
-            A tensor of bool or int8, whichever takes less time.
+        The type is bool or int8, whichever takes less time.
 
         >>> draws = Stream(0).at()
         >>> torch.equal(draws.below((2, 3), 2**31).bool(), draws.levels((2, 3)) < 2**31)

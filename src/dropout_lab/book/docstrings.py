@@ -17,7 +17,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.ext.napoleon import Config
-from sphinx.ext.napoleon.docstring import GoogleDocstring, NumpyDocstring
+from sphinx.ext.napoleon.docstring import GoogleDocstring
 
 _SECTIONS: Any = Config(napoleon_use_rtype=False, napoleon_custom_sections=[("Attributes", "params_style")])
 #: What the reference labels: a sentence that begins so, and the label of its field.
@@ -28,6 +28,8 @@ _GROUP = re.compile(r"\((?:\S{1,12}(?:,| [−+·=⊙/]) ){1,4}\S{1,12}?\)")
 _LITERAL = re.compile(r"(``.+?``|`.+?`)")
 #: The beginnings of lines that are no prose: what is indented, items, fields, examples and directives.
 _NO_PROSE = (" ", "- ", "* ", ":", ">>>", "..")
+#: What stands below a heading.
+_UNDERLINE = re.compile(r"-{3,}$")
 #: An item of a module's list of arguments.
 _ITEM = re.compile(r"^- ``(\w+)``: (.*)$")
 #: Where the arguments of an entry end: with another field or with the example.
@@ -63,10 +65,7 @@ def labelled(lines: list[str]) -> list[str]:
     >>> labelled(["Draw a mask. Raises ValueError for none.", "", "Source: Wan et al. 2013."])
     ['Draw a mask.', '', ':Raises: ValueError for none.', '', ':Source: Wan et al. 2013.']
     """
-    for read in (NumpyDocstring, GoogleDocstring):
-        lines = read(lines, _SECTIONS, what="function").lines()
-    # Some have a heading over the example, and some have not: one sees that it is an example.
-    lines = ["" if line.strip() in (".. rubric:: Example", ".. rubric:: Examples") else line for line in lines]
+    lines = GoogleDocstring(_without_headings(lines), _SECTIONS, what="function").lines()
     found: list[str] = []
     for is_empty, group in groupby(lines, key=lambda line: not line.strip()):
         block = list(group)
@@ -104,6 +103,19 @@ def _show(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: li
     lines[:] = labelled(lines)
     if what in ("function", "class") and "." not in thing.__qualname__:
         lines[:] = _with_common(name, thing, lines)
+
+
+def _without_headings(lines: list[str]) -> list[str]:
+    """The lines with an underlined "Parameters" as ``Args:``, and without one over the example, which some have."""
+    found, indent = [], ""
+    for line, below in zip(lines, [*lines[1:], ""], strict=False):
+        if _UNDERLINE.match(below):
+            indent = "    " if line == "Parameters" else ""
+            found += ["Args:"] if indent else []
+        elif not _UNDERLINE.match(line):
+            indent = indent if line else ""
+            found.append(indent + line)
+    return found
 
 
 def _fields(block: list[str]) -> Iterator[str]:

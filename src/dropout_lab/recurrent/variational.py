@@ -221,17 +221,14 @@ class Variational(Drawing):
         return found
 
     def draw_masks(self, batch_size: int, length: int | None = None, *, generator: Source | None = None) -> list[Masks]:
-        """Draw masks for a batch of sequences, each of which has its own.
+        """Draw masks for a batch of sequences: one :class:`Masks` for each layer and direction.
 
         Pass them to ``forward`` to keep them over several calls, as when a long sequence is cut into pieces.
 
         Args:
-            batch_size: the number N of sequences.
+            batch_size: the number N of sequences, each of which has its own masks.
             length: the number of time steps, needed where some masks are drawn for each step.
             generator: a source of draws for this call alone, instead of the layer's own.
-
-        Returns:
-            One :class:`Masks` for each layer and direction.
         """
         chosen, weight = self.source(generator), next(self.parameters())
         if length is None:

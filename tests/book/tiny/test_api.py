@@ -158,6 +158,14 @@ def test_no_constant_says_what_its_type_says_of_itself(whole: Built) -> None:
     assert [found for text in texts(whole) for found in re.findall(r".*bytes_or_buffer.*", text)] == []
 
 
+def test_an_underlined_heading_is_read_as_the_section_that_it_is() -> None:
+    lines = ["Draw.", "", "Parameters", "----------", "size:", "    How many.", "", "Raises ValueError for none.", ""]
+    lines += ["Example", "-------", ">>> draw(1)"]
+    found = [line for line in docstrings.labelled(lines) if line]
+    assert docstrings.labelled([]) == []
+    assert found == ["Draw.", ":param size: How many.", ":Raises: ValueError for none.", ">>> draw(1)"]
+
+
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A package with a floor that lists its names, one that does not, a folder of modules, and what is private."""

@@ -80,9 +80,9 @@ class Restored(torch.nn.Module):
 
 
 class Masked(torch.nn.Module):
-    """A layer that multiplies by recorded noise, as a constant, where no unit can be left out.
+    """A layer that multiplies by recorded noise, as a constant.
 
-    No unit can be left out where the noise differs from position to position.
+    It stands where the noise differs from position to position, so that no unit can be left out.
 
     Args:
         values: the noise, in a shape that broadcasts against the input.
