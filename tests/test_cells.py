@@ -47,6 +47,12 @@ def test_what_keeps_the_books_is_folded_and_what_teaches_is_open(page: str) -> N
             assert kind == "", source
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_no_cell_is_longer_than_what_can_be_read_at_once(page: str) -> None:
+    """Longer code belongs to the package, or is two thoughts with a sentence between them."""
+    assert [source for source, _, _ in cells(page) if source.count("\n") >= 25] == []
+
+
 def test_the_books_are_a_part_and_the_lessons_are_more() -> None:
     kinds = Counter(kind_of(source, metadata) for page in PAGES for source, metadata, _ in cells(page))
     assert min(kinds[kind] for kind in ("record", "figure", "setup")) > 20
