@@ -64,7 +64,7 @@ def test_a_chain_of_a_claim_is_named_with_the_claim():
     piece = claims.derive("1", Chain(2 * Mean(S()), r, [S]).then(2 * own.end, own), says="Twice.").main
     (reason,) = piece.lines[-1].reasons
     assert (reason.title, reason.chain, reason.claim) == ("the mean of $S$", "the mean of $S$", "1")
-    assert [one.heading for one in piece.lines if one.heading] == ["First: the mean of $S$"]
+    assert [one.heading for one in piece.lines if one.heading] == ["First: the mean of $S$", "So"]
     assert [one.rule for one in piece.lines if one.rule] == ["definition of S", "the mean of S"]
     assert "the mean of S]" in piece.plain and r"\text{the mean of $S$}" in piece.equation
 
