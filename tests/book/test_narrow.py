@@ -164,3 +164,14 @@ def test_a_line_that_is_cut_on_the_screen_says_so(browser: Browser) -> None:
         "[box.scrollWidth > box.clientWidth + 1, getComputedStyle(box).boxShadow !== 'none'])"
     )
     assert any(wide for wide, _ in shadows) and all(wide == shown for wide, shown in shadows)
+
+
+def test_only_a_formula_that_is_wider_than_its_line_can_be_reached_with_the_keyboard(browser: Browser) -> None:
+    browser.open(CHAPTERS / "02-the-dropout-operation.html")
+    browser.page.wait_for_timeout(100)
+    found = browser.page.evaluate(
+        "() => [...document.querySelectorAll('article mjx-container:not([display])')].map(formula => "
+        "[formula.matches('.wide'), formula.tabIndex === 0, formula.matches('.scrolls')])"
+    )
+    assert len(found) > 50
+    assert [one for one in found if not one[0] and any(one)] == []

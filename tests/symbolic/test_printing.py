@@ -32,3 +32,10 @@ def test_a_letter_with_a_prime_has_no_second_superscript():
     assert printed(u(i) ** 2) == "{u'_{i}}^{2}"
     assert printed(1 / u(i) ** 2) == r"\frac{1}{{u'_{i}}^{2}}"
     assert printed(S() ** 2) == "S^{2}"
+
+
+def test_a_derivative_stands_last_or_in_brackets_so_that_it_takes_no_other_factor_in():
+    inner, slope = sp.Derivative(y * a[1], y, evaluate=False), sp.Function("f")(y)
+    assert printed(slope * inner) == r"f{\left(y \right)} \frac{\partial}{\partial y} y a_{1}"
+    both = printed(sp.Mul(inner, sp.Derivative(y**2, y, evaluate=False), evaluate=False))
+    assert both.startswith(r"\left(\frac{") and both.count(r"\right)") == 1

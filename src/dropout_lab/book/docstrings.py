@@ -28,6 +28,8 @@ _GROUP = re.compile(r"\((?:\S{1,12}(?:,| [−+·=⊙/]) ){1,4}\S{1,12}?\)")
 _LITERAL = re.compile(r"(``.+?``|`.+?`)")
 #: The beginnings of lines that are no prose: what is indented, items, fields, examples and directives.
 _NO_PROSE = (" ", "- ", "* ", ":", ">>>", "..")
+#: The sections that a heading over a line of dashes begins.
+_HEADINGS = {"Parameters": "Args:", "Attributes": "Attributes:"}
 #: What stands below a heading.
 _UNDERLINE = re.compile(r"-{3,}$")
 #: An item of a module's list of arguments.
@@ -106,12 +108,12 @@ def _show(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: li
 
 
 def _without_headings(lines: list[str]) -> list[str]:
-    """The lines with an underlined "Parameters" as ``Args:``, and without one over the example, which some have."""
+    """The lines with underlined headings of arguments and attributes as sections, and none over the example."""
     found, indent = [], ""
     for line, below in zip(lines, [*lines[1:], ""], strict=False):
         if _UNDERLINE.match(below):
-            indent = "    " if line == "Parameters" else ""
-            found += ["Args:"] if indent else []
+            indent = "    " if line in _HEADINGS else ""
+            found += [_HEADINGS[line]] if indent else []
         elif not _UNDERLINE.match(line):
             indent = indent if line else ""
             found.append(indent + line)

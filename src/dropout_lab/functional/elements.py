@@ -175,7 +175,7 @@ def drop_path(
     Args:
         x: what the branch gives, of shape (N, …).
 
-    Source: Huang et al. 2016 (stochastic depth), equation 2.
+    Source: Huang et al. 2016 (stochastic depth).
 
     >>> drop_path(torch.ones(3, 2), 0.5, generator=torch.Generator().manual_seed(0))
     tensor([[0., 0.],

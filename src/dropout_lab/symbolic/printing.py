@@ -62,10 +62,11 @@ class _Printer(LatexPrinter):
             return "- " + self._print_factor(-expression)
         large = [factor for factor in expression.args if _is_large(factor)]
         small = [factor for factor in expression.args if not _is_large(factor)]
-        if not large or not small:
+        if not large or not small and not any(isinstance(factor, sp.Derivative) for factor in large):
             return super()._print_Mul(expression)
-        front = self._print(sp.Mul(*small)) if len(small) > 1 else self._print_factor(small[0])
-        return " ".join([front, *map(self._print_factor, sorted(large, key=lambda part: isinstance(part, _LAST)))])
+        *before, last = sorted(large, key=lambda part: (isinstance(part, sp.Derivative), isinstance(part, _LAST)))
+        front = [] if not small else [self._print(sp.Mul(*small)) if len(small) > 1 else self._print_factor(small[0])]
+        return " ".join([*front, *map(self._print_inside, before), self._print_factor(last)])
 
     def _needs_mul_brackets(self, expr: sp.Basic, first: bool = False, last: bool = False) -> bool:
         # What a letter stands for is not in print, and these have brackets of their own.
@@ -80,6 +81,11 @@ class _Printer(LatexPrinter):
         """SymPy's brackets; a letter with a prime of its own is braced, or its power would be a second superscript."""
         shown = str(super().parenthesize(item, level, is_neg, strict))
         return f"{{{shown}}}" if isinstance(item, Named) and ("'" in shown or "^" in shown) else shown
+
+    def _print_inside(self, factor: sp.Expr) -> str:
+        """A factor that others follow: a derivative of what follows, too, would be another one."""
+        text = self._print_factor(factor)
+        return rf"\left({text}\right)" if isinstance(factor, sp.Derivative) else text
 
     def _print_factor(self, factor: sp.Expr) -> str:
         text = self._print(factor)
@@ -111,8 +117,8 @@ _LAST = (sp.Sum, sp.Product, sp.Integral, SumOverMasks, ProductOverMasks)
 
 
 def _is_large(factor: sp.Expr) -> bool:
-    """Whether a factor is no part of a fraction in print: a sum, a mean, a function of a sum."""
-    return _shows(factor, (sp.Sum, sp.Integral, Operator)) and not (
+    """Whether a factor is no part of a fraction in print: a sum, a mean, a derivative, a function of a sum."""
+    return _shows(factor, (sp.Sum, sp.Integral, sp.Derivative, Operator)) and not (
         isinstance(factor, sp.Pow) and factor.exp.is_negative
     )
 

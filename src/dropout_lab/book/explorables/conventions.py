@@ -66,7 +66,7 @@ EXPLORABLE = Explorable(
     id="conventions",
     caption=(
         "One weight, input 1, target 3, squared loss over both masks. The original convention keeps the weight "
-        "$V$ and uses $pV$ at test time. With the same learning rate it takes another step; with the rate divided"
+        "$W$ and uses $pW$ at test time. With the same learning rate it takes another step; with the rate divided"
         " by $p^2$ (SGD) or $p$ (Adam) the same one."
     ),
     controls=(

@@ -13,10 +13,15 @@
   // Whether there is more to the right.
   const show = box => box.classList.toggle("scrolls", box.scrollWidth > box.clientWidth + box.scrollLeft + 1);
 
+  const unmark = box => {
+    box.classList.remove("scrolls");
+    if (box.getAttribute("tabindex") === "0") box.removeAttribute("tabindex");
+  };
+
   const mark = box => {
+    if (!overflows(box)) return unmark(box);
     show(box);
-    if (overflows(box)) box.tabIndex = 0;
-    else if (box.getAttribute("tabindex") === "0") box.removeAttribute("tabindex");
+    box.tabIndex = 0;
   };
 
   const frame = image => {
@@ -34,8 +39,11 @@
     const line = formula.closest("p, li, dd, td, th, figcaption, div");
     const style = getComputedStyle(line);
     const room = line.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
-    formula.classList.toggle("wide", formula.getBoundingClientRect().width > room + 1);
-    mark(formula);
+    // Only a wide one is a box; the letters of the others may stand out of their line by a pixel or two.
+    if (formula.getBoundingClientRect().width > room + 1) {
+      formula.classList.add("wide");
+      mark(formula);
+    } else unmark(formula);
   };
 
   // A line of a derivation whose formula is wider than its column has its reason below; derivation-lines.html knows the
