@@ -62,7 +62,7 @@ class _Printer(LatexPrinter):
             return "- " + self._print_factor(-expression)
         large = [factor for factor in expression.args if _is_large(factor)]
         small = [factor for factor in expression.args if not _is_large(factor)]
-        if not large or not small and not any(isinstance(factor, sp.Derivative) for factor in large):
+        if not large or (not small and not any(isinstance(factor, sp.Derivative) for factor in large)):
             return super()._print_Mul(expression)
         *before, last = sorted(large, key=lambda part: (isinstance(part, sp.Derivative), isinstance(part, _LAST)))
         front = [] if not small else [self._print(sp.Mul(*small)) if len(small) > 1 else self._print_factor(small[0])]

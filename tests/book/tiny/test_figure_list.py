@@ -11,7 +11,7 @@ import pytest
 from browser import Browser
 from bs4 import BeautifulSoup, Tag
 from test_passports import DRAWN, RUN, SVG, TRAINED, figure, passport
-from tiny_book import Book, Built
+from tiny_book import Book, Built, drawing
 
 from dropout_lab.book.figured import first_sentence
 
@@ -171,6 +171,7 @@ def test_the_search_finds_a_figure_by_its_number_first(book: Book, browser: Brow
     ]
 
 
+@drawing
 def test_on_paper_it_has_the_same_numbers(book: Book) -> None:
     book.builder = "latex"
     book.settings |= {"latex_documents": [("index", "book.tex", "Book", "", "manual")]}

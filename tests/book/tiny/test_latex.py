@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from docutils import nodes
-from tiny_book import BIBLIOGRAPHY, CITED, DERIVED, MEASURED, REFUTED, Book, cell, claim, derived
+from tiny_book import BIBLIOGRAPHY, CITED, DERIVED, MEASURED, REFUTED, Book, cell, claim, derived, drawing
 
 from dropout_lab.book.latex import needs, pdf
 from dropout_lab.book.latex.from_html import FromHtml, Unknown
@@ -20,7 +19,6 @@ from dropout_lab.book.latex.tables import shares
 from dropout_lab.passports.records import MIME_TYPE, Passport, cell_digest
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0L9 9" stroke="#000"/></svg>'
-drawing = pytest.mark.skipif(shutil.which(needs.DRAWS) is None, reason=f"{needs.DRAWS} is not installed")
 
 
 def shown(**data: str) -> nbformat.NotebookNode:
@@ -48,6 +46,7 @@ def tex(book: Book) -> str:
     return (built.site / "book.tex").read_text(encoding="utf-8")
 
 
+@drawing
 def test_claims_and_their_cards(paper: Book) -> None:
     paper.claims(claim("1.1"), claim("2.1", "wrong"), claim("3.1", "supported", kind="E"), claim("4.1", kind="H"))
     paper.bibliography(BIBLIOGRAPHY)

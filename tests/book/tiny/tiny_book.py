@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,9 +19,12 @@ from sphinx.application import Sphinx
 from sphinx.util.console import strip_colors
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
+from dropout_lab.book.latex import needs
 from dropout_lab.claims import MIME_TYPE
 
 SCRIPTS = Path(__file__).resolve().parents[3] / "scripts"
+#: The mark of a test whose book for LaTeX has something to draw.
+drawing = pytest.mark.skipif(shutil.which(needs.DRAWS) is None, reason=f"{needs.DRAWS} is not installed")
 
 
 def load_script(name: str) -> ModuleType:
