@@ -40,7 +40,7 @@ def test_the_moments_are_those_over_all_weight_masks(keep_prob: float, rescale: 
 
 @pytest.mark.parametrize("rescale", [True, False])
 def test_random_inputs_add_their_variance(rescale: bool) -> None:
-    """Inputs that are themselves coins of ±: three values and their masks enumerated together."""
+    """Inputs that are themselves signs, ±: three values and their masks enumerated together."""
     _, weight, bias = case(3, 2)
     centers, widths = torch.tensor([[1.0, -2.0, 0.5], [0.5, 1.0, 2.0]], dtype=torch.float64)
     scale = 1 / 0.7 if rescale else 1.0

@@ -81,7 +81,7 @@ def by_hand(layer, x: torch.Tensor, masks: list[Masks], state=None) -> np.ndarra
 @every_kind
 def test_training_follows_the_equations_written_as_loops(layer_type, kind: str) -> None:
     layer = make(layer_type, kind, keep_prob=0.7, **({} if kind == "input" else {"recurrent_keep_prob": 0.6}))
-    # Twelve samples: the chance that a mask of 36 coins or more drops nothing is below 1e-5.
+    # Twelve samples: the chance that a mask of 36 units or more drops nothing is below 1e-5.
     x = torch.randn(5, 12, 3, dtype=torch.float64)
     masks = layer.draw_masks(12, generator=seeded(1))
     dropped = [mask for pair in masks for mask in pair if mask is not None]

@@ -47,16 +47,16 @@ def enumerated(
     """
     families = as_families(masks)
     substitute = _Values(values)
-    coins = [coin for family in families for coin in _all_coins(family, substitute)]
+    single = [mask for family in families for mask in _single_masks(family, substitute)]
     concrete = substitute(expression, keep={family.base for family in families})
     outcomes: Iterable[tuple[sp.Expr, dict]]
     if joint is None:
         used = sorted(concrete.atoms(sp.Indexed), key=str)
-        _check_coins(used, coins)
+        _check_known(used, single)
         outcomes = mask_assignments(used, families, substitute)
     else:
-        _check_coins(concrete.atoms(sp.Indexed), coins)
-        outcomes = _joint_outcomes(coins, joint)
+        _check_known(concrete.atoms(sp.Indexed), single)
+        outcomes = _joint_outcomes(single, joint)
     return sp.Add(*[weight * sp.sympify(concrete.xreplace(outcome)).doit() for weight, outcome in outcomes])
 
 
@@ -91,28 +91,28 @@ class _Values:
         return sp.sympify(entry)
 
 
-def _all_coins(family: Masks, substitute: _Values) -> list[sp.Indexed]:
+def _single_masks(family: Masks, substitute: _Values) -> list[sp.Indexed]:
     sizes = [substitute(extent) for extent in family.size]
     if not all(size.is_Integer and size > 0 for size in sizes):
         raise ValueError(f"the masks {family.base} have the size {sizes}; expected positive integers")
     return [family.base[index] for index in product(*[[sp.Integer(k + 1) for k in range(int(size))] for size in sizes])]
 
 
-def _check_coins(used: Iterable[sp.Indexed], coins: list[sp.Indexed]) -> None:
-    unknown = sorted(str(coin) for coin in set(used) - set(coins))
+def _check_known(used: Iterable[sp.Indexed], single: list[sp.Indexed]) -> None:
+    unknown = sorted(str(mask) for mask in set(used) - set(single))
     if unknown:
-        raise ValueError(f"there are no masks {', '.join(unknown)}; the masks are {', '.join(map(str, coins))}")
+        raise ValueError(f"there are no masks {', '.join(unknown)}; the masks are {', '.join(map(str, single))}")
 
 
-def _joint_outcomes(coins: list[sp.Indexed], joint: Mapping[tuple[int, ...], Any]) -> list[tuple[sp.Expr, dict]]:
+def _joint_outcomes(single: list[sp.Indexed], joint: Mapping[tuple[int, ...], Any]) -> list[tuple[sp.Expr, dict]]:
     outcomes = []
     for outcome, probability in joint.items():
         weight = sp.sympify(probability)
-        if len(outcome) != len(coins) or any(bit not in (0, 1) for bit in outcome):
-            raise ValueError(f"an outcome is a tuple of {len(coins)} zeros and ones, for {coins}; got {outcome}")
+        if len(outcome) != len(single) or any(bit not in (0, 1) for bit in outcome):
+            raise ValueError(f"an outcome is a tuple of {len(single)} zeros and ones, for {single}; got {outcome}")
         if not (weight.is_number and weight >= 0):
             raise ValueError(f"the outcome {outcome} has the probability {probability}; expected a number, 0 or more")
-        outcomes.append((weight, dict(zip(coins, map(sp.Integer, outcome), strict=True))))
+        outcomes.append((weight, dict(zip(single, map(sp.Integer, outcome), strict=True))))
     total = sp.Add(*[weight for weight, _ in outcomes])
     if sp.simplify(total - 1) != 0:
         raise ValueError(f"the probabilities of the joint law sum to {total}; expected 1")
