@@ -12,6 +12,7 @@ import pkgutil
 import sys
 from collections.abc import Iterator
 from enum import EnumType
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -302,6 +303,7 @@ def _inherited(thing: type) -> Iterator[str]:
         yield f"   :inherited-members: {', '.join(others)}"
 
 
+@cache
 def _is_public(base: type) -> bool:
     offering = (module for floor in floors() for module in modules(floor) if base.__name__ in names(module))
     return any(getattr(import_module(module), base.__name__) is base for module in offering)

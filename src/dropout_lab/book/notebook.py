@@ -95,4 +95,10 @@ def glue(settlement: Settlement, name: str) -> None:
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
-_ENVIRONMENT.filters |= {"math": inline_math, "minus": true_minus, "readable": readable, "chain_id": chain_id}
+_ENVIRONMENT.filters |= {
+    "math": inline_math,
+    "minus": true_minus,
+    "readable": readable,
+    "chain_id": chain_id,
+    "words": in_words,
+}

@@ -110,29 +110,32 @@ class Induction:
             for own, wanted, where in ((chain.start, quantity, "starts from"), (chain.end, closed, "ends in")):
                 sides = (no_terms.rewrite(own, plain), no_terms.rewrite(wanted, plain))
                 if not equal_by_algebra(*sides):
-                    raise NotDerived(
-                        f"{in_words(self.name)}: the {what} {where} {sp.sstr(own)}, expected {sp.sstr(wanted)}"
-                    )
+                    raise NotDerived(f"{self.called}: the {what} {where} {sp.sstr(own)}, expected {sp.sstr(wanted)}")
             if chain.relation not in ("=", self.statement.relation):
                 raise NotDerived(
-                    f"{in_words(self.name)}: the {what} leads to {chain.relation}, expected {self.statement.relation}"
+                    f"{self.called}: the {what} leads to {chain.relation}, expected {self.statement.relation}"
                 )
         if not self.step.hypotheses:
             raise NotDerived(
-                f"{in_words(self.name)}: the step never uses the statement for n, so nothing is shown by induction"
+                f"{self.called}: the step never uses the statement for n, so nothing is shown by induction"
             )
         if self.base.hypotheses or any(rule != self.statement.hypothesis for rule in self.step.hypotheses):
-            raise NotDerived(f"{in_words(self.name)}: only the step may use a statement for n, and only this one")
+            raise NotDerived(f"{self.called}: only the step may use a statement for n, and only this one")
         for family in self.base.context.families:
             if not any(
                 one_law(family, other, False) for other in self.step.context.families if other.base == family.base
             ):
-                raise NotDerived(f"{in_words(self.name)}: base and step have other masks {family.base}")
+                raise NotDerived(f"{self.called}: base and step have other masks {family.base}")
 
     @property
     def name(self) -> str:
         """What the proof shows, in words, with formulas between dollars."""
         return self.statement.name or "induction"
+
+    @property
+    def called(self) -> str:
+        """What messages call the proof: its name in plain text."""
+        return in_words(self.name)
 
     @property
     def claim(self) -> str:
