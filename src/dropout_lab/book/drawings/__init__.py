@@ -14,9 +14,9 @@ from dropout_lab.book.drawings import networks, thinned, weights
 #: All of them, by name: the caption, and what draws it.
 DRAWINGS: dict[str, tuple[str, Callable[[], Markup]]] = {
     "whole-and-thinned": (
-        "Dropout in one picture. In each step of training a mask $\\mathbf{r}$ keeps every hidden unit with the "
-        "probability $p$, and what is dropped takes its connections with it. When the network is used, all units are "
-        "present.",
+        "Dropout in one picture. For each training example a mask $\\mathbf{r}$ is drawn, which keeps each hidden unit "
+        "with the probability $p$; what is dropped takes its connections with it. When the network is used, all units "
+        "are present.",
         thinned.whole_and_thinned,
     ),
     "masks-on-weights": (

@@ -24,10 +24,10 @@ def whole_and_thinned() -> Markup:
         "out and their connections gone",
         *_network(34, whole),
         arrow((296, _MIDDLE), (344, _MIDDLE)),
-        text("mask r", 318, _MIDDLE - 40),
+        text("mask r", 318, _MIDDLE - 68),
         *_network(372, MASKS),
         text("all units: how it is used", 34 + 1.5 * _STEP, 246),
-        text("one mask: a step of training", 372 + 1.5 * _STEP, 246),
+        text("one mask: one training example", 372 + 1.5 * _STEP, 246),
     )
 
 
