@@ -1,4 +1,4 @@
-"""A sign stays with the formula beside it: no line begins with a full stop, and none ends with an opening bracket."""
+"""A sign stays with what is beside it: no line begins with a full stop or a percent sign, or ends with a bracket."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 CLASS = "unbroken"
 _BEFORE = re.compile(r"[(\[“‘]+$")
 _AFTER = re.compile(r"^[.,;:?!)\]”’]+")
+_PERCENT = re.compile(r"(?<=\d) (?=%)")
 
 
 class KeepSigns(SphinxPostTransform):
@@ -35,6 +36,18 @@ class KeepSigns(SphinxPostTransform):
                 kept += [nodes.Text(after)] if after else []
 
 
+class KeepPercent(SphinxPostTransform):
+    """Let no line end between a number and its percent sign, except in code."""
+
+    default_priority = 950
+    formats = ("html",)
+
+    def run(self, **kwargs: Any) -> None:
+        for text in list(self.document.findall(nodes.Text)):
+            if not isinstance(text.parent, nodes.literal | nodes.math | nodes.FixedTextElement):
+                text.parent.replace(text, nodes.Text(_PERCENT.sub("\N{NO-BREAK SPACE}", text)))
+
+
 def _cut(parent: nodes.Element, place: int, signs: re.Pattern[str]) -> str:
     """Take the signs at the edge of the text at ``place`` away from it; empty if there is no text or no sign."""
     text = parent[place] if 0 <= place < len(parent) else None
@@ -45,5 +58,6 @@ def _cut(parent: nodes.Element, place: int, signs: re.Pattern[str]) -> str:
 
 
 def setup(app: Sphinx) -> None:
-    """Register the transform."""
+    """Register the transforms."""
     app.add_post_transform(KeepSigns)
+    app.add_post_transform(KeepPercent)

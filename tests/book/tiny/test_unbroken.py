@@ -1,4 +1,4 @@
-"""A formula and the signs that touch it are one element, which the style sheet keeps in one line; no word is lost."""
+"""A formula and its signs are one element, which the style sheet keeps in one line; a percent sign keeps its number."""
 
 from __future__ import annotations
 
@@ -32,3 +32,12 @@ def test_signs_stay_with_their_formula(book: Book, text: str, kept: list[str]) -
     found = paragraph(book, text)
     assert [part.text for part in found.select(f".{CLASS}")] == kept
     assert found.text == text.replace("$p$", r"\(p\)").replace("$q$", r"\(q\)").replace("*", "")
+
+
+def test_no_line_ends_between_a_number_and_its_percent_sign(book: Book) -> None:
+    found = paragraph(book, "The mean and a band of 95 %, **9.5 %** of all; `95 %` and 100 men % stay.")
+    assert (
+        found.text
+        == "The mean and a band of 95\N{NO-BREAK SPACE}%, 9.5\N{NO-BREAK SPACE}% of all; 95 % and 100 men % stay."
+    )
+    assert found.select_one("code").text == "95 %"
