@@ -38,6 +38,17 @@ def inline_math(text: str) -> Markup:
     return Markup(re.sub(r"\$([^$]+)\$", r"\\(\1\\)", str(escape(true_minus(text)))))
 
 
+def unbroken(html: str) -> Markup:
+    r"""The same HTML where each formula and the signs behind it are one element, which is not broken.
+
+    Example
+    -------
+    >>> unbroken(inline_math("definition of $S$, linearity"))
+    Markup('definition of <span class="unbroken">\\(S\\),</span> linearity')
+    """
+    return Markup(re.sub(r"(\\\(.+?\\\))([,.;:]+)", r'<span class="unbroken">\1\2</span>', str(html)))
+
+
 def chain_id(name: str) -> str:
     """The name of a chain as an id, by which :mod:`dropout_lab.book.chains` finds it on a page.
 
@@ -97,6 +108,7 @@ _ENVIRONMENT = Environment(
 )
 _ENVIRONMENT.filters |= {
     "math": inline_math,
+    "unbroken": unbroken,
     "minus": true_minus,
     "readable": readable,
     "chain_id": chain_id,

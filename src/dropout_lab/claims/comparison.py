@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
+import re
 from decimal import Decimal
 from fractions import Fraction
 from numbers import Complex, Rational, Real
@@ -142,13 +143,14 @@ def written(value: object, digits: int = 4) -> str:
     Example
     -------
     >>> written(Fraction(1, 4)), written([3, -2]), written(0.64181)
-    ('1/4', '[ 3., -2.]', '0.6418')
+    ('1/4', '[ 3, -2]', '0.6418')
     """
     if isinstance(value, (sympy.Expr, Rational)) and not isinstance(value, bool):
         return str(value)
     floats = np.array([complex(number(entry)) for entry in _array(value).flat]).reshape(_array(value).shape)
     shown = floats.real if not floats.imag.any() else floats
-    return np.array2string(shown, precision=digits, separator=", ", suppress_small=True)
+    text = np.array2string(shown, precision=digits, separator=", ", suppress_small=True)
+    return re.sub(r"(?<=\d)\.(?!\d)", "", text)
 
 
 def _pairs(one: object, other: object) -> list[tuple[Number, Number]]:
