@@ -203,7 +203,8 @@ def _configure(app: Sphinx, config: Config) -> None:
     config.autodoc_type_aliases = {"ArrayLike": "ArrayLike"}
     config.autodoc_typehints_format = "short"
     config.python_use_unqualified_type_names = True
-    config.python_maximum_signature_line_length = 72
+    # Counted with the full names of types, of which the page shows the last part.
+    config.python_maximum_signature_line_length = 100
     # The tables list the names. In the contents every page of the book would carry them through its sidebar.
     config.toc_object_entries = False
     foreign = "|".join((rf"({'|'.join(FOREIGN)})\..+", *_BARE, *_INNER))

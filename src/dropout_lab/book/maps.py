@@ -64,7 +64,9 @@ def _small_map(view: View, own: list[str], which: str) -> str:
     needed = {name for one in own for name in claims[one].needs}
     found = [node for node in _assumptions(view) if node.name in needed]
     rows = [[claims[name] for name in row] for row in layers(uses, [name for name in known if name in shown])]
-    return view.render("claim-map-small", which=which, rows=[found, *rows] if found else rows) if own else ""
+    rows = [found, *rows] if found else rows
+    # Claims that rest on nothing are in the list already.
+    return view.render("claim-map-small", which=which, rows=rows) if len(rows) > 1 else ""
 
 
 def _by_section(view: View, claims: dict[str, Node]) -> dict[str, list[Node]]:

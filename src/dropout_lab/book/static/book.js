@@ -71,8 +71,8 @@
   const nameCells = () => document.querySelectorAll(".bd-article table").forEach(table => {
     const head = [...table.querySelectorAll("thead th")].map(cell => cell.textContent.trim());
     const rows = [...table.querySelectorAll("tbody tr")];
-    // Tables that spell out their own form on a phone are left alone, and so are those with cells over several columns.
-    if (head.length < 4 || table.matches(".claim-ledger, .claim-measured, .claim-map-table, .claim-forest")) return;
+    // Few columns that fit stay; so do tables that spell out their own form on a phone, and cells over several columns.
+    if (head.length < 3 || (head.length < 4 && !overflows(table.parentElement)) || table.matches(".claim-ledger, .claim-measured, .claim-map-table, .claim-forest")) return;
     if (rows.some(row => row.cells.length !== head.length)) return;
     table.classList.add("stacks");
     rows.forEach(row => [...row.cells].forEach((cell, column) => { cell.dataset.label = head[column]; }));

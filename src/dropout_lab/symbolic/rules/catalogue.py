@@ -103,7 +103,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "Jensen's inequality",
         "Cauchy–Schwarz",
         "Bernoulli's inequality",
-        "a square is not negative",
+        "a term is not negative",
         "a product of positive factors",
         "integral of a positive function",
         "a ReLU makes nothing larger",

@@ -199,7 +199,7 @@ def _nonnegative_example() -> tuple[sp.Expr, Context]:
 
 
 @rule(
-    "a square is not negative",
+    "a term is not negative",
     r"Squares, variances, $\cosh t - 1$ and what positive factors and sums make of them are at least 0: leaving out "
     "one that is subtracted makes an expression larger.",
     relation="<=",
