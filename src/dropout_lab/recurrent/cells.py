@@ -13,10 +13,10 @@ from dropout_lab.recurrent.variational import Variational
 #: What the docstrings of both layers say.
 _COMMON = """
 
-    With ``rescale`` ``eval()`` is exactly the layer without dropout. The mask of a sequence is that of its place in the
-    batch as it was packed, whatever its place after sorting. Under ``torch.autocast`` the products with the weights are
-    made in its type, and state and outputs keep that of the input, so that nothing is lost from step to step (torch's
-    own LSTM gives bfloat16, its GRU float32).
+    With ``rescale``, ``eval()`` is exactly the layer without dropout. The mask of a sequence is that of its place in
+    the batch as it was packed, whatever its place after sorting. Under ``torch.autocast`` the products with the weights
+    are made in its type, and state and outputs keep that of the input, so that nothing is lost from step to step
+    (torch's own LSTM gives bfloat16, its GRU float32).
 
     Args:
         input_size: the number of features of the input.

@@ -211,7 +211,7 @@ def _softmaxes() -> tuple[Rule, sp.Expr, Context]:
 
 def _made() -> dict[str, tuple[Rule, sp.Expr, Context, str]]:
     """Rules that are made for one chain, each with an example and what may be said of all of its kind."""
-    S = Definition("S", sp.Sum(w[i] * r[i], (i, 1, n)), assumes=("linear-model",))
+    S = Definition("S", sp.Sum(w[i] * r[i], (i, 1, n)))
     relu = Unknown("a", lambda x: max(x, 0), properties=("homogeneous",))
     smooth = Unknown("f", lambda x: x**3, properties=("smooth",))
     total = Mean(sp.Sum(w[i] * r[i], (i, 1, n)))
@@ -227,7 +227,12 @@ def _made() -> dict[str, tuple[Rule, sp.Expr, Context, str]]:
         (expansion(t, 2), sp.exp(t), Context(), ""),
         (taylor(smooth, b, 3), smooth(b + t), Context(unknowns=(smooth,)), ""),
         (positive({}), a * p, Context(), ""),
-        (definition(S), Mean(S() ** 2), _context, ""),
+        (
+            definition(S),
+            Mean(S() ** 2),
+            _context,
+            "A letter stands for what it was defined as. What its definition assumes, the line assumes as well.",
+        ),
         (mean_of_square().as_rule(), Mean(r[i] ** 2), _context, lemma),
         (
             Statement(total, closed, n).hypothesis,
@@ -239,7 +244,7 @@ def _made() -> dict[str, tuple[Rule, sp.Expr, Context, str]]:
             given(h[1] + h[2], sp.Integer(0), "h is centered"),
             Mean(r[1]) * (h[1] + h[2]) + p,
             _context,
-            "An equation between letters that an assumption gives: the claim names the assumption.",
+            "An equation between letters, such as $h_1 + h_2 = 0$, that an assumption gives: the claim names it.",
         ),
         (linear_equation(v), sp.Eq(a * v - b, 0), Context(), ""),
         (*_softmaxes(), ""),
