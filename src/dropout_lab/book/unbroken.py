@@ -13,7 +13,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 CLASS = "unbroken"
 _BEFORE = re.compile(r"[(\[“‘]+$")
 _AFTER = re.compile(r"^[.,;:?!)\]”’]+")
-_PERCENT = re.compile(r"(?<=\d) (?=%)")
+_IN_NUMBER = re.compile(r"(?<=\d) (?=%|\d{3}\b)")
 
 
 class KeepSigns(SphinxPostTransform):
@@ -36,8 +36,8 @@ class KeepSigns(SphinxPostTransform):
                 kept += [nodes.Text(after)] if after else []
 
 
-class KeepPercent(SphinxPostTransform):
-    """Let no line end between a number and its percent sign, except in code."""
+class KeepNumbers(SphinxPostTransform):
+    """Let no line end between the groups of digits of a number or before its percent sign, except in code."""
 
     default_priority = 950
     formats = ("html",)
@@ -45,7 +45,7 @@ class KeepPercent(SphinxPostTransform):
     def run(self, **kwargs: Any) -> None:
         for text in list(self.document.findall(nodes.Text)):
             if not isinstance(text.parent, nodes.literal | nodes.math | nodes.FixedTextElement):
-                text.parent.replace(text, nodes.Text(_PERCENT.sub("\N{NO-BREAK SPACE}", text)))
+                text.parent.replace(text, nodes.Text(_IN_NUMBER.sub("\N{NO-BREAK SPACE}", text)))
 
 
 def _cut(parent: nodes.Element, place: int, signs: re.Pattern[str]) -> str:
@@ -60,4 +60,4 @@ def _cut(parent: nodes.Element, place: int, signs: re.Pattern[str]) -> str:
 def setup(app: Sphinx) -> None:
     """Register the transforms."""
     app.add_post_transform(KeepSigns)
-    app.add_post_transform(KeepPercent)
+    app.add_post_transform(KeepNumbers)
