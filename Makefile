@@ -28,8 +28,8 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 unexport PYTHONOPTIMIZE PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book pdf pdf-needs lint test test-package test-site page serve lab student instructor bench replicate \
-	reproduce clean
+.PHONY: help setup book pdf pdf-needs lint test test-site test-package test-notebooks page serve lab student \
+	instructor bench replicate reproduce clean
 
 help: ## explain the commands
 	@echo "The dropout book: Python 3.11 to 3.13, make and git are all it needs."
@@ -59,16 +59,18 @@ lint: setup ## check the style of all Python files (ruff) and the types of the p
 	@"$$VENV/bin/python" -m mypy
 
 test: lint book ## check style and types, build the book, then test the package, the site and the executed notebooks
-	@echo "Testing the package and the site side by side; their reports come at the end, after some minutes"
-	@$(MAKE) --no-print-directory -j 2 --output-sync=target test-package test-site
-	@"$$VENV/bin/python" -m pytest --nbval -q -p no:cacheprovider -n logical --dist loadfile _build/jupyter_execute
+	@echo "Testing the site, beside it the package and then the notebooks; reports come at the end, after some minutes"
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target test-site test-notebooks
 
 # Side by side, for each leaves a processor idle: the browser waits for pages, and the package computes on one thread.
+test-site:
+	@"$$VENV/bin/python" -m pytest -p no:cacheprovider tests/book
+
 test-package:
 	@"$$VENV/bin/python" -m pytest tests --ignore tests/book
 
-test-site:
-	@"$$VENV/bin/python" -m pytest -p no:cacheprovider tests/book
+test-notebooks: test-package
+	@"$$VENV/bin/python" -m pytest --nbval -q -p no:cacheprovider -n logical --dist loadfile _build/jupyter_execute
 
 page: setup ## while writing: build one page without asking for all claims, as PAGE=chapters/02-the-dropout-operation.md
 	@test -n "$$PAGE" || { echo "say which page: make page PAGE=chapters/02-the-dropout-operation.md" >&2; exit 2; }
