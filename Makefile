@@ -28,7 +28,7 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 unexport PYTHONOPTIMIZE PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book pdf pdf-needs lint test test-site test-package test-notebooks page serve lab student \
+.PHONY: help setup book pdf pdf-needs lint test test-site test-package test-book test-notebooks page serve lab student \
 	instructor bench replicate reproduce clean
 
 help: ## explain the commands
@@ -59,17 +59,20 @@ lint: setup ## check the style of all Python files (ruff) and the types of the p
 	@"$$VENV/bin/python" -m mypy
 
 test: lint book ## check style and types, build the book, then test the package, the site and the executed notebooks
-	@echo "Testing the site, beside it the package and then the notebooks; reports come at the end, after some minutes"
+	@echo "Testing the site, and beside it the package, small books and the notebooks; reports come after some minutes"
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target test-site test-notebooks
 
 # Side by side, for each leaves a processor idle: the browser waits for pages, and the package computes on one thread.
 test-site:
-	@"$$VENV/bin/python" -m pytest -p no:cacheprovider tests/book
+	@"$$VENV/bin/python" -m pytest -p no:cacheprovider tests/book --ignore tests/book/tiny
 
 test-package:
 	@"$$VENV/bin/python" -m pytest tests --ignore tests/book
 
-test-notebooks: test-package
+test-book: test-package
+	@"$$VENV/bin/python" -m pytest -p no:cacheprovider tests/book/tiny
+
+test-notebooks: test-book
 	@"$$VENV/bin/python" -m pytest --nbval -q -p no:cacheprovider -n logical --dist loadfile _build/jupyter_execute
 
 page: setup ## while writing: build one page without asking for all claims, as PAGE=chapters/02-the-dropout-operation.md

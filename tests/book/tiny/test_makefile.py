@@ -70,7 +70,7 @@ def test_a_target_runs_where_paths_need_quotes(project, target):
         assert all(arguments[0] == f"{AWKWARD}/bin/python" for arguments, _ in calls)
         assert all(environment["OMP_NUM_THREADS"] for _, environment in calls)
         assert not any(environment["PYTHONOPTIMIZE"] or environment["PYTHONPATH"] for _, environment in calls)
-    if target not in ("help", "clean", "test-site", "test-package", "test-notebooks", "pdf-needs"):
+    if target not in ("help", "clean", "test-site", "test-package", "test-book", "test-notebooks", "pdf-needs"):
         assert (project / "setup.txt").read_text(encoding="utf-8") == AWKWARD
 
 
