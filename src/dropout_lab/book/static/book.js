@@ -9,10 +9,10 @@
   const BOXES = "pre, .cell_output .output, .pst-scrollable-table-container, .claim-formula, .figure-scroll, mjx-container[display]";
   const INLINE = "mjx-container:not([display])";
 
-  // What stands out of its box by less hides nothing: the text of a formula for screen readers does, by a pixel or two.
+  const overflows = box => box.scrollWidth > box.clientWidth + 1;
+  // Whether there is more to the right. What stands out by less hides nothing: the text of a formula for screen readers
+  // does, by a pixel or two.
   const SLACK = 4;
-  const overflows = box => box.scrollWidth > box.clientWidth + SLACK;
-  // Whether there is more to the right.
   const show = box => box.classList.toggle("scrolls", box.scrollWidth > box.clientWidth + box.scrollLeft + SLACK);
 
   const unmark = box => {
