@@ -256,10 +256,10 @@ def _tidy(
 ) -> tuple[str | None, str | None] | None:
     """Leave out a signature that says nothing, and write an ellipsis for a default that is made anew each time.
 
-    A class has the first where it takes over the constructor of another library, or that of enumerations, and the
-    second if it is a dataclass.
+    A class has the first where it takes over the constructor of another library, or that of enumerations or protocols,
+    and the second if it is a dataclass.
     """
-    if arguments == _ANYTHING or isinstance(thing, EnumType):
+    if arguments == _ANYTHING or isinstance(thing, EnumType) or getattr(thing, "_is_protocol", False):
         return "", returned
     return (arguments.replace("<factory>", "..."), returned) if arguments else None
 

@@ -145,6 +145,8 @@ def test_signatures_are_python_as_one_would_write_it(whole: Built) -> None:
     signatures = [signature for text in texts(whole) for signature in _SIGNATURE.findall(text)]
     assert len(signatures) > 100
     assert [signature for signature in signatures if re.search("&lt;|0x|~", signature)] == []
+    plain = [re.sub("<[^>]+>", "", signature) for signature in signatures]
+    assert [signature for signature in plain if "*args, **kwargs" in signature] == []
 
 
 def test_the_headings_of_a_page_are_its_modules(whole: Built) -> None:
