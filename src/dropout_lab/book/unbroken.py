@@ -44,7 +44,8 @@ class KeepNumbers(SphinxPostTransform):
 
     def run(self, **kwargs: Any) -> None:
         for text in list(self.document.findall(nodes.Text)):
-            if not isinstance(text.parent, nodes.literal | nodes.math | nodes.FixedTextElement):
+            is_code = isinstance(text.parent, nodes.literal | nodes.math | nodes.FixedTextElement)
+            if not is_code and _IN_NUMBER.search(text):
                 text.parent.replace(text, nodes.Text(_IN_NUMBER.sub("\N{NO-BREAK SPACE}", text)))
 
 
